@@ -1,0 +1,95 @@
+package executor
+
+import (
+	"syscall"
+	"time"
+)
+
+// Signal is a Linux signal number.
+type Signal = syscall.Signal
+
+// State is where an attempt stands.
+type State string
+
+const (
+	// Running: the workload's first process lives.
+	Running State = "running"
+	// Paused: it lives and is frozen.
+	Paused State = "paused"
+	// Exited: it has ended. The backend may still hold its exit and output.
+	Exited State = "exited"
+	// Released: it has ended, and the backend keeps no more than its record.
+	Released State = "released"
+)
+
+// Ended reports whether the workload's first process is gone.
+func (s State) Ended() bool { return s == Exited || s == Released }
+
+// Status is what a backend knows about an attempt.
+type Status struct {
+	Ref   Ref   `json:"ref"`
+	State State `json:"state"`
+	// PID is the first process in the executor's PID namespace, 0 where there is
+	// none (any more).
+	PID       int       `json:"pid,omitempty"`
+	StartedAt time.Time `json:"started_at,omitzero"`
+	// Exit is set when State.Ended.
+	Exit *Exit `json:"exit,omitempty"`
+	// Output is set when State is Released.
+	Output Output `json:"output,omitempty"`
+	// Runtime is the name the attempt was created with.
+	Runtime string `json:"runtime,omitempty"`
+}
+
+// Provenance says how an exit is known.
+type Provenance string
+
+const (
+	// Observed: the executor was watching when the workload ended.
+	Observed Provenance = "observed"
+	// Recovered: the backend had kept the exit while nobody watched.
+	Recovered Provenance = "recovered"
+	// Lost: nobody can know it any more. Reason says why.
+	Lost Provenance = "lost"
+)
+
+// Exit is the end of an attempt. What is not known is left out, never invented.
+type Exit struct {
+	// Code is the exit code, 0 to 255, and 128+Signal after a death by signal.
+	// It is nil when Source is Lost.
+	Code *int `json:"code"`
+	// Signal that ended the first process, 0 if none did or the backend cannot
+	// tell. OCI shims report 128+n for a death by signal and for an exit with
+	// that code alike; see [SignalFromCode].
+	Signal Signal `json:"signal,omitempty"`
+	// OOM says that the kernel killed a process of the workload because its
+	// memory limit was reached. Nil means that it could not be read.
+	OOM *bool `json:"oom,omitempty"`
+	// At is when the workload ended, as precisely as the backend knows.
+	At     time.Time  `json:"at,omitzero"`
+	Source Provenance `json:"source"`
+	// Reason says in words why an exit is Lost.
+	Reason string `json:"reason,omitempty"`
+}
+
+// LostExit is the exit of a workload whose end nobody saw.
+func LostExit(reason string) *Exit { return &Exit{Source: Lost, Reason: reason} }
+
+// SignalFromCode gives the signal that an exit code above 128 stands for by the
+// convention of shells and OCI shims, or 0. Linux has signals 1 to 64.
+func SignalFromCode(code int) Signal {
+	if code > 128 && code <= 128+64 {
+		return Signal(code - 128)
+	}
+	return 0
+}
+
+// Output says whether all that an attempt wrote is in its files.
+type Output string
+
+const (
+	// Complete: the last byte was seen to be in the files.
+	Complete Output = "complete"
+	// Truncated: output may be missing at the end.
+	Truncated Output = "truncated"
+)
