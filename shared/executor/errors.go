@@ -28,6 +28,10 @@ const (
 	// OutcomeUnknown: the call was sent and its answer never came. It may have
 	// happened or not; only idempotent calls may be repeated.
 	OutcomeUnknown Code = "outcome_unknown"
+	// CommandNotFound and CommandNotExecutable: the workload's own command could
+	// not be started. Users of a shell know them as 127 and 126.
+	CommandNotFound      Code = "command_not_found"
+	CommandNotExecutable Code = "command_not_executable"
 	// DeadlineExceeded and Canceled: ctx ended first. They match
 	// context.DeadlineExceeded and context.Canceled.
 	DeadlineExceeded Code = "deadline_exceeded"
