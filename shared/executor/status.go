@@ -41,6 +41,26 @@ type Status struct {
 	Runtime string `json:"runtime,omitempty"`
 }
 
+// Validate checks that s makes sense: a valid ref, a known state, and an exit
+// exactly when the attempt has ended. The error is [Invalid].
+func (s Status) Validate() error {
+	if err := s.Ref.Validate(); err != nil {
+		return err
+	}
+	switch s.State {
+	case Running, Paused, Exited, Released:
+	default:
+		return Errorf(Invalid, "%s: unknown state %q", s.Ref, s.State)
+	}
+	if s.State.Ended() != (s.Exit != nil) {
+		return Errorf(Invalid, "%s: state %s, but exit set: %t", s.Ref, s.State, s.Exit != nil)
+	}
+	if s.Exit != nil {
+		return s.Exit.validate(s.Ref)
+	}
+	return nil
+}
+
 // Provenance says how an exit is known.
 type Provenance string
 
@@ -70,6 +90,25 @@ type Exit struct {
 	Source Provenance `json:"source"`
 	// Reason says in words why an exit is Lost.
 	Reason string `json:"reason,omitempty"`
+}
+
+func (e *Exit) validate(ref Ref) error {
+	switch e.Source {
+	case Observed, Recovered:
+		if e.Code == nil {
+			return Errorf(Invalid, "%s: exit is %s but has no code", ref, e.Source)
+		}
+		if *e.Code < 0 || *e.Code > 255 {
+			return Errorf(Invalid, "%s: exit code %d is not within 0 to 255", ref, *e.Code)
+		}
+	case Lost:
+		if e.Code != nil {
+			return Errorf(Invalid, "%s: exit is lost but has the code %d", ref, *e.Code)
+		}
+	default:
+		return Errorf(Invalid, "%s: unknown source %q of an exit", ref, e.Source)
+	}
+	return nil
 }
 
 // LostExit is the exit of a workload whose end nobody saw.

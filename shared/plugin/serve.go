@@ -1,0 +1,136 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/transport"
+	"github.com/hashicorp/go-hclog"
+	goplugin "github.com/hashicorp/go-plugin"
+)
+
+// What a host tells an executor through the environment, beside go-plugin's own
+// variables.
+const (
+	// EnvLogLevel is an hclog level name.
+	EnvLogLevel = "DAVIT_LOG_LEVEL"
+	// EnvLockFD is the number of an inherited file descriptor that must stay open
+	// for the life of the process and must not reach its children: the host tells
+	// by a lock on it whether the process lives.
+	EnvLockFD = "DAVIT_LOCK_FD"
+)
+
+// closeTimeout bounds Backend.Close on SIGTERM.
+const closeTimeout = 30 * time.Second
+
+// hangUpTimeout is how long a closed executor waits for its host to hang up.
+const hangUpTimeout = 2 * time.Second
+
+// Serve runs e until the host asks the process to end. It is an executor's whole
+// main: it reads the command line and does not return before the process is to
+// exit. Started by hand, it says what the program is.
+func Serve(e executor.Executor) {
+	handshake := transport.Handshake()
+	if os.Getenv(handshake.MagicCookieKey) != handshake.MagicCookieValue {
+		introduce(e)
+	}
+	if err := keepLock(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
+
+	stdout, stderr := os.Stdout, os.Stderr
+	logger := hclog.New(&hclog.LoggerOptions{
+		Level:      hclog.LevelFromString(os.Getenv(EnvLogLevel)),
+		Output:     stderr,
+		JSONFormat: true,
+	})
+	log.SetOutput(logger.StandardWriter(&hclog.StandardLoggerOptions{InferLevels: true}))
+	log.SetFlags(0)
+	server := NewServer(e, logger)
+	go server.closeOnSignal(syscall.SIGTERM)
+	go server.exitWhenClosed()
+	var restore sync.Once
+	goplugin.Serve(&goplugin.ServeConfig{
+		HandshakeConfig: handshake,
+		Logger:          logger,
+		Plugins: transport.PluginSet(logger, func(conn *transport.Conn) transport.Handlers {
+			restore.Do(func() { os.Stdout, os.Stderr = stdout, stderr })
+			return server.session(conn)
+		}),
+	})
+}
+
+// ServeConn serves one connection to e within this process. It returns when the
+// connection ends. Tests and hosts with a built-in executor use it.
+func ServeConn(conn net.Conn, s *Server) {
+	(&goplugin.RPCServer{
+		Plugins: transport.PluginSet(s.logger, s.session),
+		Stdout:  strings.NewReader(""),
+		Stderr:  strings.NewReader(""),
+	}).ServeConn(conn)
+}
+
+// introduce answers a person who started the program, and exits.
+func introduce(e executor.Executor) {
+	about := fmt.Sprintf("davit-executor-%s %s (protocol %d)", e.Name, e.Version, transport.ProtocolVersion)
+	if len(os.Args) == 2 && (os.Args[1] == "--version" || os.Args[1] == "-v") {
+		fmt.Println(about)
+		os.Exit(0)
+	}
+	fmt.Fprintf(os.Stderr, "%s is a plugin. It is started by a davit host: name it in a\nbackend block (executor = %q) of the host's config.\n", about, e.Name)
+	os.Exit(1)
+}
+
+// keepLock keeps the inherited lock from our children.
+func keepLock() error {
+	value := os.Getenv(EnvLockFD)
+	if value == "" {
+		return nil
+	}
+	fd, err := strconv.Atoi(value)
+	if err != nil || fd < 3 {
+		return fmt.Errorf("%s=%q is not a file descriptor", EnvLockFD, value)
+	}
+	syscall.CloseOnExec(fd)
+	return nil
+}
+
+// closeOnSignal ends the process in good order.
+func (s *Server) closeOnSignal(sig os.Signal) {
+	ch := make(chan os.Signal, 1)
+	signal.Notify(ch, sig)
+	<-ch
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if err := s.close(ctx); err != nil {
+		s.logger.Error("closing the backend failed", "error", err)
+	}
+}
+
+// exitWhenClosed ends the process once the backend is closed and the host that
+// asked for it has its answer: a host hangs up then.
+func (s *Server) exitWhenClosed() {
+	<-s.done
+	s.mu.Lock()
+	conn := s.current
+	s.mu.Unlock()
+	if conn != nil {
+		select {
+		case <-conn.Done():
+		case <-time.After(hangUpTimeout):
+		}
+	}
+	os.Exit(0)
+}

@@ -1,0 +1,125 @@
+package plugin
+
+import (
+	"context"
+	"os"
+	"reflect"
+	"sync"
+
+	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/transport"
+	"github.com/hashicorp/go-hclog"
+)
+
+// Server is one executor process: at most one backend, and the hosts that come
+// and go.
+type Server struct {
+	executor executor.Executor
+	logger   hclog.Logger
+	ids      keyedMutex
+	host     *delivery
+
+	opening sync.Mutex // held over a whole Open or Close
+
+	mu      sync.Mutex
+	epoch   uint64
+	current *transport.Conn
+	backend executor.Backend
+	env     *executor.Environment
+	closed  bool
+	done    chan struct{} // closed when a close has finished
+}
+
+// NewServer serves e on connections that are given to [ServeConn].
+func NewServer(e executor.Executor, logger hclog.Logger) *Server {
+	if logger == nil {
+		logger = hclog.NewNullLogger()
+	}
+	return &Server{executor: e, logger: logger, host: newDelivery(logger), done: make(chan struct{})}
+}
+
+// hello takes a new connection of a host, and ends that of an older one.
+func (s *Server) hello(conn *transport.Conn, h transport.Hello) (transport.HelloReply, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h.Protocol != transport.ProtocolVersion {
+		return transport.HelloReply{}, executor.Errorf(executor.Unsupported,
+			"executor %s %s speaks protocol %d, the host (%s) %d: install versions that match",
+			s.executor.Name, s.executor.Version, transport.ProtocolVersion, h.Version, h.Protocol)
+	}
+	if h.Epoch < s.epoch {
+		return transport.HelloReply{}, executor.Errorf(executor.FailedPrecondition, "a newer host (epoch %d) has taken over from this one (epoch %d)", s.epoch, h.Epoch)
+	}
+	s.epoch = h.Epoch
+	if s.current != nil && s.current != conn {
+		go func(old *transport.Conn) { _ = old.Close() }(s.current)
+	}
+	s.current = conn
+	s.host.connect(conn)
+	return transport.HelloReply{
+		Protocol:    transport.ProtocolVersion,
+		PID:         os.Getpid(),
+		Description: s.executor.Describe(),
+		Opened:      s.env,
+	}, nil
+}
+
+func (s *Server) open(ctx context.Context, env executor.Environment) (transport.OpenReply, error) {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	s.mu.Lock()
+	backend, opened, closed := s.backend, s.env, s.closed
+	s.mu.Unlock()
+	switch {
+	case closed:
+		return transport.OpenReply{}, errClosed()
+	case opened != nil && !reflect.DeepEqual(*opened, env):
+		return transport.OpenReply{}, executor.Errorf(executor.FailedPrecondition, "backend %s is open with other settings; restart the executor to change them", opened.Backend)
+	case opened == nil:
+		var err error
+		if backend, err = s.executor.Open(ctx, env, s.host); err != nil {
+			return transport.OpenReply{}, err
+		}
+		s.mu.Lock()
+		s.backend, s.env = backend, &env
+		s.mu.Unlock()
+	}
+	return transport.OpenReply{Capabilities: executor.Capabilities(backend)}, nil
+}
+
+// close closes the backend if one is open. Nothing can be called afterwards.
+func (s *Server) close(ctx context.Context) error {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	s.mu.Lock()
+	backend, closed := s.backend, s.closed
+	s.backend, s.closed = nil, true
+	s.mu.Unlock()
+	if closed {
+		return nil
+	}
+	defer close(s.done)
+	if c, ok := backend.(executor.Closer); ok {
+		return c.Close(hclog.WithContext(ctx, s.logger))
+	}
+	return nil
+}
+
+// opened gives the backend for a call that came over conn.
+func (s *Server) opened(conn *transport.Conn) (executor.Backend, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return nil, errClosed()
+	case s.current != conn:
+		return nil, executor.Errorf(executor.FailedPrecondition, "this connection has not said hello, or a newer host has taken over")
+	case s.backend == nil:
+		return nil, executor.Errorf(executor.FailedPrecondition, "the backend is not open yet")
+	}
+	return s.backend, nil
+}
+
+func errClosed() error {
+	return executor.Errorf(executor.Unavailable, "the executor is shutting down")
+}

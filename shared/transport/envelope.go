@@ -1,0 +1,86 @@
+package transport
+
+import (
+	"context"
+	"time"
+
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// Request and Response are all that gob ever sees. Fields may be added, since
+// gob ignores what it does not know; they may never be renamed or retyped.
+// testdata holds their bytes.
+type Request struct {
+	// ID is unique among the calls of one direction of a connection.
+	ID uint64
+	// Timeout is what was left of the caller's deadline when the call was sent,
+	// in nanoseconds; 0 means none. It is relative, so clocks need not agree.
+	Timeout int64
+	Method  string
+	// Traceparent is the W3C trace context header, or empty.
+	Traceparent string
+	Body        []byte
+
+	call *inbound // set while reading, on the serving side
+	sent bool     // set while writing, on the calling side
+}
+
+// Response answers a Request. Code is empty when the call succeeded.
+type Response struct {
+	Code    string
+	Message string
+	Body    []byte
+}
+
+// CancelRequest asks to cancel a call. It has no effect on one that has ended.
+type CancelRequest struct {
+	ID uint64
+}
+
+// Empty is an empty reply.
+type Empty struct{}
+
+func (r *Response) setError(err error) {
+	r.Code = string(executor.CodeOf(err))
+	r.Message = err.Error()
+	r.Body = nil
+}
+
+// maxErrorMessage is what is kept of a peer's error message, in bytes.
+const maxErrorMessage = 16 << 10
+
+func (r *Response) err() error {
+	if r.Code == "" {
+		return nil
+	}
+	msg := r.Message
+	if len(msg) > maxErrorMessage {
+		msg = msg[:maxErrorMessage] + "…"
+	}
+	return &executor.Error{Code: executor.Code(r.Code), Message: msg}
+}
+
+func timeoutOf(ctx context.Context) int64 {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return 0
+	}
+	return max(1, int64(time.Until(deadline)))
+}
+
+type traceparentKey struct{}
+
+// WithTraceparent returns a context whose calls carry a W3C traceparent header.
+func WithTraceparent(ctx context.Context, traceparent string) context.Context {
+	if traceparent == "" {
+		return ctx
+	}
+	return context.WithValue(ctx, traceparentKey{}, traceparent)
+}
+
+// Traceparent gives what WithTraceparent put into ctx, or what came with the
+// call that ctx belongs to.
+func Traceparent(ctx context.Context) string {
+	s, _ := ctx.Value(traceparentKey{}).(string)
+	return s
+}
