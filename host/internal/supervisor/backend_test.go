@@ -1,0 +1,352 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/plugin"
+	"github.com/davit-run/davit/shared/transport"
+	"github.com/hashicorp/go-hclog"
+)
+
+// The test binary is its own executor: the supervisor starts it in the backend's
+// run directory, where a file says how it shall behave.
+func TestMain(m *testing.M) {
+	if os.Getenv(transport.Handshake().MagicCookieKey) == "" {
+		os.Exit(m.Run())
+	}
+	mode, _ := os.ReadFile("mode")
+	switch string(mode) {
+	case "exits":
+		fmt.Fprintln(os.Stderr, "cannot find my configuration")
+		os.Exit(3)
+	case "silent":
+		time.Sleep(time.Minute)
+	case "chatty":
+		fmt.Println("Hello! I am not a plugin.")
+		time.Sleep(time.Minute)
+	case "old":
+		fmt.Println("1|99|unix|" + os.Getenv("PLUGIN_UNIX_SOCKET_DIR") + "/plugin1|netrpc|")
+		time.Sleep(time.Minute)
+	case "elsewhere":
+		fmt.Println("1|1|unix|/run/containerd/containerd.sock|netrpc|")
+		time.Sleep(time.Minute)
+	case "garbage":
+		fmt.Fprintf(os.Stderr, "{\"@message\":1}\n\x00\xff{{{\n%s\n", strings.Repeat("x", 200<<10))
+	}
+	plugin.Serve(executor.Executor{Name: "test", Version: "1", Open: func(_ context.Context, env executor.Environment, _ executor.Host) (executor.Backend, error) {
+		if string(mode) == "unopenable" {
+			return nil, executor.Errorf(executor.Unavailable, "the daemon is not there")
+		}
+		return backend{}, nil
+	}})
+}
+
+type backend struct{}
+
+func (backend) Create(_ context.Context, w executor.Workload) (executor.Status, error) {
+	return executor.Status{Ref: w.Ref, State: executor.Running}, nil
+}
+func (backend) Restore(_ context.Context, r executor.Ref, _ executor.Stdio) (executor.Status, error) {
+	return executor.Status{Ref: r, State: executor.Running}, nil
+}
+func (backend) List(context.Context) ([]executor.Status, error) {
+	return []executor.Status{{Ref: executor.Ref{ID: fmt.Sprint(os.Getpid()), Attempt: 1}, State: executor.Running}}, nil
+}
+func (backend) Signal(context.Context, executor.Ref, executor.Signal) error { return nil }
+func (backend) Delete(context.Context, executor.Ref) error                  { return nil }
+
+type nobody struct{}
+
+func (nobody) Exited(context.Context, executor.Status) error                 { return nil }
+func (nobody) Released(context.Context, executor.Ref, executor.Output) error { return nil }
+
+func testConfig(t *testing.T, dir, mode string) Config {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, "mode"), []byte(mode), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Config{
+		Name: "b", RunDir: dir, Host: nobody{}, LogLevel: "debug", Logger: hclog.NewNullLogger(),
+		Hello: transport.Hello{Protocol: transport.ProtocolVersion, Epoch: 1},
+		Find:  func() (string, error) { return self, nil },
+		Environment: func(executor.Description) (executor.Environment, error) {
+			return executor.Environment{Backend: "b"}, nil
+		},
+	}
+}
+
+func runDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "dv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := killHolders(dir); err != nil {
+			t.Error(err)
+		}
+		os.RemoveAll(dir)
+	})
+	return dir
+}
+
+func session(t *testing.T, b *Backend) *Session {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	s, err := b.Session(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// servedBy asks the executor itself who it is.
+func servedBy(t *testing.T, s *Session) string {
+	t.Helper()
+	all, err := s.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all[0].Ref.ID
+}
+
+func TestExecutorOutlivesTheHost(t *testing.T) {
+	config := testConfig(t, runDir(t), "")
+	first := Start(config)
+	pid := servedBy(t, session(t, first))
+	first.Close()
+	second := Start(config)
+	defer second.Stop(t.Context())
+	if got := servedBy(t, session(t, second)); got != pid {
+		t.Errorf("second host is served by process %s, want the one that ran: %s", got, pid)
+	}
+	if info := second.Info(); info.Starts != 0 || info.Attaches != 1 || fmt.Sprint(info.PID) != pid {
+		t.Errorf("got %d starts, %d attaches, pid %d; want 0, 1, %s", info.Starts, info.Attaches, info.PID, pid)
+	}
+}
+
+func TestStopEndsTheExecutor(t *testing.T) {
+	config := testConfig(t, runDir(t), "")
+	b := Start(config)
+	pid := b.waitPID(t)
+	if err := b.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("process %d: got %v, want it gone", pid, err)
+	}
+	if info := b.Info(); info.State != Stopped || info.PID != 0 {
+		t.Errorf("got %+v", info)
+	}
+	if _, err := b.Session(t.Context()); !errors.Is(err, executor.Unavailable) {
+		t.Errorf("session of a stopped backend: got %v, want unavailable", err)
+	}
+}
+
+func (b *Backend) waitPID(t *testing.T) int {
+	t.Helper()
+	session(t, b)
+	return b.Info().PID
+}
+
+func TestKilledExecutorIsReplaced(t *testing.T) {
+	b := Start(testConfig(t, runDir(t), ""))
+	defer b.Stop(t.Context())
+	for range 3 {
+		old := session(t, b)
+		pid := b.Info().PID
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		<-old.Done()
+		if _, err := old.List(t.Context()); !errors.Is(err, executor.Unavailable) && !errors.Is(err, executor.OutcomeUnknown) {
+			t.Errorf("call to a dead executor: got %v", err)
+		}
+		for deadline := time.Now().Add(20 * time.Second); b.Info().PID == pid || b.Info().State != Ready; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("not replaced: %+v", b.Info())
+			}
+		}
+	}
+	if info := b.Info(); info.Starts != 4 || info.Attaches != 0 {
+		t.Errorf("got %d starts and %d attaches, want 4 and 0", info.Starts, info.Attaches)
+	}
+}
+
+func TestStoppedExecutorIsReplaced(t *testing.T) {
+	config := testConfig(t, runDir(t), "")
+	config.Timing = Timing{HealthInterval: 100 * time.Millisecond, HealthTimeout: 500 * time.Millisecond}
+	b := Start(config)
+	defer b.Stop(t.Context())
+	pid := b.waitPID(t)
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); b.Info().PID == pid || b.Info().State != Ready; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not replaced: %+v", b.Info())
+		}
+	}
+}
+
+func TestHungExecutorOfAnEarlierHostIsReplaced(t *testing.T) {
+	config := testConfig(t, runDir(t), "")
+	config.Timing = Timing{Launch: 2 * time.Second}
+	first := Start(config)
+	pid := first.waitPID(t)
+	first.Close()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	second := Start(config)
+	defer second.Stop(t.Context())
+	if got := second.waitPID(t); got == pid {
+		t.Errorf("still served by process %d", pid)
+	}
+	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("process %d: got %v, want it gone: there would be two on one backend", pid, err)
+	}
+}
+
+func TestChangedSettingsRestartTheExecutor(t *testing.T) {
+	config := testConfig(t, runDir(t), "")
+	first := Start(config)
+	pid := first.waitPID(t)
+	first.Close()
+	config.Environment = func(executor.Description) (executor.Environment, error) {
+		return executor.Environment{Backend: "b", Settings: executor.Settings{DefaultRuntime: "other"}}, nil
+	}
+	second := Start(config)
+	defer second.Stop(t.Context())
+	if got := second.waitPID(t); got == pid {
+		t.Errorf("process %d goes on with the old settings", pid)
+	}
+}
+
+func TestBadExecutors(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "script")
+	if err := os.WriteFile(script, []byte("no shebang, no ELF"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct{ name, mode, binary, want string }{
+		{name: "exits at once", mode: "exits", want: "cannot find my configuration"},
+		{name: "says how it exited", mode: "exits", want: "exit status 3"},
+		{name: "silent", mode: "silent", want: "did not get ready in time"},
+		{name: "not a plugin", mode: "chatty", want: "does not speak go-plugin's handshake"},
+		{name: "other protocol version", mode: "old", want: "install versions that match"},
+		{name: "socket elsewhere", mode: "elsewhere", want: "not in its run directory"},
+		{name: "backend cannot be opened", mode: "unopenable", want: "the daemon is not there"},
+		{name: "not a program", binary: script, want: "exec format error"},
+		{name: "another program", binary: "/bin/true", want: "ended before it was ready"},
+		{name: "no such file", binary: "/nonexistent/x", want: "no such file"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			config := testConfig(t, runDir(t), tt.mode)
+			config.Timing.Launch = 2 * time.Second
+			if tt.binary != "" {
+				config.Find = func() (string, error) { return tt.binary, nil }
+			}
+			b := Start(config)
+			defer b.Close()
+			for deadline := time.Now().Add(20 * time.Second); b.Info().LastError == ""; time.Sleep(time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatalf("no error: %+v", b.Info())
+				}
+			}
+			if got := b.Info().LastError; !strings.Contains(got, tt.want) {
+				t.Errorf("got %q, want it to say %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestGarbageInTheLogIsHarmless(t *testing.T) {
+	b := Start(testConfig(t, runDir(t), "garbage"))
+	session(t, b)
+	if err := b.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRunDirTooLongForASocket(t *testing.T) {
+	dir := filepath.Join(runDir(t), strings.Repeat("x", 100))
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	b := Start(testConfig(t, dir, ""))
+	defer b.Close()
+	for deadline := time.Now().Add(20 * time.Second); b.Info().LastError == ""; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("no error: %+v", b.Info())
+		}
+	}
+	t.Log(b.Info().LastError)
+}
+
+func TestBreaker(t *testing.T) {
+	config := testConfig(t, runDir(t), "exits")
+	b := Start(config)
+	defer b.Close()
+	for deadline := time.Now().Add(30 * time.Second); b.Info().State != Failed; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("breaker never opened: %+v", b.Info())
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	asked := time.Now()
+	if _, err := b.Session(ctx); !errors.Is(err, executor.Unavailable) || time.Since(asked) > 5*time.Second {
+		t.Errorf("got %v after %s, want unavailable at once", err, time.Since(asked))
+	}
+}
+
+func TestFind(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name string, mode os.FileMode) {
+		t.Helper()
+		path := filepath.Join(dir, Prefix+name)
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("good", 0o755)
+	write("plain", 0o644)
+	write("open", 0o757)
+	if err := os.Mkdir(filepath.Join(dir, Prefix+"dir"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"good": "", "plain": "not executable", "open": "written by everybody", "dir": "not a regular file",
+		"absent": "installed are: ", "": "not a file name", "../x": "not a file name", "a\x00b": "not a file name",
+	} {
+		_, err := Find([]string{"/nonexistent", dir}, name)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: got %v, want %q", name, err, want)
+		}
+	}
+	if _, err := exec.LookPath("true"); err != nil {
+		t.Skip(err)
+	}
+	if _, err := Find([]string{dir}, "true"); !errors.Is(err, executor.NotFound) {
+		t.Errorf("a program on PATH: got %v, want not found", err)
+	}
+}
