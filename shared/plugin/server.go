@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"reflect"
+	"strings"
 	"sync"
 
 	"github.com/davit-run/davit/shared/executor"
@@ -76,6 +77,9 @@ func (s *Server) open(ctx context.Context, env executor.Environment) (transport.
 	case opened != nil && !reflect.DeepEqual(*opened, env):
 		return transport.OpenReply{}, executor.Errorf(executor.FailedPrecondition, "backend %s is open with other settings; restart the executor to change them", opened.Backend)
 	case opened == nil:
+		if err := s.validate(env.Settings); err != nil {
+			return transport.OpenReply{}, err
+		}
 		var err error
 		if backend, err = s.executor.Open(ctx, env, s.host); err != nil {
 			return transport.OpenReply{}, err
@@ -85,6 +89,19 @@ func (s *Server) open(ctx context.Context, env executor.Environment) (transport.
 		s.mu.Unlock()
 	}
 	return transport.OpenReply{Capabilities: executor.Capabilities(backend)}, nil
+}
+
+// validate refuses settings that a host should have refused.
+func (s *Server) validate(settings executor.Settings) error {
+	if s.executor.Validate == nil {
+		return nil
+	}
+	for _, d := range s.executor.Validate(settings) {
+		if d.Severity == executor.SeverityError {
+			return executor.Errorf(executor.Invalid, "%s: %s; %s", strings.Join(d.Path, "."), d.Message, d.Hint)
+		}
+	}
+	return nil
 }
 
 // close closes the backend if one is open. Nothing can be called afterwards.

@@ -41,8 +41,9 @@ type Config struct {
 	Logger   hclog.Logger
 	Hello    transport.Hello
 	Host     executor.Host
-	// Environment makes the environment for Open, knowing the schemas.
-	Environment func(executor.Description) (executor.Environment, error)
+	// Environment makes the environment for Open, knowing the schemas. It may ask
+	// the executor to validate.
+	Environment func(context.Context, transport.Client, executor.Description) (executor.Environment, error)
 	// Ready is called with every new session before callers get it.
 	Ready func(context.Context, *Session) error
 	// Changed is called after every change of state, one at a time.
@@ -327,7 +328,7 @@ func (b *Backend) open(ctx, helloCtx context.Context, conn *transport.Conn) (*Se
 	if hello.Protocol != transport.ProtocolVersion {
 		return nil, executor.Errorf(executor.Unsupported, "executor %s %s speaks protocol %d, this host %d: install versions that match", hello.Description.Name, hello.Description.Version, hello.Protocol, transport.ProtocolVersion)
 	}
-	env, err := b.config.Environment(hello.Description)
+	env, err := b.config.Environment(helloCtx, client, hello.Description)
 	if err != nil {
 		return nil, err
 	}

@@ -83,7 +83,7 @@ func testConfig(t *testing.T, dir, mode string) Config {
 		Name: "b", RunDir: dir, Host: nobody{}, LogLevel: "debug", Logger: hclog.NewNullLogger(),
 		Hello: transport.Hello{Protocol: transport.ProtocolVersion, Epoch: 1},
 		Find:  func() (string, error) { return self, nil },
-		Environment: func(executor.Description) (executor.Environment, error) {
+		Environment: func(context.Context, transport.Client, executor.Description) (executor.Environment, error) {
 			return executor.Environment{Backend: "b"}, nil
 		},
 	}
@@ -228,7 +228,7 @@ func TestChangedSettingsRestartTheExecutor(t *testing.T) {
 	first := Start(config)
 	pid := first.waitPID(t)
 	first.Close()
-	config.Environment = func(executor.Description) (executor.Environment, error) {
+	config.Environment = func(context.Context, transport.Client, executor.Description) (executor.Environment, error) {
 		return executor.Environment{Backend: "b", Settings: executor.Settings{DefaultRuntime: "other"}}, nil
 	}
 	second := Start(config)
