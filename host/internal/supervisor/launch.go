@@ -28,8 +28,8 @@ const (
 	stdoutFile = "stdout"
 	logFile    = "log"
 	oldLogFile = "log.1"
-	// workDir is the executor's own part: Environment.RunDir.
-	workDir = "x"
+	// WorkDir is the executor's own part: Environment.RunDir.
+	WorkDir = "x"
 )
 
 // handshakePoll is how often a starting executor's stdout is looked at. Plugins
@@ -73,7 +73,7 @@ func (l *launched) ending() string {
 // launch starts the executor at binary, or takes up the one that holds the lock
 // in dir. ctx bounds it.
 func launch(ctx context.Context, dir, binary, logLevel string) (*launched, error) {
-	if err := os.MkdirAll(filepath.Join(dir, workDir), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, WorkDir), 0o700); err != nil {
 		return nil, err
 	}
 	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)

@@ -1,0 +1,121 @@
+package host
+
+import (
+	"time"
+
+	"github.com/davit-run/davit/host/internal/store"
+	"github.com/davit-run/davit/host/ocispec"
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// ContainerOptions say what to run. Either Bundle or Rootfs is required.
+type ContainerOptions struct {
+	// Name is unique among the host's containers; empty means that there is none.
+	// See ocispec.ValidateName.
+	Name string `json:"name,omitempty"`
+	// RequestID, if set, makes Create idempotent: the same id again gives the
+	// container that it made the first time, whatever became of it.
+	RequestID string `json:"request_id,omitempty"`
+	// Backend and Runtime are names, empty for the defaults of the host and of the
+	// backend.
+	Backend string `json:"backend,omitempty"`
+	Runtime string `json:"runtime,omitempty"`
+	// Bundle is an OCI bundle: a directory with config.json and a root file
+	// system. Process overrides what it sets.
+	Bundle string `json:"bundle,omitempty"`
+	// Rootfs is a directory with a root file system.
+	Rootfs  string          `json:"rootfs,omitempty"`
+	Process ocispec.Options `json:"process,omitzero"`
+	// MergeOutput writes stdout and stderr to one file, in the order in which the
+	// workload wrote them.
+	MergeOutput bool `json:"merge_output,omitempty"`
+	// AutoRemove removes the container once it has ended.
+	AutoRemove bool              `json:"auto_remove,omitempty"`
+	Labels     map[string]string `json:"labels,omitempty"`
+	// StopSignal is what Stop sends, SIGTERM if 0. StopTimeout is how long Stop
+	// then waits before it kills, DefaultStopTimeout if 0.
+	StopSignal  executor.Signal `json:"stop_signal,omitempty"`
+	StopTimeout time.Duration   `json:"stop_timeout,omitempty"`
+}
+
+// DefaultStopTimeout is Docker's.
+const DefaultStopTimeout = 10 * time.Second
+
+// State is where a container stands, as users see it.
+type State string
+
+const (
+	StateCreating State = "creating"
+	StateRunning  State = "running"
+	StatePaused   State = "paused"
+	// StateExiting: the first process has ended, its output is not complete yet.
+	StateExiting State = "exiting"
+	StateExited  State = "exited"
+	// StateFailed: it could not be started. Error says why.
+	StateFailed State = "failed"
+)
+
+// Container is a snapshot of a container.
+type Container struct {
+	ID      string   `json:"id"`
+	Name    string   `json:"name,omitempty"`
+	Backend string   `json:"backend"`
+	Runtime string   `json:"runtime,omitempty"`
+	Command []string `json:"command,omitempty"`
+	State   State    `json:"state"`
+	// Attempt counts the starts, from 1.
+	Attempt    int               `json:"attempt"`
+	PID        int               `json:"pid,omitempty"`
+	CreatedAt  time.Time         `json:"created_at"`
+	StartedAt  time.Time         `json:"started_at,omitzero"`
+	FinishedAt time.Time         `json:"finished_at,omitzero"`
+	Exit       *End              `json:"exit,omitempty"`
+	Error      string            `json:"error,omitempty"`
+	AutoRemove bool              `json:"auto_remove,omitempty"`
+	Labels     map[string]string `json:"labels,omitempty"`
+}
+
+// End is how an attempt ended.
+type End struct {
+	executor.Exit
+	Attempt int `json:"attempt"`
+	// Output says whether all of the output is in the log.
+	Output executor.Output `json:"output,omitempty"`
+}
+
+// ended reports whether nothing more will happen to the present attempt.
+func ended(c *store.Container) bool {
+	return c.State == store.Released || c.State == store.Failed
+}
+
+// view gives what users see of a record.
+func view(tx *store.Tx, r *store.Container) Container {
+	c := Container{
+		ID: r.ID, Name: r.Name, Backend: r.Backend, Runtime: r.Runtime.Name, Command: r.Command,
+		Attempt: r.Attempt, PID: r.PID,
+		CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt,
+		Error: r.Error, AutoRemove: r.AutoRemove, Labels: r.Labels,
+	}
+	switch r.State {
+	case store.Creating:
+		c.State = StateCreating
+	case store.Running:
+		c.State = StateRunning
+	case store.Paused:
+		c.State = StatePaused
+	case store.Exited:
+		c.State, c.PID = StateExiting, 0
+	case store.Failed:
+		c.State, c.PID = StateFailed, 0
+	case store.Released:
+		c.State, c.PID = StateExited, 0
+		if exit, err := tx.Exit(r.Ref()); err == nil {
+			c.Exit = endOf(exit)
+		}
+	}
+	return c
+}
+
+func endOf(e *store.Exit) *End {
+	return &End{Exit: e.Exit, Attempt: e.Ref.Attempt, Output: e.Output}
+}

@@ -1,0 +1,180 @@
+package host
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/davit-run/davit/host/internal/store"
+	"github.com/davit-run/davit/host/internal/supervisor"
+	"github.com/davit-run/davit/host/ocispec"
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// createTimeout bounds Create on a backend. Seen: 50 ms; a loaded machine may
+// take many seconds.
+const createTimeout = 2 * time.Minute
+
+// Create makes a container and starts it. What is wrong with opts is found before
+// anything is made. A container that then cannot be started stays, in state
+// failed, unless AutoRemove is set.
+func (h *Host) Create(ctx context.Context, opts ContainerOptions) (Container, error) {
+	record, spec, session, err := h.prepare(ctx, opts)
+	if err != nil {
+		return Container{}, err
+	}
+	existing := false
+	err = h.store.Update(ctx, func(tx *store.Tx) error {
+		if record.RequestID != "" {
+			c, err := tx.ContainerByRequest(record.RequestID)
+			if err == nil {
+				record, existing = c, true
+				return nil
+			}
+			if !errors.Is(err, executor.NotFound) {
+				return err
+			}
+		}
+		if err := tx.CreateContainer(record, spec); err != nil {
+			return err
+		}
+		return appendEvent(tx, EventCreated, record, nil)
+	})
+	if err != nil {
+		return Container{}, err
+	}
+	if existing {
+		return h.Inspect(record.ID)
+	}
+	if err := h.start(ctx, session, record, spec); err != nil {
+		return Container{}, err
+	}
+	return h.Inspect(record.ID)
+}
+
+// prepare checks opts and makes the record and the spec. It changes nothing.
+func (h *Host) prepare(ctx context.Context, opts ContainerOptions) (*store.Container, json.RawMessage, *supervisor.Session, error) {
+	fail := func(err error) (*store.Container, json.RawMessage, *supervisor.Session, error) {
+		return nil, nil, nil, err
+	}
+	if opts.Name != "" {
+		if err := ocispec.ValidateName(opts.Name); err != nil {
+			return fail(err)
+		}
+	}
+	backend, _, err := h.pickBackend(opts.Backend)
+	if err != nil {
+		return fail(err)
+	}
+	spec, err := h.spec(opts)
+	if err != nil {
+		return fail(err)
+	}
+	session, err := h.session(ctx, backend)
+	if err != nil {
+		return fail(err)
+	}
+	runtime, err := resolveRuntime(ctx, session, backend, opts.Runtime)
+	if err != nil {
+		return fail(err)
+	}
+	return &store.Container{
+		ID: newID(), Name: opts.Name, RequestID: opts.RequestID,
+		Backend: backend, Runtime: runtime, Command: spec.Args,
+		Labels: opts.Labels, AutoRemove: opts.AutoRemove,
+		StopSignal: opts.StopSignal, StopTimeout: opts.StopTimeout,
+		Stdio:     store.Stdio{Merged: opts.MergeOutput},
+		CreatedAt: time.Now(),
+		Attempt:   1, Desired: store.WantRunning, State: store.Creating,
+	}, spec.JSON, session, nil
+}
+
+func resolveRuntime(ctx context.Context, session *supervisor.Session, backend, name string) (executor.Runtime, error) {
+	if slices.Contains(session.Capabilities, executor.CapRuntimeResolve) {
+		return session.ResolveRuntime(ctx, name)
+	}
+	if name != "" {
+		return executor.Runtime{}, executor.Errorf(executor.Unsupported, "runtime %q: backend %s (executor %s) has no runtimes to choose from", name, backend, session.Description.Name)
+	}
+	return executor.Runtime{}, nil
+}
+
+// newID makes an id of 16 hex digits, 64 random bits.
+func newID() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+// start runs the present attempt of a record whose intent is on disk, and
+// records what came of it. An error whose outcome is unknown leaves the record
+// as it is, for reconcile to find out.
+func (h *Host) start(ctx context.Context, session *supervisor.Session, record *store.Container, spec json.RawMessage) error {
+	ref := record.Ref()
+	stdio, err := h.output.Create(ref, record.Stdio.Merged)
+	if err != nil {
+		return h.failStart(record, err)
+	}
+	// A caller who hangs up must not undo a start that may already have happened.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTimeout)
+	defer cancel()
+	status, err := session.Create(ctx, executor.Workload{Ref: ref, Spec: spec, Runtime: record.Runtime, Stdio: stdio})
+	switch {
+	case errors.Is(err, executor.OutcomeUnknown):
+		return executor.Errorf(executor.OutcomeUnknown, "container %s: %w; it is looked after when backend %s answers again", record.ID, err, record.Backend)
+	case err != nil:
+		return h.failStart(record, err)
+	}
+	return h.recordRunning(ctx, status)
+}
+
+// recordRunning records that an attempt runs, unless its end is known already.
+func (h *Host) recordRunning(ctx context.Context, status executor.Status) error {
+	if status.State.Ended() {
+		return nil // its Exited comes, or has come
+	}
+	return h.store.Update(ctx, func(tx *store.Tx) error {
+		c, err := tx.Container(status.Ref.ID)
+		if err != nil {
+			return err
+		}
+		if c.Attempt != status.Ref.Attempt || c.State == store.Exited || ended(c) {
+			return nil
+		}
+		started := c.State == store.Creating
+		c.State, c.PID, c.StartedAt = store.State(status.State), status.PID, status.StartedAt
+		if err := tx.PutContainer(c); err != nil {
+			return err
+		}
+		if !started {
+			return nil
+		}
+		return appendEvent(tx, EventStarted, c, nil)
+	})
+}
+
+// failStart records that an attempt could not be started, and gives the reason
+// back. Nothing of it is left on the backend.
+func (h *Host) failStart(record *store.Container, reason error) error {
+	ctx := context.WithoutCancel(h.ctx)
+	if record.AutoRemove {
+		return errors.Join(reason, h.forget(ctx, record.ID))
+	}
+	err := h.store.Update(ctx, func(tx *store.Tx) error {
+		c, err := tx.Container(record.ID)
+		if err != nil {
+			return err
+		}
+		c.State, c.Error, c.Desired = store.Failed, reason.Error(), store.WantStopped
+		if err := tx.PutContainer(c); err != nil {
+			return err
+		}
+		return appendEvent(tx, EventFailed, c, map[string]string{"error": reason.Error()})
+	})
+	h.announce(record.ID, nil)
+	return errors.Join(reason, err)
+}

@@ -1,0 +1,122 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/davit-run/davit/host/internal/store"
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// reports is the executor.Host of one backend: a backend can only report on its
+// own containers.
+type reports struct {
+	host    *Host
+	backend string
+}
+
+var _ executor.Host = reports{}
+
+// owned gives the record that a report is about.
+func (r reports) owned(tx *store.Tx, ref executor.Ref) (*store.Container, error) {
+	c, err := tx.Container(ref.ID)
+	if err != nil {
+		return nil, err
+	}
+	if c.Backend != r.backend {
+		return nil, executor.Errorf(executor.NotFound, "container %s is not on backend %s", ref.ID, r.backend)
+	}
+	if ref.Attempt > c.Attempt {
+		return nil, executor.Errorf(executor.Invalid, "container %s has no attempt %d", ref.ID, ref.Attempt)
+	}
+	return c, nil
+}
+
+// Exited implements executor.Host. The exit is on disk when it returns nil.
+func (r reports) Exited(ctx context.Context, status executor.Status) error {
+	return r.host.store.Update(ctx, func(tx *store.Tx) error {
+		c, err := r.owned(tx, status.Ref)
+		if err != nil {
+			return err
+		}
+		if _, _, err := tx.PutExit(status.Ref, *status.Exit); err != nil {
+			return err
+		}
+		if c.Attempt != status.Ref.Attempt || c.State == store.Exited || ended(c) {
+			return nil // an earlier attempt, or told twice
+		}
+		if c.State == store.Creating {
+			// It ended before Create's answer was recorded.
+			c.StartedAt = status.StartedAt
+			if err := appendEvent(tx, EventStarted, c, nil); err != nil {
+				return err
+			}
+		}
+		c.State, c.PID, c.FinishedAt = store.Exited, 0, status.Exit.At
+		if c.FinishedAt.IsZero() {
+			c.FinishedAt = time.Now()
+		}
+		return tx.PutContainer(c)
+	})
+}
+
+// Released implements executor.Host. From here on users see the attempt as
+// ended.
+func (r reports) Released(ctx context.Context, ref executor.Ref, out executor.Output) error {
+	var end *End
+	var record *store.Container
+	err := r.host.store.Update(ctx, func(tx *store.Tx) error {
+		c, err := r.owned(tx, ref)
+		if err != nil {
+			return err
+		}
+		exit, err := tx.SetExitOutput(ref, out)
+		if err != nil {
+			return err
+		}
+		if c.Attempt != ref.Attempt || ended(c) {
+			return nil
+		}
+		end, record = endOf(exit), c
+		return release(tx, c, end)
+	})
+	if errors.Is(err, executor.NotFound) {
+		return err
+	}
+	if err == nil && record != nil {
+		r.host.afterEnd(record, end)
+	}
+	return err
+}
+
+// release records that the present attempt of c is over.
+func release(tx *store.Tx, c *store.Container, end *End) error {
+	c.State, c.PID = store.Released, 0
+	if err := tx.PutContainer(c); err != nil {
+		return err
+	}
+	data := map[string]string{"source": string(end.Source), "output": string(end.Output)}
+	if end.Code != nil {
+		data["code"] = strconv.Itoa(*end.Code)
+	}
+	if end.Signal != 0 {
+		data["signal"] = strconv.Itoa(int(end.Signal))
+	}
+	if end.OOM != nil && *end.OOM {
+		data["oom"] = "true"
+	}
+	if end.Reason != "" {
+		data["reason"] = end.Reason
+	}
+	return appendEvent(tx, EventExited, c, data)
+}
+
+// afterEnd does what follows the end of an attempt.
+func (h *Host) afterEnd(c *store.Container, end *End) {
+	h.announce(c.ID, end)
+	if c.AutoRemove {
+		h.removeWhenFree(c.ID)
+	}
+}

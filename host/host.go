@@ -1,0 +1,171 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/host/internal/output"
+	"github.com/davit-run/davit/host/internal/store"
+	"github.com/hashicorp/go-hclog"
+)
+
+// storeFile is the store's name in the state directory.
+const storeFile = "davit.db"
+
+// Options are what a program decides, as opposed to a config.
+type Options struct {
+	// Logger gets the log of the host and, under their names, of the backends.
+	// Nil discards it.
+	Logger hclog.Logger
+	// Version of the program, told to executors for their logs.
+	Version string
+}
+
+// Host runs containers. It is safe for concurrent use. One state directory has
+// one Host at a time.
+type Host struct {
+	config   config.Config
+	logger   hclog.Logger
+	version  string
+	store    *store.Store
+	output   *output.Root
+	backends map[string]*backend
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu      sync.Mutex
+	closing bool
+	// holds keep containers from being removed automatically, by id.
+	holds map[string]int
+	// ends are told to those who wait for a container, by id.
+	ends map[string]*ending
+}
+
+// Open opens the state directory and starts the backends. It returns before they
+// are ready: calls wait for the backend that they need, and one that cannot
+// start harms no other. ctx bounds Open alone.
+func Open(ctx context.Context, cfg config.Config, opts Options) (*Host, error) {
+	cfg = cfg.WithDefaults()
+	if err := cfg.Validate().Err(); err != nil {
+		return nil, err
+	}
+	if opts.Logger == nil {
+		opts.Logger = hclog.NewNullLogger()
+	}
+	for _, dir := range []string{cfg.StateDir, cfg.RunDir} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("directory of the host: %w", err)
+		}
+	}
+	files, err := output.Open(filepath.Join(cfg.StateDir, "containers"))
+	if err != nil {
+		return nil, err
+	}
+	st, err := store.Open(filepath.Join(cfg.StateDir, storeFile), store.Options{})
+	if err != nil {
+		return nil, errors.Join(err, files.Close())
+	}
+	h := &Host{
+		config: cfg, logger: opts.Logger, version: opts.Version,
+		store: st, output: files,
+		backends: map[string]*backend{},
+		holds:    map[string]int{}, ends: map[string]*ending{},
+	}
+	h.ctx, h.cancel = context.WithCancel(context.Background())
+	if damage := st.Info().Damage; damage != nil {
+		h.logger.Error("the state on disk was damaged", "damage", damage.String())
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	for i := range cfg.Backends {
+		if err := h.startBackend(&cfg.Backends[i]); err != nil {
+			return nil, errors.Join(err, h.Close())
+		}
+	}
+	return h, nil
+}
+
+// ID gives the host's id, which its state directory keeps.
+func (h *Host) ID() string { return h.store.Info().HostID }
+
+// Close stops the host. Containers and executors run on; the next Open of the
+// same state directory takes them up.
+func (h *Host) Close() error {
+	h.mu.Lock()
+	h.closing = true
+	h.mu.Unlock()
+	h.cancel()
+	for _, b := range h.backends {
+		b.Close()
+	}
+	h.wg.Wait()
+	return errors.Join(h.store.Close(), h.output.Close())
+}
+
+// background runs fn, for which Close waits, unless the host is closing.
+func (h *Host) background(fn func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.closing {
+		h.wg.Go(fn)
+	}
+}
+
+// StopIdle ends, before Close, the executors of backends on which nothing runs.
+// Others are left to watch over their containers.
+func (h *Host) StopIdle(ctx context.Context) error {
+	running, err := h.runningByBackend()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for name, b := range h.backends {
+		if running[name] == 0 {
+			if err := b.Stop(ctx); err != nil {
+				errs = append(errs, fmt.Errorf("backend %s: %w", name, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (h *Host) runningByBackend() (map[string]int, error) {
+	running := map[string]int{}
+	err := h.store.View(func(tx *store.Tx) error {
+		all, err := tx.Containers()
+		for _, c := range all {
+			if !ended(c) {
+				running[c.Backend]++
+			}
+		}
+		return err
+	})
+	return running, err
+}
+
+// Shutdown stops every container as Stop does, all at once, and then the
+// executors and the host.
+func (h *Host) Shutdown(ctx context.Context, timeout time.Duration) error {
+	all, err := h.List()
+	if err != nil {
+		return err
+	}
+	errs := make([]error, len(all))
+	var wg sync.WaitGroup
+	for i, c := range all {
+		if c.State != StateExited && c.State != StateFailed {
+			wg.Go(func() { errs[i] = h.Stop(ctx, c.ID, timeout) })
+		}
+	}
+	wg.Wait()
+	return errors.Join(errors.Join(errs...), h.StopIdle(ctx), h.Close())
+}

@@ -1,0 +1,190 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/davit-run/davit/host/internal/store"
+	"github.com/davit-run/davit/host/internal/supervisor"
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// reconcileParallel bounds the calls that a reconcile has under way at once.
+const reconcileParallel = 16
+
+// reconcile makes the records of a backend and what the backend has agree. It
+// runs whenever an executor was started or taken up, before anybody else uses
+// the session.
+func (h *Host) reconcile(ctx context.Context, name string, session *supervisor.Session) error {
+	listed, err := session.List(ctx)
+	if err != nil {
+		return fmt.Errorf("listing what runs: %w", err)
+	}
+	has := make(map[string]executor.Status, len(listed))
+	for _, status := range listed {
+		has[status.Ref.ID] = status
+	}
+	var records []*store.Container
+	if err := h.store.View(func(tx *store.Tx) error {
+		all, err := tx.Containers()
+		for _, c := range all {
+			if c.Backend == name {
+				records = append(records, c)
+			}
+		}
+		return err
+	}); err != nil {
+		return err
+	}
+
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, reconcileParallel)
+	each := func(id string, fn func() error) {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			if err := fn(); err != nil {
+				h.logger.Error("reconcile failed", "backend", name, "container", id, "error", err)
+			}
+		})
+	}
+	for _, c := range records {
+		status, there := has[c.ID]
+		delete(has, c.ID)
+		each(c.ID, func() error { return h.reconcileOne(ctx, session, c, status, there) })
+	}
+	for _, orphan := range has {
+		each(orphan.Ref.ID, func() error { return h.reconcileOrphan(ctx, name, session, orphan) })
+	}
+	wg.Wait()
+	return ctx.Err()
+}
+
+// reconcileOne deals with a container that we have a record of. status is what
+// the backend has of it, if it is there.
+func (h *Host) reconcileOne(ctx context.Context, session *supervisor.Session, c *store.Container, status executor.Status, there bool) error {
+	switch {
+	case c.Desired == store.WantRemoved && ended(c):
+		if there {
+			if err := session.Delete(ctx, status.Ref); err != nil {
+				return err
+			}
+		}
+		return h.forget(ctx, c.ID)
+	case ended(c):
+		return nil
+	case there && status.Ref.Attempt == c.Attempt:
+		// From here on the executor watches it, and reports its end again if that
+		// has come.
+		status, err := session.Restore(ctx, c.Ref(), h.output.Stdio(c.Ref(), c.Stdio.Merged))
+		if err != nil {
+			return err
+		}
+		return h.recordRunning(ctx, status)
+	case c.State == store.Creating:
+		// The intent was on disk, the answer is not. Create is idempotent, and
+		// hands over an earlier attempt if there is one.
+		h.background(func() { h.startAgain(session, c) })
+		return nil
+	default:
+		return h.lose(ctx, c, fmt.Sprintf("backend %s does not know the container any more", c.Backend))
+	}
+}
+
+// startAgain repeats the start of a container that was interrupted.
+func (h *Host) startAgain(session *supervisor.Session, c *store.Container) {
+	if c.Desired != store.WantRunning {
+		_ = h.failStart(c, errors.New("stopped before it was started"))
+		return
+	}
+	var spec []byte
+	err := h.store.View(func(tx *store.Tx) (err error) {
+		spec, err = tx.Spec(c.ID)
+		return err
+	})
+	if err == nil {
+		err = h.start(h.ctx, session, c, spec)
+	}
+	if err != nil {
+		h.logger.Error("interrupted start failed", "container", c.ID, "error", err)
+	}
+}
+
+// lose ends an attempt about which nobody can know any more.
+func (h *Host) lose(ctx context.Context, c *store.Container, reason string) error {
+	var end *End
+	err := h.store.Update(ctx, func(tx *store.Tx) error {
+		now, err := tx.Container(c.ID)
+		if err != nil || now.Attempt != c.Attempt || ended(now) {
+			return err
+		}
+		// An exit that is on disk already stays as it is.
+		if _, _, err := tx.PutExit(c.Ref(), *executor.LostExit(reason)); err != nil {
+			return err
+		}
+		exit, err := tx.SetExitOutput(c.Ref(), executor.Truncated)
+		if err != nil {
+			return err
+		}
+		if now.FinishedAt.IsZero() {
+			now.FinishedAt = time.Now()
+		}
+		end = endOf(exit)
+		return release(tx, now, end)
+	})
+	if err == nil && end != nil {
+		h.logger.Warn("container was lost", "container", c.ID, "reason", reason)
+		h.afterEnd(c, end)
+	}
+	return err
+}
+
+// reconcileOrphan deals with what is marked as ours on a backend, without a
+// record. Records are removed only after the backend's part, so this is what a
+// damaged store leaves: it is adopted then. Otherwise it is what an interrupted
+// restore of an older state directory leaves, and is removed.
+func (h *Host) reconcileOrphan(ctx context.Context, backend string, session *supervisor.Session, status executor.Status) error {
+	if h.store.Info().Damage != nil {
+		return h.adopt(ctx, backend, session, status)
+	}
+	h.logger.Warn("removing a container without a record", "backend", backend, "container", status.Ref.String(), "state", string(status.State))
+	if !status.State.Ended() {
+		if err := session.Signal(ctx, status.Ref, syscall.SIGKILL); err != nil && !errors.Is(err, executor.FailedPrecondition) {
+			return err
+		}
+	}
+	for {
+		err := session.Delete(ctx, status.Ref)
+		if !errors.Is(err, executor.FailedPrecondition) {
+			return err
+		}
+		select { // not dead yet
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// adopt makes a record of what a backend has, with what can be known.
+func (h *Host) adopt(ctx context.Context, backend string, session *supervisor.Session, status executor.Status) error {
+	c := &store.Container{
+		ID: status.Ref.ID, Backend: backend, Runtime: executor.Runtime{Name: status.Runtime},
+		CreatedAt: status.StartedAt, StartedAt: status.StartedAt,
+		Attempt: status.Ref.Attempt, Desired: store.WantRunning, State: store.Running, PID: status.PID,
+		Error: "its record was lost with a damaged state; this is what the backend knew",
+	}
+	if err := h.store.Update(ctx, func(tx *store.Tx) error {
+		if err := tx.CreateContainer(c, []byte("null")); err != nil {
+			return err
+		}
+		return appendEvent(tx, EventCreated, c, map[string]string{"adopted": "true"})
+	}); err != nil {
+		return err
+	}
+	return h.reconcileOne(ctx, session, c, status, true)
+}
