@@ -1,0 +1,194 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// maxKey is the longest name or request id, in bytes.
+const maxKey = 255
+
+// CreateContainer writes a new container and its spec. A name or id that is in
+// use is AlreadyExists. So is a request id; [Tx.ContainerByRequest] finds the
+// container that it made.
+func (tx *Tx) CreateContainer(c *Container, spec json.RawMessage) error {
+	if err := executor.ValidateID(c.ID); err != nil {
+		return err
+	}
+	id := []byte(c.ID)
+	if tx.get(containers, id) != nil {
+		return executor.Errorf(executor.AlreadyExists, "container %s exists", c.ID)
+	}
+	if err := tx.claim(names, "name", c.Name, c.ID); err != nil {
+		return err
+	}
+	if err := tx.claim(requests, "request id", c.RequestID, c.ID); err != nil {
+		return err
+	}
+	if err := tx.put(specs, id, spec); err != nil {
+		return err
+	}
+	return tx.putJSON(containers, id, c)
+}
+
+// PutContainer writes a container that exists, under a new name if that is what
+// changed. The request id must not change.
+func (tx *Tx) PutContainer(c *Container) error {
+	old, err := tx.Container(c.ID)
+	if err != nil {
+		return err
+	}
+	if c.RequestID != old.RequestID {
+		return executor.Errorf(executor.Invalid, "container %s: the request id %q cannot become %q", c.ID, old.RequestID, c.RequestID)
+	}
+	if c.Name != old.Name {
+		if err := tx.claim(names, "name", c.Name, c.ID); err != nil {
+			return err
+		}
+		if err := tx.delete(names, []byte(old.Name)); err != nil {
+			return err
+		}
+	}
+	return tx.putJSON(containers, []byte(c.ID), c)
+}
+
+// claim enters a unique key of a container into an index.
+func (tx *Tx) claim(index bucket, what, key, id string) error {
+	if key == "" {
+		return nil
+	}
+	if len(key) > maxKey {
+		return executor.Errorf(executor.Invalid, "container %s: %s has %d bytes, at most %d are allowed", id, what, len(key), maxKey)
+	}
+	var owner string
+	found, err := tx.getJSON(index, []byte(key), &owner)
+	if err != nil {
+		return err
+	}
+	if found {
+		return executor.Errorf(executor.AlreadyExists, "%s %q is used by container %s", what, key, owner)
+	}
+	return tx.putJSON(index, []byte(key), id)
+}
+
+// DeleteContainer removes a container with its spec, name, request id and
+// exits. One that does not exist is no error. Its events stay.
+func (tx *Tx) DeleteContainer(id string) error {
+	c, err := tx.Container(id)
+	if errors.Is(err, executor.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, r := range []struct {
+		bucket bucket
+		key    string
+	}{{containers, id}, {specs, id}, {names, c.Name}, {requests, c.RequestID}} {
+		if err := tx.delete(r.bucket, []byte(r.key)); err != nil {
+			return err
+		}
+	}
+	var keys [][]byte
+	for k := range tx.exitKeys(id) {
+		keys = append(keys, k)
+	}
+	for _, k := range keys {
+		if err := tx.delete(exits, k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Container gives a container by its id, or NotFound.
+func (tx *Tx) Container(id string) (*Container, error) {
+	c := new(Container)
+	found, err := tx.getJSON(containers, []byte(id), c)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, notFound(id)
+	}
+	return c, nil
+}
+
+// Spec gives the OCI spec of a container, or NotFound.
+func (tx *Tx) Spec(id string) (json.RawMessage, error) {
+	value := tx.get(specs, []byte(id))
+	if value == nil {
+		return nil, notFound(id)
+	}
+	body, err := decode(specs, []byte(id), value)
+	return bytes.Clone(body), err
+}
+
+// Containers gives all containers in the order of their ids. Those that cannot
+// be read are left out and the error names them.
+func (tx *Tx) Containers() ([]*Container, error) {
+	var all []*Container
+	var errs []error
+	for k, v := range tx.scan(containers, nil) {
+		c := new(Container)
+		if err := decodeJSON(containers, k, v, c); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		all = append(all, c)
+	}
+	return all, errors.Join(errs...)
+}
+
+// ContainerByRequest gives the container that a request made, or NotFound.
+func (tx *Tx) ContainerByRequest(requestID string) (*Container, error) {
+	return tx.byIndex(requests, requestID)
+}
+
+// Find gives the container that a user means: by its whole id, else its name,
+// else a prefix that only one id has. NotFound if there is none, Invalid if the
+// prefix fits more than one.
+func (tx *Tx) Find(reference string) (*Container, error) {
+	if tx.get(containers, []byte(reference)) != nil {
+		return tx.Container(reference)
+	}
+	if c, err := tx.byIndex(names, reference); err == nil || !errors.Is(err, executor.NotFound) {
+		return c, err
+	}
+	var matches []string
+	if reference != "" {
+		for k := range tx.scan(containers, []byte(reference)) {
+			if !strings.HasPrefix(string(k), reference) || len(matches) > 1 {
+				break
+			}
+			matches = append(matches, string(k))
+		}
+	}
+	switch len(matches) {
+	case 0:
+		return nil, notFound(reference)
+	case 1:
+		return tx.Container(matches[0])
+	}
+	return nil, executor.Errorf(executor.Invalid, "%q is the start of more than one container id: %s; give more of it", reference, strings.Join(matches, ", "))
+}
+
+func (tx *Tx) byIndex(index bucket, key string) (*Container, error) {
+	var id string
+	found, err := tx.getJSON(index, []byte(key), &id)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, notFound(key)
+	}
+	return tx.Container(id)
+}
+
+func notFound(reference string) error {
+	return executor.Errorf(executor.NotFound, "no container %q", reference)
+}

@@ -1,0 +1,95 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// bucket is one of the buckets of the file.
+type bucket int
+
+const (
+	// meta holds the header alone.
+	meta bucket = iota - 1
+	// containers: id → Container.
+	containers
+	// specs: id → the OCI spec. Apart, because a container's state changes often
+	// and its spec of tens of kilobytes never.
+	specs
+	// names: name → id.
+	names
+	// requests: request id of a create → id.
+	requests
+	// exits: ref → Exit.
+	exits
+	// events: sequence → Event.
+	events
+
+	bucketCount = int(events) + 1
+)
+
+var bucketNames = [bucketCount]string{"containers", "specs", "names", "requests", "exits", "events"}
+
+func (b bucket) name() string {
+	if b == meta {
+		return "meta"
+	}
+	return bucketNames[b]
+}
+
+// bucketNamed finds a bucket by its name.
+func bucketNamed(name string) (bucket, bool) {
+	for b := meta; int(b) < bucketCount; b++ {
+		if b.name() == name {
+			return b, true
+		}
+	}
+	return 0, false
+}
+
+// printable gives a key for people.
+func (b bucket) printable(key []byte) string {
+	if b == events && len(key) == 8 {
+		return strconv.FormatUint(binary.BigEndian.Uint64(key), 10)
+	}
+	quoted := strconv.Quote(string(key))
+	return quoted[1 : len(quoted)-1]
+}
+
+func eventKey(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }
+
+// exitKey sorts by attempt within an id, and ids by "/", which no id contains.
+func exitKey(ref executor.Ref) []byte { return fmt.Appendf(nil, "%s/%010d", ref.ID, ref.Attempt) }
+
+// headerKey is the key of the header in the meta bucket.
+var headerKey = []byte("header")
+
+// header is written with every commit.
+type header struct {
+	Schema int `json:"schema"`
+	// HostID is made once in the life of a state directory.
+	HostID string `json:"host_id"`
+	// Epoch counts the opens.
+	Epoch     uint64    `json:"epoch"`
+	BootID    string    `json:"boot_id"`
+	CreatedAt time.Time `json:"created_at"`
+	// FirstEvent is the lowest sequence kept, NextEvent the one to be given next.
+	FirstEvent uint64 `json:"first_event"`
+	NextEvent  uint64 `json:"next_event"`
+	// Digests describe the buckets, in their order.
+	Digests [bucketCount]digest `json:"digests"`
+}
+
+// digest describes the contents of a bucket independent of order: it holds the
+// number of records and the sum of their checksums.
+type digest struct {
+	Count uint64 `json:"n"`
+	Sum   uint64 `json:"sum"`
+}
+
+func (d *digest) add(value []byte)    { d.Count++; d.Sum += uint64(sum(value)) }
+func (d *digest) remove(value []byte) { d.Count--; d.Sum -= uint64(sum(value)) }

@@ -1,0 +1,227 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
+
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// Options are what can be chosen about a store. The zero value is good.
+type Options struct {
+	// KeepEvents bounds the journal; at times it holds an eighth more. 0 means
+	// DefaultKeepEvents.
+	KeepEvents int
+	// LockTimeout is how long Open waits for another owner to go; 0 means 200 ms.
+	LockTimeout time.Duration
+}
+
+// DefaultKeepEvents is how many events a journal keeps unless told otherwise.
+const DefaultKeepEvents = 10_000
+
+// Info describes a store as Open found it.
+type Info struct {
+	// HostID is made once for a state directory and never changes: backends mark
+	// what is ours with it.
+	HostID string
+	// Epoch is higher at each open.
+	Epoch uint64
+	// BootID is that of the kernel. Rebooted says that the store was last open
+	// under another one, so that nothing that ran then can still run.
+	BootID   string
+	Rebooted bool
+	// Damage is nil unless the store could not be used as it was.
+	Damage *Damage
+}
+
+// Store is an open store. Its methods are safe for concurrent use.
+type Store struct {
+	path string
+	info Info
+	keep int
+	lock *os.File
+	db   *bolt.DB
+
+	// The committer's, and Open's before it starts.
+	head   header
+	broken error
+	stuck  bool
+
+	wake    chan struct{}
+	quit    chan struct{}
+	stopped chan struct{}
+
+	mu      sync.Mutex
+	queue   []*call
+	closing bool
+	changed chan struct{}
+}
+
+var errClosed = executor.Errorf(executor.Unavailable, "store: it is closed")
+
+// Open opens the store at a path, and makes one if there is none. One that is
+// owned by another process is FailedPrecondition. A file that is damaged, or
+// was written by a later version, is kept beside as NAME.damaged-TIME; what is
+// intact in a damaged one goes into the new store, and Info().Damage tells.
+func Open(path string, opts Options) (*Store, error) {
+	if opts.KeepEvents <= 0 {
+		opts.KeepEvents = DefaultKeepEvents
+	}
+	if opts.LockTimeout <= 0 {
+		opts.LockTimeout = 200 * time.Millisecond
+	}
+	lock, err := lock(path, opts.LockTimeout)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		path: path, keep: opts.KeepEvents, lock: lock,
+		wake: make(chan struct{}, 1), quit: make(chan struct{}), stopped: make(chan struct{}),
+		changed: make(chan struct{}),
+	}
+	if err := s.open(); err != nil {
+		if s.db != nil {
+			_ = s.db.Close()
+		}
+		_ = lock.Close()
+		return nil, err
+	}
+	go s.committer()
+	return s, nil
+}
+
+// open finds or makes the file and takes the next epoch.
+func (s *Store) open() error {
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return executor.Errorf(executor.Unavailable, "store: %w", err)
+	}
+	in, err := s.inspectFile()
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		err = s.replace(inspection{})
+	case err != nil:
+	case in.newer > 0 || len(in.problems) > 0:
+		err = s.replace(in)
+	default:
+		s.head = *in.header
+		if s.db, err = openBolt(s.path); err != nil {
+			in.problems = []string{err.Error()}
+			err = s.replace(in)
+		}
+	}
+	if err != nil {
+		return executor.Errorf(executor.Unavailable, "store %s: %w", s.path, err)
+	}
+	before := s.head.BootID
+	s.head.BootID = strings.TrimSpace(string(boot))
+	s.head.Epoch++
+	if s.head.HostID, err = hostID(s.path, s.head.HostID); err != nil {
+		return executor.Errorf(executor.Unavailable, "store %s: host id: %w", s.path, err)
+	}
+	_, err = s.transact(func(tx *Tx) error {
+		tx.dirty = true // the header alone
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.info.HostID, s.info.Epoch, s.info.BootID = s.head.HostID, s.head.Epoch, s.head.BootID
+	s.info.Rebooted = before != "" && before != s.head.BootID
+	return nil
+}
+
+// inspectFile checks the file at path.
+func (s *Store) inspectFile() (inspection, error) {
+	f, err := os.OpenFile(s.path, os.O_RDONLY|unix.O_NONBLOCK, 0) // not to wait at a FIFO
+	if err != nil {
+		return inspection{}, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return inspection{}, err
+	}
+	if !st.Mode().IsRegular() {
+		return inspection{}, errors.New("it is not a regular file")
+	}
+	return inspect(f, st.Size()), nil
+}
+
+// openBolt opens a file that was checked. Should bbolt panic all the same, the
+// panic is an error.
+func openBolt(path string) (db *bolt.DB, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			db, err = nil, fmt.Errorf("bbolt: %v", p)
+		}
+	}()
+	db, err = bolt.Open(path, 0o600, &bolt.Options{
+		Timeout:      100 * time.Millisecond, // the lock is ours already
+		FreelistType: bolt.FreelistMapType,
+		// A larger file has to be mapped anew, for which every reader must be
+		// gone. Address space costs nothing.
+		InitialMmapSize: 1 << 30,
+		// Commits are synced by transact, once.
+		NoSync:       true,
+		NoStatistics: true,
+	})
+	if err == nil {
+		db.AllocSize = 1 << 20
+	}
+	return db, err
+}
+
+// Info tells what Open found.
+func (s *Store) Info() Info { return s.info }
+
+// View runs fn on a snapshot. fn must not write, and must not use the Store.
+func (s *Store) View(fn func(*Tx) error) error {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	btx, err := s.db.Begin(false)
+	if err != nil {
+		return executor.Errorf(executor.Unavailable, "store %s: %w", s.path, err)
+	}
+	defer func() { _ = btx.Rollback() }()
+	return guard(fn, &Tx{bolt: btx, keep: s.keep})
+}
+
+// Close commits what has queued up and closes the file. It waits for the
+// transactions that run. Closing again does nothing.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	closing := s.closing
+	s.closing = true
+	s.mu.Unlock()
+	if closing {
+		<-s.stopped
+		return nil
+	}
+	close(s.quit)
+	<-s.stopped
+	s.announce()
+	if s.stuck {
+		return s.broken // a lock inside bbolt is held for good
+	}
+	return errors.Join(s.db.Close(), s.lock.Close())
+}
+
+// syncDir makes the names in the store's directory durable.
+func syncDir(path string) error {
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
