@@ -1,0 +1,126 @@
+package config
+
+import (
+	"path/filepath"
+	"slices"
+)
+
+// Config configures a host. The zero value of each field stands for its default,
+// see [Config.WithDefaults]; only Backends must be given.
+type Config struct {
+	// StateDir holds what must survive a reboot.
+	StateDir string `json:"state_dir"`
+	// RunDir holds sockets and other files that need not.
+	RunDir string `json:"run_dir"`
+	// ExecutorDirs are searched in order for a program davit-executor-NAME. No
+	// other place is.
+	ExecutorDirs []string `json:"executor_dirs"`
+	API          API      `json:"api"`
+	Log          Log      `json:"log"`
+	// DefaultBackend is the backend of containers that name none. Empty, with
+	// more than one backend, means that each container must name its own.
+	DefaultBackend string    `json:"default_backend"`
+	Backends       []Backend `json:"-"`
+
+	source *body // nil unless read from files
+}
+
+// API configures the HTTP API.
+type API struct {
+	// Socket is the path of the Unix socket that it is served on.
+	Socket string `json:"socket"`
+	// Group is the name of the group whose members may use the API beside the
+	// user that the host runs as. They can start any container, and so are as
+	// powerful as that user. Empty means no group.
+	Group string `json:"group"`
+}
+
+// Log configures the host's own log.
+type Log struct {
+	// Level is the least severe level that is logged: trace, debug, info, warn,
+	// error or off.
+	Level string `json:"level"`
+	// Format is text or json.
+	Format string `json:"format"`
+}
+
+// Backend is a configured instance of an executor.
+type Backend struct {
+	// Name is 1 to [MaxBackendName] lower-case letters, digits and single inner
+	// dashes, and unique in a Config.
+	Name string `json:"-"`
+	// Executor names the program: davit-executor-EXECUTOR.
+	Executor string `json:"executor"`
+	// SHA256 is the digest that the program must have, in hex, or empty.
+	SHA256 string `json:"sha256"`
+	// Config is what the executor's config schema declares: any value that
+	// encodes to a JSON object, or nil.
+	Config any `json:"-"`
+	// Runtimes are added to those that the executor always has.
+	Runtimes []Runtime `json:"-"`
+	// DefaultRuntime is the runtime of containers that name none. Empty leaves
+	// the choice to the executor.
+	DefaultRuntime string `json:"default_runtime"`
+
+	source *body
+}
+
+// Runtime is a name for what the executor's runtime schema declares.
+type Runtime struct {
+	// Name is 1 to 64 letters, digits, '.', '_' and '-', beginning with a letter
+	// or digit, and unique in a backend.
+	Name string
+	// Body is any value that encodes to a JSON object, or nil.
+	Body any
+
+	at Range
+}
+
+// WithDefaults gives a copy of c in which what was left out has its default:
+//
+//	StateDir        /var/lib/davit
+//	RunDir          /run/davit
+//	ExecutorDirs    /usr/libexec/davit
+//	API.Socket      davit.sock in RunDir
+//	Log.Level       info
+//	Log.Format      text
+//	DefaultBackend  the backend, if there is exactly one
+func (c Config) WithDefaults() Config {
+	setDefault(&c.StateDir, "/var/lib/davit")
+	setDefault(&c.RunDir, "/run/davit")
+	if len(c.ExecutorDirs) == 0 {
+		c.ExecutorDirs = []string{"/usr/libexec/davit"}
+	}
+	setDefault(&c.API.Socket, filepath.Join(c.RunDir, "davit.sock"))
+	setDefault(&c.Log.Level, "info")
+	setDefault(&c.Log.Format, "text")
+	if len(c.Backends) == 1 {
+		setDefault(&c.DefaultBackend, c.Backends[0].Name)
+	}
+	return c
+}
+
+func setDefault(s *string, value string) {
+	if *s == "" {
+		*s = value
+	}
+}
+
+// Backend gives the backend with a name, or nil.
+func (c *Config) Backend(name string) *Backend {
+	i := slices.IndexFunc(c.Backends, func(b Backend) bool { return b.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &c.Backends[i]
+}
+
+// BackendStateDir gives the directory below StateDir that belongs to a backend.
+func (c Config) BackendStateDir(name string) string {
+	return filepath.Join(c.WithDefaults().StateDir, "backends", name)
+}
+
+// BackendRunDir gives the directory below RunDir that belongs to a backend.
+func (c Config) BackendRunDir(name string) string {
+	return filepath.Join(c.WithDefaults().RunDir, "backends", name)
+}

@@ -1,0 +1,240 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// MaxFileSize bounds a config file, in bytes. Larger configs take several files.
+const MaxFileSize = 64 << 10
+
+// Load reads a config from files and directories. A directory stands for its
+// files *.hcl in the order of their names, without hidden ones. What several
+// files say is taken together: each attribute may be set, and each backend
+// defined, in one of them only.
+//
+// The Config is as it was written, see [Config.WithDefaults]. It is never nil,
+// so that more can be checked and reported, but is of use only if the
+// Diagnostics have no errors. They include those of [Config.Validate].
+func Load(paths ...string) (*Config, Diagnostics) {
+	var diags Diagnostics
+	var files []string
+	for _, path := range paths {
+		found, err := expand(path)
+		if err != nil {
+			diags.fail(Range{File: path}, "", "%v", reason(err))
+		}
+		files = append(files, found...)
+	}
+	if len(paths) == 0 {
+		diags.fail(Range{}, "name a file or a directory", "no config file was given")
+	}
+	root := &body{}
+	if len(paths) == 1 {
+		root.at.File = paths[0]
+	}
+	for _, file := range files {
+		text, err := read(file)
+		if err != nil {
+			diags.fail(Range{File: file}, "", "%v", reason(err))
+			continue
+		}
+		b, found := parseHCL(text, file)
+		diags = append(diags, found...)
+		root.items = append(root.items, b.items...)
+	}
+	return build(root, diags)
+}
+
+// Parse reads a config from the text of one file. Messages name it filename, and
+// relative paths are resolved against filename's directory; nothing is read.
+func Parse(text []byte, filename string) (*Config, Diagnostics) {
+	if len(text) > MaxFileSize {
+		var diags Diagnostics
+		diags.fail(Range{File: filename}, "", "%v", errTooLarge)
+		return &Config{}, diags
+	}
+	return build(parseHCL(text, filename))
+}
+
+// expand gives the files that a path stands for.
+func expand(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	entries, err := os.ReadDir(path) // in the order of names
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, e := range entries {
+		if name := e.Name(); strings.HasSuffix(name, ".hcl") && name[0] != '.' && !e.IsDir() {
+			files = append(files, filepath.Join(path, name))
+		}
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("no file *.hcl in this directory")
+	}
+	return files, nil
+}
+
+var errTooLarge = fmt.Errorf("a config file has at most %d bytes", MaxFileSize)
+
+func read(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, MaxFileSize+1))
+	if err == nil && len(text) > MaxFileSize {
+		return nil, errTooLarge
+	}
+	return text, err
+}
+
+// reason leaves out the path, which stands in the Range.
+func reason(err error) error {
+	if e, ok := err.(*os.PathError); ok {
+		return fmt.Errorf("cannot be read: %w", e.Err)
+	}
+	return err
+}
+
+// fileSchema declares the host's own part of a file. Backends are taken out
+// before it is checked.
+func fileSchema() executor.Schema {
+	return executor.Schema{
+		Attributes: []executor.Attribute{
+			{Name: "state_dir", Type: executor.String},
+			{Name: "run_dir", Type: executor.String},
+			{Name: "executor_dirs", Type: executor.Strings},
+			{Name: "default_backend", Type: executor.String},
+		},
+		Blocks: []executor.Block{
+			{Name: "api", Schema: executor.Schema{Attributes: []executor.Attribute{
+				{Name: "socket", Type: executor.String},
+				{Name: "group", Type: executor.String},
+			}}},
+			{Name: "log", Schema: executor.Schema{Attributes: []executor.Attribute{
+				{Name: "level", Type: executor.String},
+				{Name: "format", Type: executor.String},
+			}}},
+			{Name: "backend"},
+		},
+	}
+}
+
+// backendSchema declares the host's own part of a backend. Runtimes and the
+// config block are taken out before it is checked.
+func backendSchema() executor.Schema {
+	return executor.Schema{
+		Attributes: []executor.Attribute{
+			{Name: "executor", Type: executor.String},
+			{Name: "sha256", Type: executor.String},
+			{Name: "default_runtime", Type: executor.String},
+		},
+		Blocks: []executor.Block{{Name: "config"}, {Name: "runtime"}},
+	}
+}
+
+// build makes a Config of the items of all files.
+func build(root *body, diags Diagnostics) (*Config, Diagnostics) {
+	c := &Config{source: root}
+	unread := diags.HasErrors()
+	backends, rest := root.take("backend", &diags)
+	fill(c, decode(fileSchema(), rest, "", &diags), root.at, &diags)
+	resolvePaths(c, rest, &diags)
+	for _, it := range backends {
+		c.Backends = append(c.Backends, buildBackend(it, &diags))
+	}
+	if !unread { // else it would miss what is there
+		diags = append(diags, c.Validate()...)
+	}
+	return c, diags.sorted()
+}
+
+func buildBackend(it item, diags *Diagnostics) Backend {
+	where := fmt.Sprintf("backend %q", it.labels[0])
+	b := Backend{source: it.value.(*body)}
+	runtimes, rest := b.source.take("runtime", diags)
+	config := rest.find("config")
+	if config != nil && config.form == block && len(config.labels) == 0 {
+		b.Config = config.value
+		config.value = &body{} // checked against the executor's schema later
+	}
+	fill(&b, decode(backendSchema(), rest, where, diags), it.at, diags)
+	b.Name = it.labels[0]
+	for _, r := range runtimes {
+		b.Runtimes = append(b.Runtimes, Runtime{Name: r.labels[0], Body: r.value, at: r.at})
+	}
+	return b
+}
+
+// take splits the items of b into the blocks of a kind, each with its one name,
+// and the rest.
+func (b *body) take(kind string, diags *Diagnostics) (blocks []item, rest *body) {
+	rest = &body{at: b.at}
+	for _, it := range b.items {
+		switch {
+		case it.name != kind || it.form != block:
+			rest.items = append(rest.items, it)
+		case len(it.labels) != 1:
+			diags.fail(it.at, fmt.Sprintf("write %s \"NAME\" { … }", kind), "a %s has one name, this one has %d", kind, len(it.labels))
+		default:
+			blocks = append(blocks, it)
+		}
+	}
+	return blocks, rest
+}
+
+// fill sets the fields of a struct from a checked JSON object.
+func fill(target any, raw json.RawMessage, at Range, diags *Diagnostics) {
+	if err := json.Unmarshal(raw, target); err != nil { // the schemas agree with the structs
+		diags.fail(at, "", "cannot be decoded: %v", err)
+	}
+}
+
+// resolvePaths makes relative paths absolute.
+func resolvePaths(c *Config, root *body, diags *Diagnostics) {
+	resolve := func(path *string, at *item) {
+		if at == nil || at.value == nil {
+			return
+		}
+		if *path == "" {
+			if s, ok := at.value.(string); ok && s == "" {
+				diags.fail(at.place, "leave it out for the default", "%q is empty", at.name)
+			}
+			return
+		}
+		if filepath.IsAbs(*path) {
+			return
+		}
+		abs, err := filepath.Abs(filepath.Join(filepath.Dir(at.at.File), *path))
+		if err != nil {
+			diags.fail(at.place, "write an absolute path", "%q cannot be resolved: %v", at.name, err)
+			return
+		}
+		*path = abs
+	}
+	resolve(&c.StateDir, root.find("state_dir"))
+	resolve(&c.RunDir, root.find("run_dir"))
+	for i := range c.ExecutorDirs {
+		resolve(&c.ExecutorDirs[i], root.find("executor_dirs"))
+	}
+	if api := root.find("api"); api != nil {
+		if b, ok := api.value.(*body); ok {
+			resolve(&c.API.Socket, b.find("socket"))
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// MaxBackendName is the longest name of a backend, in bytes.
+const MaxBackendName = 32
+
+const (
+	maxSocketPath  = 107 // bytes, what the kernel takes for a Unix socket
+	maxSocketName  = 24  // bytes, what executor.Environment promises for RunDir
+	maxRuntimeName = 64
+)
+
+var (
+	backendName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	runtimeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]*$`)
+	sha256Hex   = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
+)
+
+func logLevels() []string  { return []string{"trace", "debug", "info", "warn", "error", "off"} }
+func logFormats() []string { return []string{"text", "json"} }
+
+// Validate checks the host's own part of c, as it is with its defaults, without
+// any I/O. What belongs to the executors is checked by [Backend.Decode].
+func (c *Config) Validate() Diagnostics {
+	d := c.WithDefaults()
+	v := &validator{source: c.source}
+	v.path(d.StateDir, "state_dir")
+	v.path(d.RunDir, "run_dir")
+	if filepath.Clean(d.StateDir) == filepath.Clean(d.RunDir) {
+		v.fail(v.at("run_dir"), "give each a directory of its own", "state_dir and run_dir are both %q", d.RunDir)
+	}
+	for _, dir := range d.ExecutorDirs {
+		v.path(dir, "executor_dirs")
+	}
+	v.path(d.API.Socket, "api", "socket")
+	v.socket(len(d.API.Socket), "choose a shorter path", "api", "socket")
+	v.oneOf(d.Log.Level, logLevels(), "log", "level")
+	v.oneOf(d.Log.Format, logFormats(), "log", "format")
+
+	if len(d.Backends) == 0 {
+		v.fail(v.at(), `add backend "NAME" { executor = "…" }`, "no backend is configured")
+	}
+	var all []string
+	for i := range d.Backends {
+		b := &d.Backends[i]
+		v.backend(b)
+		if j := slices.Index(all, b.Name); j >= 0 {
+			v.fail(b.at(), "rename one of them", "backend %q is already defined%s", b.Name, atPlace(d.Backends[j].at()))
+		}
+		all = append(all, b.Name)
+	}
+	if name := d.DefaultBackend; name != "" && !slices.Contains(all, name) {
+		v.fail(v.at("default_backend"), suggest(name, all), "default_backend %q is not configured", name)
+	}
+	if longest := slices.MaxFunc(append(all, ""), func(a, b string) int { return len(a) - len(b) }); len(longest) <= MaxBackendName {
+		v.socket(len(d.BackendRunDir(longest))+1+maxSocketName, "choose a shorter run_dir", "run_dir")
+	}
+	return v.sorted()
+}
+
+type validator struct {
+	source *body
+	Diagnostics
+}
+
+// at gives the place of an attribute, or the nearest to it.
+func (v *validator) at(path ...string) Range {
+	at, _ := v.source.locate(path...)
+	return at
+}
+
+func (v *validator) path(path string, attr ...string) {
+	name := strings.Join(attr, ".")
+	switch {
+	case strings.ContainsRune(path, 0):
+		v.fail(v.at(attr...), "", "%s %q holds a zero byte", name, path)
+	case !filepath.IsAbs(path):
+		v.fail(v.at(attr...), "write it from / on", "%s %q is not an absolute path", name, path)
+	}
+}
+
+func (v *validator) socket(length int, hint string, attr ...string) {
+	if length > maxSocketPath {
+		v.fail(v.at(attr...), hint, "%s makes the path of a Unix socket %d bytes long, at most %d are possible", strings.Join(attr, "."), length, maxSocketPath)
+	}
+}
+
+func (v *validator) oneOf(value string, allowed []string, attr ...string) {
+	if !slices.Contains(allowed, value) {
+		v.fail(v.at(attr...), suggest(value, allowed), "%s %q is not known", strings.Join(attr, "."), value)
+	}
+}
+
+func (v *validator) backend(b *Backend) {
+	if why := badName(b.Name); why != "" {
+		v.fail(b.at(), "use lower-case letters, digits and single inner dashes", "backend name %q %s", b.Name, why)
+	}
+	switch {
+	case b.Executor == "" && b.source.find("executor") == nil:
+		v.fail(b.at(), `add executor = "NAME" of a program davit-executor-NAME`, "backend %q has no executor", b.Name)
+	case badName(b.Executor) != "":
+		v.fail(b.at("executor"), "give the NAME of a program davit-executor-NAME", "executor %q of backend %q %s", b.Executor, b.Name, badName(b.Executor))
+	}
+	if b.SHA256 != "" && !sha256Hex.MatchString(b.SHA256) {
+		v.fail(b.at("sha256"), "sha256sum prints it", "sha256 of backend %q is not 64 hexadecimal digits", b.Name)
+	}
+	for i, r := range b.Runtimes {
+		switch {
+		case len(r.Name) > maxRuntimeName:
+			v.fail(r.at, "", "runtime name %.20q… in backend %q has %d bytes, at most %d are allowed", r.Name, b.Name, len(r.Name), maxRuntimeName)
+		case !runtimeName.MatchString(r.Name):
+			v.fail(r.at, "use letters, digits, '.', '_' and '-', beginning with a letter or digit", "runtime name %q in backend %q is not allowed", r.Name, b.Name)
+		}
+		j := slices.IndexFunc(b.Runtimes, func(o Runtime) bool { return o.Name == r.Name })
+		if j < i {
+			v.fail(r.at, "rename one of them", "runtime %q in backend %q is already defined%s", r.Name, b.Name, atPlace(b.Runtimes[j].at))
+		}
+	}
+}
+
+// badName says what is wrong with the name of a backend or executor.
+func badName(name string) string {
+	switch {
+	case name == "":
+		return "is empty"
+	case len(name) > MaxBackendName:
+		return fmt.Sprintf("has %d bytes, at most %d are allowed", len(name), MaxBackendName)
+	case !backendName.MatchString(name):
+		return "is not allowed"
+	}
+	return ""
+}
+
+func atPlace(r Range) string {
+	if r.File == "" {
+		return ""
+	}
+	return " at " + r.String()
+}
+
+// at gives the place of an attribute of b, or the nearest to it.
+func (b *Backend) at(path ...string) Range {
+	at, _ := b.source.locate(path...)
+	return at
+}
