@@ -23,12 +23,21 @@ const createTimeout = 2 * time.Minute
 // anything is made. A container that then cannot be started stays, in state
 // failed, unless AutoRemove is set.
 func (h *Host) Create(ctx context.Context, opts ContainerOptions) (Container, error) {
+	c, release, err := h.create(ctx, opts)
+	if err == nil {
+		release()
+	}
+	return c, err
+}
+
+// create is Create, and holds the container until release is called.
+func (h *Host) create(ctx context.Context, opts ContainerOptions) (_ Container, release func(), _ error) {
 	record, spec, session, err := h.prepare(ctx, opts)
 	if err != nil {
-		return Container{}, err
+		return Container{}, nil, err
 	}
 	existing := false
-	err = h.store.Update(ctx, func(tx *store.Tx) error {
+	if err := h.store.Update(ctx, func(tx *store.Tx) error {
 		if record.RequestID != "" {
 			c, err := tx.ContainerByRequest(record.RequestID)
 			if err == nil {
@@ -43,17 +52,22 @@ func (h *Host) Create(ctx context.Context, opts ContainerOptions) (Container, er
 			return err
 		}
 		return appendEvent(tx, EventCreated, record, nil)
-	})
+	}); err != nil {
+		return Container{}, nil, err
+	}
+	release = h.hold(record.ID)
+	if !existing {
+		if err := h.start(ctx, session, record, spec); err != nil {
+			release()
+			return Container{}, nil, err
+		}
+	}
+	c, err := h.Inspect(record.ID)
 	if err != nil {
-		return Container{}, err
+		release()
+		return Container{}, nil, err
 	}
-	if existing {
-		return h.Inspect(record.ID)
-	}
-	if err := h.start(ctx, session, record, spec); err != nil {
-		return Container{}, err
-	}
-	return h.Inspect(record.ID)
+	return c, release, nil
 }
 
 // prepare checks opts and makes the record and the spec. It changes nothing.
@@ -115,14 +129,14 @@ func newID() string {
 // as it is, for reconcile to find out.
 func (h *Host) start(ctx context.Context, session *supervisor.Session, record *store.Container, spec json.RawMessage) error {
 	ref := record.Ref()
-	stdio, err := h.output.Create(ref, record.Stdio.Merged)
+	files, err := h.output.Create(ref, record.Stdio.Merged)
 	if err != nil {
 		return h.failStart(record, err)
 	}
 	// A caller who hangs up must not undo a start that may already have happened.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTimeout)
 	defer cancel()
-	status, err := session.Create(ctx, executor.Workload{Ref: ref, Spec: spec, Runtime: record.Runtime, Stdio: stdio})
+	status, err := session.Create(ctx, executor.Workload{Ref: ref, Spec: spec, Runtime: record.Runtime, Stdio: files.Stdio()})
 	switch {
 	case errors.Is(err, executor.OutcomeUnknown):
 		return executor.Errorf(executor.OutcomeUnknown, "container %s: %w; it is looked after when backend %s answers again", record.ID, err, record.Backend)

@@ -72,7 +72,10 @@ func (r reports) Released(ctx context.Context, ref executor.Ref, out executor.Ou
 		if err != nil {
 			return err
 		}
-		exit, err := tx.SetExitOutput(ref, out)
+		if _, err := tx.PutOutput(ref, out); err != nil {
+			return err
+		}
+		exit, err := tx.Exit(ref)
 		if err != nil {
 			return err
 		}

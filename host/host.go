@@ -34,7 +34,8 @@ type Host struct {
 	logger   hclog.Logger
 	version  string
 	store    *store.Store
-	output   *output.Root
+	output   *output.Dir
+	watcher  *output.Watcher
 	backends map[string]*backend
 
 	ctx    context.Context // ends with Close
@@ -65,17 +66,21 @@ func Open(ctx context.Context, cfg config.Config, opts Options) (*Host, error) {
 			return nil, fmt.Errorf("directory of the host: %w", err)
 		}
 	}
-	files, err := output.Open(filepath.Join(cfg.StateDir, "containers"))
+	files, err := output.OpenDir(cfg.StateDir)
 	if err != nil {
 		return nil, err
 	}
-	st, err := store.Open(filepath.Join(cfg.StateDir, storeFile), store.Options{})
+	watcher, err := output.NewWatcher()
 	if err != nil {
 		return nil, errors.Join(err, files.Close())
 	}
+	st, err := store.Open(filepath.Join(cfg.StateDir, storeFile), store.Options{})
+	if err != nil {
+		return nil, errors.Join(err, watcher.Close(), files.Close())
+	}
 	h := &Host{
 		config: cfg, logger: opts.Logger, version: opts.Version,
-		store: st, output: files,
+		store: st, output: files, watcher: watcher,
 		backends: map[string]*backend{},
 		holds:    map[string]int{}, ends: map[string]*ending{},
 	}
@@ -108,7 +113,7 @@ func (h *Host) Close() error {
 		b.Close()
 	}
 	h.wg.Wait()
-	return errors.Join(h.store.Close(), h.output.Close())
+	return errors.Join(h.store.Close(), h.watcher.Close(), h.output.Close())
 }
 
 // background runs fn, for which Close waits, unless the host is closing.

@@ -80,7 +80,7 @@ func (h *Host) reconcileOne(ctx context.Context, session *supervisor.Session, c 
 	case there && status.Ref.Attempt == c.Attempt:
 		// From here on the executor watches it, and reports its end again if that
 		// has come.
-		status, err := session.Restore(ctx, c.Ref(), h.output.Stdio(c.Ref(), c.Stdio.Merged))
+		status, err := session.Restore(ctx, c.Ref(), h.output.Files(c.Ref(), c.Stdio.Merged).Stdio())
 		if err != nil {
 			return err
 		}
@@ -126,7 +126,10 @@ func (h *Host) lose(ctx context.Context, c *store.Container, reason string) erro
 		if _, _, err := tx.PutExit(c.Ref(), *executor.LostExit(reason)); err != nil {
 			return err
 		}
-		exit, err := tx.SetExitOutput(c.Ref(), executor.Truncated)
+		if _, err := tx.PutOutput(c.Ref(), executor.Truncated); err != nil {
+			return err
+		}
+		exit, err := tx.Exit(c.Ref())
 		if err != nil {
 			return err
 		}

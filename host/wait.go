@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"slices"
 
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/shared/executor"
@@ -106,6 +107,6 @@ func (h *Host) List() (all []Container, err error) {
 		}
 		return err
 	})
-	sortByAge(all)
+	slices.SortStableFunc(all, func(a, b Container) int { return a.CreatedAt.Compare(b.CreatedAt) })
 	return all, err
 }

@@ -47,6 +47,7 @@ type Container struct {
 
 	Backend    string            `json:"backend"`
 	Runtime    executor.Runtime  `json:"runtime"`
+	Command    []string          `json:"command,omitempty"`
 	Labels     map[string]string `json:"labels,omitempty"`
 	AutoRemove bool              `json:"auto_remove,omitempty"`
 	Restart    RestartPolicy     `json:"restart,omitzero"`
