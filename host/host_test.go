@@ -1,0 +1,456 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/host/ocispec"
+	"github.com/davit-run/davit/shared/conformance/memory"
+	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/plugin"
+	"github.com/davit-run/davit/shared/transport"
+	"github.com/hashicorp/go-hclog"
+)
+
+// The test binary is also the executor that the hosts under test start, and the
+// processes of its workloads.
+func TestMain(m *testing.M) {
+	memory.RunWorkload()
+	if os.Getenv(transport.Handshake().MagicCookieKey) != "" {
+		plugin.Serve(memory.NewProcesses())
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// testConfig configures backends a and b of the memory executor.
+func testConfig(t *testing.T) config.Config {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "dv") // short enough for sockets
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := filepath.Join(dir, "bin")
+	if err := os.Mkdir(bin, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(self, filepath.Join(bin, "davit-executor-memory")); err != nil {
+		t.Fatal(err)
+	}
+	return config.Config{
+		StateDir: filepath.Join(dir, "state"), RunDir: filepath.Join(dir, "run"),
+		ExecutorDirs:   []string{bin},
+		DefaultBackend: "a",
+		Backends:       []config.Backend{{Name: "a", Executor: "memory"}, {Name: "b", Executor: "memory"}},
+	}
+}
+
+func openHost(t *testing.T, cfg config.Config) *Host {
+	t.Helper()
+	logger := hclog.New(&hclog.LoggerOptions{Output: testWriter{t}, Level: hclog.Debug})
+	h, err := Open(t.Context(), cfg, Options{Logger: logger, Version: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// stopHost ends a host and all that it runs.
+func stopHost(t *testing.T, h *Host) {
+	t.Helper()
+	if err := h.Shutdown(context.Background(), time.Second); err != nil {
+		t.Error(err)
+	}
+}
+
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(p []byte) (int, error) {
+	w.t.Log(strings.TrimRight(string(p), "\n"))
+	return len(p), nil
+}
+
+func program(steps ...string) ContainerOptions {
+	return ContainerOptions{Rootfs: "/", Process: ocispec.Options{Args: strings.Fields(strings.Join(steps, " ; "))}}
+}
+
+func mustCreate(t *testing.T, h *Host, opts ContainerOptions) Container {
+	t.Helper()
+	c, err := h.Create(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func mustWait(t *testing.T, h *Host, id string) *End {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	end, err := h.Wait(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return end
+}
+
+func wantCode(t *testing.T, end *End, want int) {
+	t.Helper()
+	if end.Code == nil || *end.Code != want {
+		t.Errorf("got exit %+v, want code %d", end.Exit, want)
+	}
+}
+
+func TestRun(t *testing.T) {
+	h := openHost(t, testConfig(t))
+	defer stopHost(t, h)
+	var stdout, stderr bytes.Buffer
+	var id string
+	end, err := h.Run(t.Context(), program("print stdout hello", "print stderr oops", "exit 3"),
+		func(c Container) error { id = c.ID; return nil },
+		func(s Stream, data []byte) error {
+			if s == Stderr {
+				stderr.Write(data)
+			} else {
+				stdout.Write(data)
+			}
+			return nil
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, end, 3)
+	if stdout.String() != "hello\n" || stderr.String() != "oops\n" {
+		t.Errorf("got stdout %q, stderr %q", stdout.String(), stderr.String())
+	}
+	if end.Output != executor.Complete || end.Source != executor.Observed {
+		t.Errorf("got %+v", end)
+	}
+	c, err := h.Inspect(id)
+	if err != nil || c.State != StateExited || c.Exit == nil || c.Backend != "a" {
+		t.Errorf("inspect: got %+v, %v", c, err)
+	}
+}
+
+func TestBackendsWorkSideBySide(t *testing.T) {
+	h := openHost(t, testConfig(t))
+	defer stopHost(t, h)
+	opts := program("exit 0")
+	for _, name := range []string{"a", "b"} {
+		opts.Backend = name
+		c := mustCreate(t, h, opts)
+		if c.Backend != name {
+			t.Errorf("got backend %s, want %s", c.Backend, name)
+		}
+		wantCode(t, mustWait(t, h, c.ID), 0)
+	}
+	infos, err := h.Backends()
+	if err != nil || len(infos) != 2 || infos[0].PID == infos[1].PID {
+		t.Errorf("got %+v, %v", infos, err)
+	}
+}
+
+func TestBadRequestsMakeNothing(t *testing.T) {
+	h := openHost(t, testConfig(t))
+	defer stopHost(t, h)
+	good := program("exit 0")
+	tests := []struct {
+		name  string
+		spoil func(*ContainerOptions)
+		want  executor.Code
+	}{
+		{"unknown backend", func(o *ContainerOptions) { o.Backend = "nope" }, executor.NotFound},
+		{"unknown runtime", func(o *ContainerOptions) { o.Runtime = "nope" }, executor.NotFound},
+		{"neither bundle nor rootfs", func(o *ContainerOptions) { o.Rootfs = "" }, executor.Invalid},
+		{"both", func(o *ContainerOptions) { o.Bundle = "/x" }, executor.Invalid},
+		{"name", func(o *ContainerOptions) { o.Name = "../x" }, executor.Invalid},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			opts := good
+			tt.spoil(&opts)
+			if _, err := h.Create(t.Context(), opts); !errors.Is(err, tt.want) {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+	if all, err := h.List(); err != nil || len(all) != 0 {
+		t.Errorf("got %+v, %v; want no containers", all, err)
+	}
+}
+
+func TestFailedStart(t *testing.T) {
+	h := openHost(t, testConfig(t))
+	defer stopHost(t, h)
+	opts := program("nonsense")
+	if _, err := h.Create(t.Context(), opts); !errors.Is(err, executor.CommandNotFound) {
+		t.Errorf("got %v, want command not found", err)
+	}
+	all, err := h.List()
+	if err != nil || len(all) != 1 || all[0].State != StateFailed || all[0].Error == "" {
+		t.Fatalf("got %+v, %v; want one failed container that says why", all, err)
+	}
+	if _, err := h.Wait(t.Context(), all[0].ID); !errors.Is(err, executor.FailedPrecondition) {
+		t.Errorf("wait: got %v", err)
+	}
+	if err := h.Remove(t.Context(), all[0].ID, false); err != nil {
+		t.Error(err)
+	}
+	opts.AutoRemove = true
+	if _, err := h.Create(t.Context(), opts); !errors.Is(err, executor.CommandNotFound) {
+		t.Errorf("got %v, want command not found", err)
+	}
+	if all, err := h.List(); err != nil || len(all) != 0 {
+		t.Errorf("got %+v, %v; want nothing", all, err)
+	}
+}
+
+func TestNamesAreUnique(t *testing.T) {
+	h := openHost(t, testConfig(t))
+	defer stopHost(t, h)
+	opts := program("exit 0")
+	opts.Name = "web"
+	c := mustCreate(t, h, opts)
+	if _, err := h.Create(t.Context(), opts); !errors.Is(err, executor.AlreadyExists) {
+		t.Errorf("got %v, want already exists", err)
+	}
+	for _, ref := range []string{"web", c.ID, c.ID[:6]} {
+		if got, err := h.Inspect(ref); err != nil || got.ID != c.ID {
+			t.Errorf("inspect %s: got %+v, %v", ref, got, err)
+		}
+	}
+}
+
+func TestSameRequestIsOneContainer(t *testing.T) {
+	h := openHost(t, testConfig(t))
+	defer stopHost(t, h)
+	opts := program("exit 0")
+	opts.RequestID = "r1"
+	ids := make([]string, 8)
+	var wg sync.WaitGroup
+	for i := range ids {
+		wg.Go(func() {
+			if c, err := h.Create(t.Context(), opts); err == nil {
+				ids[i] = c.ID
+			}
+		})
+	}
+	wg.Wait()
+	for _, id := range ids {
+		if id == "" || id != ids[0] {
+			t.Fatalf("got ids %q, want the same each time", ids)
+		}
+	}
+}
+
+func TestStop(t *testing.T) {
+	h := openHost(t, testConfig(t))
+	defer stopHost(t, h)
+	polite := mustCreate(t, h, program("trap 15 7", "sleep 60"))
+	if err := h.Stop(t.Context(), polite.ID, 20*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, mustWait(t, h, polite.ID), 7)
+	stubborn := mustCreate(t, h, program("ignore 15", "sleep 60"))
+	if err := h.Stop(t.Context(), stubborn.ID, 50*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	end := mustWait(t, h, stubborn.ID)
+	wantCode(t, end, 137)
+	if end.Signal != syscall.SIGKILL {
+		t.Errorf("got signal %v, want SIGKILL", end.Signal)
+	}
+	if err := h.Stop(t.Context(), stubborn.ID, 0); err != nil {
+		t.Errorf("stopping again: %v", err)
+	}
+	if err := h.Kill(t.Context(), stubborn.ID, syscall.SIGTERM); !errors.Is(err, executor.FailedPrecondition) {
+		t.Errorf("kill of a stopped one: got %v", err)
+	}
+}
+
+func TestRemove(t *testing.T) {
+	cfg := testConfig(t)
+	h := openHost(t, cfg)
+	defer stopHost(t, h)
+	c := mustCreate(t, h, program("print stdout x", "sleep 60"))
+	if err := h.Remove(t.Context(), c.ID, false); !errors.Is(err, executor.FailedPrecondition) {
+		t.Errorf("removing a running one: got %v, want failed precondition", err)
+	}
+	if err := h.Remove(t.Context(), c.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Inspect(c.ID); !errors.Is(err, executor.NotFound) {
+		t.Errorf("got %v, want not found", err)
+	}
+	if _, err := os.Stat(filepath.Join(cfg.StateDir, "containers", c.ID)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("its output is still there: %v", err)
+	}
+}
+
+func TestAutoRemoveWaitsForTheReader(t *testing.T) {
+	h := openHost(t, testConfig(t))
+	defer stopHost(t, h)
+	opts := program("print stdout hello", "exit 0")
+	opts.AutoRemove = true
+	for range 20 {
+		var out bytes.Buffer
+		var id string
+		end, err := h.Run(t.Context(), opts, func(c Container) error { id = c.ID; return nil }, func(_ Stream, data []byte) error { out.Write(data); return nil })
+		if err != nil || out.String() != "hello\n" {
+			t.Fatalf("got %q, %v", out.String(), err)
+		}
+		wantCode(t, end, 0)
+		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+			if _, err := h.Inspect(id); errors.Is(err, executor.NotFound) {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatal("never removed")
+			}
+		}
+	}
+}
+
+func TestContainersOutliveTheHost(t *testing.T) {
+	cfg := testConfig(t)
+	first := openHost(t, cfg)
+	gate := filepath.Join(t.TempDir(), "gate")
+	runs := mustCreate(t, first, program("print stdout before", "await "+gate, "print stdout after", "exit 5"))
+	ends := mustCreate(t, first, program("exit 6"))
+	mustWait(t, first, ends.ID)
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second := openHost(t, cfg)
+	defer stopHost(t, second)
+	if err := second.WaitBackend(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if info := second.backends["a"].Info(); info.Attaches != 1 || info.Starts != 0 {
+		t.Errorf("got %d attaches, %d starts; want the executor that ran", info.Attaches, info.Starts)
+	}
+	if c, err := second.Inspect(runs.ID); err != nil || c.State != StateRunning || c.PID != runs.PID {
+		t.Errorf("got %+v, %v; want it to run as process %d", c, err, runs.PID)
+	}
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, mustWait(t, second, runs.ID), 5)
+	wantCode(t, mustWait(t, second, ends.ID), 6)
+	var out bytes.Buffer
+	if err := second.Logs(t.Context(), runs.ID, LogOptions{Tail: -1}, func(_ Stream, data []byte) error { out.Write(data); return nil }); err != nil || out.String() != "before\nafter\n" {
+		t.Errorf("got %q, %v", out.String(), err)
+	}
+}
+
+func TestExitWhileNoHostRuns(t *testing.T) {
+	cfg := testConfig(t)
+	first := openHost(t, cfg)
+	gate := filepath.Join(t.TempDir(), "gate")
+	c := mustCreate(t, first, program("await "+gate, "exit 9"))
+	first.Close()
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); syscall.Kill(c.PID, 0) == nil; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the workload did not end")
+		}
+	}
+	second := openHost(t, cfg)
+	defer stopHost(t, second)
+	wantCode(t, mustWait(t, second, c.ID), 9)
+}
+
+func TestKilledExecutorLosesNothing(t *testing.T) {
+	h := openHost(t, testConfig(t))
+	defer stopHost(t, h)
+	gate := filepath.Join(t.TempDir(), "gate")
+	c := mustCreate(t, h, program("await "+gate, "exit 4"))
+	bystander := program("exit 0")
+	bystander.Backend = "b"
+	if err := syscall.Kill(h.backends["a"].Info().PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, mustWait(t, h, mustCreate(t, h, bystander).ID), 0)
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, mustWait(t, h, c.ID), 4)
+	wantCode(t, mustWait(t, h, mustCreate(t, h, program("exit 1")).ID), 1)
+}
+
+func TestBackendThatCannotStart(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.Backends[0].Executor = "absent"
+	h := openHost(t, cfg)
+	defer stopHost(t, h)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err := h.Create(ctx, program("exit 0"))
+	if !errors.Is(err, executor.Unavailable) || !strings.Contains(err.Error(), "davit-executor-absent") {
+		t.Errorf("got %v, want unavailable, naming the missing file", err)
+	}
+	opts := program("exit 0")
+	opts.Backend = "b"
+	wantCode(t, mustWait(t, h, mustCreate(t, h, opts).ID), 0)
+}
+
+func TestOneHostPerStateDirectory(t *testing.T) {
+	cfg := testConfig(t)
+	h := openHost(t, cfg)
+	defer stopHost(t, h)
+	if second, err := Open(t.Context(), cfg, Options{}); !errors.Is(err, executor.FailedPrecondition) {
+		t.Errorf("got %v, want failed precondition", err)
+		if err == nil {
+			second.Close()
+		}
+	}
+}
+
+func TestEvents(t *testing.T) {
+	h := openHost(t, testConfig(t))
+	defer stopHost(t, h)
+	c := mustCreate(t, h, program("exit 2"))
+	mustWait(t, h, c.ID)
+	if err := h.Remove(t.Context(), c.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	var types []string
+	var last uint64
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for e, err := range h.Events(ctx, 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Seq != last+1 {
+			t.Errorf("event %d follows %d", e.Seq, last)
+		}
+		last = e.Seq
+		types = append(types, e.Type)
+		if e.Type == EventExited && e.Data["code"] != "2" {
+			t.Errorf("got %+v", e)
+		}
+		if e.Type == EventRemoved {
+			break
+		}
+	}
+	if got := strings.Join(types, " "); got != "container.created container.started container.exited container.removed" {
+		t.Errorf("got events %s", got)
+	}
+}
