@@ -454,3 +454,22 @@ func TestEvents(t *testing.T) {
 		t.Errorf("got events %s", got)
 	}
 }
+
+func TestValidate(t *testing.T) {
+	cfg := testConfig(t)
+	if diags := Validate(t.Context(), cfg); diags.HasErrors() {
+		t.Errorf("good config: got %v", diags)
+	}
+	cfg.Backends[0].Config = map[string]any{"nonsense": 1}
+	cfg.Backends[1].Executor = "absent"
+	diags := Validate(t.Context(), cfg)
+	for _, want := range []string{`"nonsense"`, "davit-executor-absent"} {
+		if !strings.Contains(diags.Error(), want) {
+			t.Errorf("got %q, want it to name %s", diags.Error(), want)
+		}
+	}
+	desc, err := Describe(t.Context(), cfg, "memory")
+	if err != nil || desc.Name != "memory" {
+		t.Errorf("describe: got %+v, %v", desc, err)
+	}
+}

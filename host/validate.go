@@ -1,0 +1,51 @@
+package host
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/host/internal/supervisor"
+	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/transport"
+)
+
+// Validate checks a config without a running host and without its backends. Each
+// executor is started for a moment, to ask it what settings it takes and
+// whether it takes these.
+func Validate(ctx context.Context, cfg config.Config) config.Diagnostics {
+	cfg = cfg.WithDefaults()
+	diags := cfg.Validate()
+	for i := range cfg.Backends {
+		b := &cfg.Backends[i]
+		err := ask(ctx, cfg, b.Executor, func(client transport.Client, desc executor.Description) error {
+			_, found := decode(ctx, b, client, desc)
+			diags = append(diags, found...)
+			return nil
+		})
+		if err != nil {
+			diags = append(diags, b.Resolve([]executor.Diagnostic{{
+				Severity: executor.SeverityError, Path: []string{"executor"},
+				Message: fmt.Sprintf("backend %q cannot be checked: %s", b.Name, err),
+			}})...)
+		}
+	}
+	return diags
+}
+
+// Describe gives what an executor tells about itself.
+func Describe(ctx context.Context, cfg config.Config, name string) (desc executor.Description, err error) {
+	err = ask(ctx, cfg.WithDefaults(), name, func(_ transport.Client, d executor.Description) error {
+		desc = d
+		return nil
+	})
+	return desc, err
+}
+
+func ask(ctx context.Context, cfg config.Config, name string, fn func(transport.Client, executor.Description) error) error {
+	binary, err := supervisor.Find(cfg.ExecutorDirs, name)
+	if err != nil {
+		return err
+	}
+	return supervisor.Ask(ctx, binary, transport.Hello{Protocol: transport.ProtocolVersion}, fn)
+}
