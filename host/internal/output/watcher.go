@@ -1,0 +1,144 @@
+package output
+
+import (
+	"encoding/binary"
+	"errors"
+	"os"
+	"strconv"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// Watcher tells readers that a file has changed. One is enough for a process;
+// it is safe for concurrent use.
+type Watcher struct {
+	// f is the inotify instance, fd its descriptor: f.Fd would make it blocking.
+	f       *os.File
+	fd      int
+	stopped chan struct{}
+
+	mu     sync.Mutex
+	closed bool
+	// waiting holds the channels to signal by watch descriptor. A descriptor is
+	// good for one event and then taken out.
+	waiting map[int32]map[chan<- struct{}]bool
+}
+
+// NewWatcher makes a Watcher.
+func NewWatcher() (*Watcher, error) {
+	fd, err := unix.InotifyInit1(unix.IN_NONBLOCK | unix.IN_CLOEXEC)
+	if err != nil {
+		return nil, executor.Errorf(executor.Unavailable, "output: no inotify instance (fs.inotify.max_user_instances bounds them): %w", err)
+	}
+	w := &Watcher{
+		f:       os.NewFile(uintptr(fd), "inotify"),
+		fd:      fd,
+		stopped: make(chan struct{}),
+		waiting: make(map[int32]map[chan<- struct{}]bool),
+	}
+	go w.dispatch()
+	return w, nil
+}
+
+// Close ends the Watcher. Readers that are left find new output late.
+func (w *Watcher) Close() error {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	err := w.f.Close()
+	<-w.stopped
+	return err
+}
+
+// arm sends to wake once when the file is next written to; wake must have room
+// for one. It returns a descriptor for disarm.
+func (w *Watcher) arm(f *os.File, wake chan<- struct{}) (int32, error) {
+	// By descriptor, since the name may be gone.
+	path := "/proc/self/fd/" + strconv.Itoa(int(f.Fd()))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return 0, os.ErrClosed
+	}
+	// Without IN_MASK_ADD the kernel clears the mask of a watch that exists before
+	// it sets it again, and a write in between wakes nobody.
+	wd, err := unix.InotifyAddWatch(w.fd, path, unix.IN_MODIFY|unix.IN_ONESHOT|unix.IN_MASK_ADD)
+	if err != nil {
+		return 0, err
+	}
+	if w.waiting[int32(wd)] == nil {
+		w.waiting[int32(wd)] = make(map[chan<- struct{}]bool)
+	}
+	w.waiting[int32(wd)][wake] = true
+	return int32(wd), nil
+}
+
+// disarm takes back arm, whether the event came or not.
+func (w *Watcher) disarm(wd int32, wake chan<- struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	set := w.waiting[wd]
+	if !set[wake] || w.closed {
+		return
+	}
+	delete(set, wake)
+	if len(set) == 0 {
+		delete(w.waiting, wd)
+		_, _ = unix.InotifyRmWatch(w.fd, uint32(wd))
+	}
+}
+
+// dispatch hands out the events until the instance is closed.
+func (w *Watcher) dispatch() {
+	defer close(w.stopped)
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := w.f.Read(buf)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return
+		}
+		for b := buf[:n]; len(b) >= unix.SizeofInotifyEvent; {
+			wd := int32(binary.NativeEndian.Uint32(b))
+			mask := binary.NativeEndian.Uint32(b[4:])
+			b = b[unix.SizeofInotifyEvent+int(binary.NativeEndian.Uint32(b[12:])):]
+			if mask&unix.IN_Q_OVERFLOW != 0 {
+				w.signalAll()
+			} else {
+				w.signal(wd)
+			}
+		}
+	}
+}
+
+// signal wakes all who wait for a descriptor, which is used up: by the write, or
+// by the notice that follows it, which matters to those who came in between.
+func (w *Watcher) signal(wd int32) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for wake := range w.waiting[wd] {
+		select {
+		case wake <- struct{}{}:
+		default: // has one
+		}
+	}
+	delete(w.waiting, wd)
+}
+
+// signalAll is for events that were lost.
+func (w *Watcher) signalAll() {
+	w.mu.Lock()
+	wds := make([]int32, 0, len(w.waiting))
+	for wd := range w.waiting {
+		wds = append(wds, wd)
+	}
+	w.mu.Unlock()
+	for _, wd := range wds {
+		w.signal(wd)
+	}
+}
