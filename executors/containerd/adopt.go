@@ -1,0 +1,95 @@
+package containerd
+
+import (
+	"context"
+
+	"github.com/containerd/errdefs"
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// adopt finds out where an attempt stands and, if it ran, makes sure that it is
+// watched. One that waits for its start is started if resume is set, and else
+// counts as one that never ran.
+func (b *Backend) adopt(ctx context.Context, r record, resume bool) (executor.Status, phase, error) {
+	if a := b.watched(r.ref.ID); a != nil && a.ref == r.ref {
+		if over, err := a.over(); !over || err == nil {
+			return a.status(), phaseOf(a.status()), nil
+		}
+	}
+	m, started := b.marks.read(r.cid, r.ref.Attempt)
+	task, err := b.taskOf(ctx, r.cid)
+	if err != nil {
+		return executor.Status{}, 0, fault(err)
+	}
+	st, ph := classify(r, task, m, started, b.boot)
+	if ph == created && resume {
+		// Its create was cut off between the two steps. If that start is still
+		// on its way, ours fails and the status tells.
+		_, serr := b.start(ctx, r.ref, r.cid, int(task.GetPid()))
+		if task, err = b.taskOf(ctx, r.cid); err != nil {
+			return executor.Status{}, 0, fault(err)
+		}
+		m, started = b.marks.read(r.cid, r.ref.Attempt)
+		if st, ph = classify(r, task, m, started, b.boot); ph == created {
+			return executor.Status{}, 0, fault(serr)
+		}
+	}
+	if ph == created {
+		ph = neverRan
+	}
+	if ph != neverRan {
+		// Which version of the shim runs it is not known any more.
+		b.watch(st, r.cid, m.OOM, drainShort)
+	}
+	return st, ph, nil
+}
+
+func phaseOf(st executor.Status) phase {
+	if st.State.Ended() {
+		return ended
+	}
+	return running
+}
+
+// handOver waits until the host has the exit of an attempt that has ended, and
+// the task is gone.
+func (b *Backend) handOver(ctx context.Context, ref executor.Ref) error {
+	a := b.watched(ref.ID)
+	if a == nil {
+		return nil
+	}
+	select {
+	case <-a.done:
+		return a.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Restore implements [executor.Backend].
+func (b *Backend) Restore(ctx context.Context, ref executor.Ref, _ executor.Stdio) (executor.Status, error) {
+	if err := ref.Validate(); err != nil {
+		return executor.Status{}, err
+	}
+	if err := b.ready(ctx); err != nil {
+		return executor.Status{}, err
+	}
+	r, err := b.record(ctx, ref.ID)
+	if err != nil && !errdefs.IsNotFound(err) {
+		return executor.Status{}, fault(err)
+	}
+	if err != nil || r.ref != ref {
+		return executor.Status{}, executor.Errorf(executor.NotFound, "container %s is not known to containerd", ref)
+	}
+	st, ph, err := b.adopt(ctx, r, true)
+	if err != nil {
+		return executor.Status{}, err
+	}
+	if ph == neverRan {
+		if err := b.destroy(ctx, ref); err != nil {
+			return executor.Status{}, fault(err)
+		}
+		return executor.Status{}, executor.Errorf(executor.NotFound, "container %s was never started", ref)
+	}
+	return st, nil
+}

@@ -1,0 +1,106 @@
+package containerd
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/davit-run/davit/executors/internal/runtimes"
+	"github.com/davit-run/davit/shared/executor"
+	"github.com/hashicorp/go-hclog"
+)
+
+// Executor gives the containerd executor.
+func Executor() executor.Executor {
+	return executor.Executor{
+		Name:     "containerd",
+		Version:  "0.1.0",
+		Config:   configSchema(),
+		Runtime:  runtimes.Schema(),
+		Validate: validate,
+		Open: func(ctx context.Context, env executor.Environment, host executor.Host) (executor.Backend, error) {
+			return Open(ctx, env, host)
+		},
+	}
+}
+
+// Backend runs containers through one containerd daemon.
+type Backend struct {
+	env    executor.Environment
+	host   executor.Host
+	config Config
+	owner  owner
+	table  *runtimes.Table
+	conn   *conn
+	marks  marks
+	boot   string
+	log    hclog.Logger
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // watchers
+
+	mu       sync.Mutex
+	attempts map[string]*attempt // by id; those that are watched or were
+	creating map[string]bool     // ids with a Create under way
+}
+
+var _ interface {
+	executor.Backend
+	executor.Closer
+} = (*Backend)(nil)
+
+// Open connects to the containerd that the settings name, or to one of the
+// backend's own.
+func Open(ctx context.Context, env executor.Environment, host executor.Host) (*Backend, error) {
+	config, diags := parseConfig(env.Settings.Config)
+	table, more := config.table(env.Settings, filepath.Join(env.RunDir, "runc"))
+	if diags = append(diags, more...); len(diags) > 0 {
+		d := diags[0]
+		return nil, executor.Errorf(executor.Invalid, "%s: %s", strings.Join(d.Path, "."), d.Message)
+	}
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return nil, err
+	}
+	b := &Backend{
+		env:      env,
+		host:     host,
+		config:   config,
+		owner:    owner{env.HostID, env.Backend},
+		table:    table,
+		marks:    marks{filepath.Join(env.RunDir, "started")},
+		boot:     strings.TrimSpace(string(boot)),
+		log:      hclog.FromContext(ctx),
+		attempts: make(map[string]*attempt),
+		creating: make(map[string]bool),
+	}
+	b.ctx, b.cancel = context.WithCancel(hclog.WithContext(context.Background(), b.log))
+	b.conn, err = newConn(config.Address, config.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.ready(ctx); err != nil {
+		return nil, errors.Join(err, b.conn.close())
+	}
+	return b, nil
+}
+
+// ready waits until containerd can be asked.
+func (b *Backend) ready(ctx context.Context) error {
+	return b.conn.ready(ctx, b.config.connectTimeout)
+}
+
+// wrappers is where scripts for runtimes with args are kept.
+func (b *Backend) wrappers() string { return filepath.Join(b.env.StateDir, "wrappers") }
+
+// Close stops watching. Containers run on.
+func (b *Backend) Close(context.Context) error {
+	b.cancel()
+	b.wg.Wait()
+	b.owner.removeOwnCgroup()
+	return b.conn.close()
+}

@@ -1,0 +1,246 @@
+package containerd
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	containersapi "github.com/containerd/containerd/api/services/containers/v1"
+	tasksapi "github.com/containerd/containerd/api/services/tasks/v1"
+	tasktypes "github.com/containerd/containerd/api/types/task"
+	"github.com/containerd/errdefs"
+	"github.com/davit-run/davit/executors/internal/runtimes"
+	"github.com/davit-run/davit/shared/executor"
+	"google.golang.org/protobuf/types/known/anypb"
+)
+
+const (
+	// grace is how long a call to containerd may go on after the host gave up.
+	grace = 5 * time.Second
+	// cleanupTimeout bounds the removal of a half-made container.
+	cleanupTimeout = 15 * time.Second
+)
+
+// plan is a checked request to create a container.
+type plan struct {
+	ref     executor.Ref
+	cid     string
+	runtime executor.Runtime
+	shim    runtimes.Resolved
+	wire    runtimes.Wire
+	spec    workloadSpec
+	stdin   string
+	stdout  string
+	stderr  string
+}
+
+// Create implements [executor.Backend].
+func (b *Backend) Create(ctx context.Context, w executor.Workload) (executor.Status, error) {
+	p, err := b.plan(w)
+	if err != nil {
+		return executor.Status{}, err
+	}
+	if err := b.ready(ctx); err != nil {
+		return executor.Status{}, err
+	}
+	b.setCreating(p.ref.ID, true)
+	defer b.setCreating(p.ref.ID, false)
+
+	// The record is tried first, since it is almost never there.
+	for range 3 {
+		st, err := b.create(ctx, p)
+		if !errdefs.IsAlreadyExists(err) {
+			return st, err
+		}
+		st, found, err := b.settle(ctx, p)
+		if found || err != nil {
+			return st, err
+		}
+	}
+	return executor.Status{}, executor.Errorf(executor.AlreadyExists, "container %s is being made by somebody else", p.ref)
+}
+
+func (b *Backend) setCreating(id string, on bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if on {
+		b.creating[id] = true
+	} else {
+		delete(b.creating, id)
+	}
+}
+
+// plan checks the request without asking containerd.
+func (b *Backend) plan(w executor.Workload) (plan, error) {
+	if err := w.Ref.Validate(); err != nil {
+		return plan{}, err
+	}
+	p := plan{ref: w.Ref, cid: b.owner.containerID(w.Ref.ID), runtime: w.Runtime}
+	var err error
+	if p.shim, err = runtimes.Decode(w.Runtime.Resolved); err != nil {
+		return plan{}, err
+	}
+	systemd := p.shim.Options.SystemdCgroup
+	if p.spec, err = prepareSpec(w.Spec, b.cgroupFor(p.cid, systemd != nil && *systemd)); err != nil {
+		return plan{}, err
+	}
+	if p.stdin, p.stdout, p.stderr, err = stdioPaths(w.Stdio, p.spec.terminal); err != nil {
+		return plan{}, err
+	}
+	binary, err := p.shim.Binary(b.wrappers())
+	if err != nil {
+		return plan{}, err
+	}
+	p.wire, err = p.shim.Wire(binary)
+	return p, err
+}
+
+// create makes record and task and starts it, or leaves nothing behind. The
+// error is errdefs.ErrAlreadyExists if there is a record already.
+func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
+	work, cancel := linger(ctx, grace)
+	defer cancel()
+	_, err := b.conn.containers.Create(work, &containersapi.CreateContainerRequest{Container: &containersapi.Container{
+		ID: p.cid,
+		Labels: map[string]string{
+			labelHost:    b.owner.host,
+			labelBackend: b.owner.backend,
+			labelID:      p.ref.ID,
+			labelAttempt: strconv.Itoa(p.ref.Attempt),
+			labelRuntime: p.runtime.Name,
+			labelBoot:    b.boot,
+		},
+		Runtime: &containersapi.Container_Runtime{Name: p.shim.Shim, Options: p.wire.Container},
+		Spec:    &anypb.Any{TypeUrl: specURL, Value: p.spec.json},
+	}})
+	if errdefs.IsAlreadyExists(err) {
+		return executor.Status{}, err
+	}
+	var pid uint32
+	var oom oomSource
+	if err == nil {
+		var resp *tasksapi.CreateTaskResponse
+		resp, err = b.conn.tasks.Create(work, &tasksapi.CreateTaskRequest{
+			ContainerID: p.cid,
+			Stdin:       p.stdin,
+			Stdout:      p.stdout,
+			Stderr:      p.stderr,
+			Terminal:    p.spec.terminal,
+			Options:     p.wire.Task,
+		})
+		pid = resp.GetPid()
+	}
+	if err == nil && ctx.Err() == nil {
+		oom, err = b.start(work, p.ref, p.cid, int(pid))
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return executor.Status{}, b.undo(ctx, p, fault(err))
+	}
+	st := executor.Status{Ref: p.ref, State: executor.Running, PID: int(pid), StartedAt: time.Now(), Runtime: p.runtime.Name}
+	b.watch(st, p.cid, oom, b.drainCap(p.shim))
+	return st, nil
+}
+
+// start starts a task that was created.
+func (b *Backend) start(ctx context.Context, ref executor.Ref, cid string, pid int) (oomSource, error) {
+	oom := oomSourceOf(pid)
+	if err := b.marks.write(cid, mark{Attempt: ref.Attempt, OOM: oom}); err != nil {
+		return oom, err
+	}
+	_, err := b.conn.tasks.Start(ctx, &tasksapi.StartRequest{ContainerID: cid})
+	return oom, err
+}
+
+// undo removes what a failed create has made and gives the error to return.
+func (b *Backend) undo(ctx context.Context, p plan, cause error) error {
+	ctx, cancel := detach(ctx, cleanupTimeout)
+	defer cancel()
+	err := b.ready(ctx)
+	if err == nil {
+		err = b.destroy(ctx, p.ref)
+	}
+	if err != nil {
+		b.log.Warn("container that failed to start could not be removed", "ref", p.ref, "error", err)
+		return executor.Errorf(executor.OutcomeUnknown, "%w; removing what was made failed too: %w", cause, err)
+	}
+	return cause
+}
+
+// destroy removes all of an attempt in whatever state it is, and tells nobody.
+func (b *Backend) destroy(ctx context.Context, ref executor.Ref) error {
+	r, err := b.record(ctx, ref.ID)
+	if errdefs.IsNotFound(err) {
+		return nil
+	}
+	if err != nil || r.ref != ref {
+		return err
+	}
+	if err := b.killTask(ctx, r.cid); err != nil {
+		return err
+	}
+	return b.dropRecord(ctx, r.cid)
+}
+
+// killTask ends a task and deletes it.
+func (b *Backend) killTask(ctx context.Context, cid string) error {
+	for {
+		_, err := b.conn.tasks.Delete(ctx, &tasksapi.DeleteTaskRequest{ContainerID: cid})
+		if err == nil || errdefs.IsNotFound(err) {
+			return nil
+		}
+		_, kerr := b.conn.tasks.Kill(ctx, &tasksapi.KillRequest{ContainerID: cid, Signal: uint32(killSignal), All: true})
+		if kerr != nil && !errdefs.IsNotFound(kerr) {
+			err = errors.Join(err, kerr)
+		}
+		if !pause(ctx, 10*time.Millisecond) {
+			return err
+		}
+	}
+}
+
+// settle deals with the record that is in the way of a create. found means that
+// it is of the same attempt and has a status; otherwise the way is free.
+func (b *Backend) settle(ctx context.Context, p plan) (st executor.Status, found bool, err error) {
+	r, err := b.record(ctx, p.ref.ID)
+	if errdefs.IsNotFound(err) {
+		return st, false, nil
+	}
+	if err != nil {
+		return st, false, fault(err)
+	}
+	if r.ref.Attempt > p.ref.Attempt {
+		return st, false, executor.Errorf(executor.FailedPrecondition, "container %s: attempt %d is known already", p.ref, r.ref.Attempt)
+	}
+	same := r.ref.Attempt == p.ref.Attempt
+	st, phase, err := b.adopt(ctx, r, same)
+	switch {
+	case err != nil:
+		return st, false, err
+	case phase == neverRan:
+		return st, false, fault(b.destroy(ctx, r.ref))
+	case same:
+		return st, true, nil
+	case !st.State.Ended():
+		return st, false, executor.Errorf(executor.AlreadyExists, "container %s: attempt %d is still running", p.ref, r.ref.Attempt)
+	}
+	if err := b.handOver(ctx, r.ref); err != nil {
+		return st, false, err
+	}
+	return st, false, fault(b.destroy(ctx, r.ref))
+}
+
+// taskOf asks for the task of a container; nil means that there is none.
+func (b *Backend) taskOf(ctx context.Context, cid string) (*tasktypes.Process, error) {
+	resp, err := b.conn.tasks.Get(ctx, &tasksapi.GetRequest{ContainerID: cid})
+	if errdefs.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return resp.GetProcess(), nil
+}

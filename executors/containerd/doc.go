@@ -1,0 +1,3 @@
+// Package containerd is the executor that runs containers through a containerd
+// daemon, and through any of its shims.
+package containerd

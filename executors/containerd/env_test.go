@@ -1,0 +1,167 @@
+package containerd
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/davit-run/davit/executors/internal/realtest"
+	"github.com/davit-run/davit/shared/executor"
+	"github.com/hashicorp/go-hclog"
+)
+
+// fixture is a backend on a real containerd.
+type fixture struct {
+	t      *testing.T
+	dir    string
+	env    executor.Environment
+	host   *fakeHost
+	b      *Backend
+	rootfs string
+}
+
+// testContext carries a logger that writes to the test's log.
+func testContext(t *testing.T) context.Context {
+	log := hclog.New(&hclog.LoggerOptions{Name: "executor", Level: hclog.Debug, Output: testWriter{t}})
+	return hclog.WithContext(context.Background(), log)
+}
+
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(p []byte) (int, error) {
+	w.t.Log(strings.TrimSpace(string(p)))
+	return len(p), nil
+}
+
+// newFixture opens a backend with the given name and config. The name marks
+// what it makes, so that it can be looked for afterwards.
+func newFixture(t *testing.T, config map[string]any, blocks ...executor.RuntimeSettings) *fixture {
+	t.Helper()
+	dir := realtest.Dir(t)
+	f := &fixture{t: t, dir: dir, host: newHost(), rootfs: realtest.Rootfs(t)}
+	body, err := json.Marshal(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.env = executor.Environment{
+		HostID: "host-" + filepath.Base(dir), Backend: "b",
+		StateDir: filepath.Join(dir, "state"), RunDir: filepath.Join(dir, "run"),
+		Settings: executor.Settings{Config: body, Runtimes: blocks},
+	}
+	for _, d := range []string{f.env.StateDir, f.env.RunDir, filepath.Join(dir, "io")} {
+		if err := os.Mkdir(d, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := owner{f.env.HostID, f.env.Backend}
+	realtest.NothingLeft(t, o.key())
+	f.open()
+	t.Cleanup(f.cleanup)
+	return f
+}
+
+// on opens a backend on a running daemon.
+func on(t *testing.T, d *realtest.Daemon, blocks ...executor.RuntimeSettings) *fixture {
+	t.Helper()
+	return newFixture(t, map[string]any{"address": d.Address}, blocks...)
+}
+
+// open opens the backend, again if it was closed.
+func (f *fixture) open() {
+	f.t.Helper()
+	b, err := Open(testContext(f.t), f.env, f.host)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.b = b
+}
+
+// crash ends the backend as if its process had been killed, as far as that can
+// be done within one: nothing is tidied up.
+func (f *fixture) crash() {
+	f.t.Helper()
+	f.b.cancel()
+	f.b.wg.Wait()
+	f.b.conn.close()
+}
+
+// cleanup removes all containers and closes the backend.
+func (f *fixture) cleanup() {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	list, err := f.b.List(ctx)
+	if err != nil {
+		f.t.Errorf("list at the end: %v", err)
+	}
+	for _, st := range list {
+		f.b.stopWatching(st.Ref.ID)
+		if err := f.b.destroy(ctx, st.Ref); err != nil {
+			f.t.Errorf("destroy %s: %v", st.Ref, err)
+		}
+	}
+	if err := f.b.Close(ctx); err != nil {
+		f.t.Errorf("close: %v", err)
+	}
+}
+
+func (f *fixture) resolve(name string) executor.Runtime {
+	f.t.Helper()
+	rt, err := f.b.ResolveRuntime(f.t.Context(), name)
+	if err != nil {
+		f.t.Fatalf("resolve runtime %q: %v", name, err)
+	}
+	return rt
+}
+
+// file makes an output file of an attempt and gives its stream.
+func (f *fixture) file(ref executor.Ref, name string) executor.Stream {
+	f.t.Helper()
+	path := f.outPath(ref, name)
+	h, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	h.Close()
+	return executor.Stream{Kind: executor.StreamFile, Path: path}
+}
+
+func (f *fixture) outPath(ref executor.Ref, name string) string {
+	return filepath.Join(f.dir, "io", fmt.Sprintf("%s.%d.%s", ref.ID, ref.Attempt, name))
+}
+
+func (f *fixture) output(ref executor.Ref, name string) string {
+	f.t.Helper()
+	b, err := os.ReadFile(f.outPath(ref, name))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return string(b)
+}
+
+// workload makes a request for a shell script.
+func (f *fixture) workload(ref executor.Ref, runtime, script string) executor.Workload {
+	f.t.Helper()
+	return executor.Workload{
+		Ref:     ref,
+		Spec:    realtest.Spec(f.t, f.rootfs, nil, "/bin/sh", "-c", script),
+		Runtime: f.resolve(runtime),
+		Stdio:   executor.Stdio{Stdout: f.file(ref, "out"), Stderr: f.file(ref, "err")},
+	}
+}
+
+// run creates a container of a script.
+func (f *fixture) run(ref executor.Ref, runtime, script string) executor.Status {
+	f.t.Helper()
+	st, err := f.b.Create(f.t.Context(), f.workload(ref, runtime, script))
+	if err != nil {
+		f.t.Fatalf("create %s: %v", ref, err)
+	}
+	return st
+}
+
+func first(id string) executor.Ref { return executor.Ref{ID: id, Attempt: 1} }

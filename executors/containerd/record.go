@@ -1,0 +1,144 @@
+package containerd
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	containersapi "github.com/containerd/containerd/api/services/containers/v1"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/errdefs/pkg/errgrpc"
+	"github.com/davit-run/davit/shared/executor"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+)
+
+// Labels on a container's record in containerd. With them an attempt can be
+// found, and its end told, by an executor that has no memory of it.
+const (
+	labelHost    = "davit.run/host"
+	labelBackend = "davit.run/backend"
+	labelID      = "davit.run/id"
+	labelAttempt = "davit.run/attempt"
+	labelRuntime = "davit.run/runtime"
+	labelBoot    = "davit.run/boot"
+	// labelExit is an executor.Exit as JSON, labelOutput an executor.Output.
+	labelExit   = "davit.run/exit"
+	labelOutput = "davit.run/output"
+)
+
+// owner says whose containers we look at.
+type owner struct{ host, backend string }
+
+// key is short and differs between backends, also of different hosts.
+func (o owner) key() string {
+	sum := sha256.Sum256([]byte(o.host + "\x00" + o.backend))
+	return hex.EncodeToString(sum[:5])
+}
+
+// containerID gives the id that a container has in containerd. The key keeps two
+// backends on one daemon apart, and, since shims and runc derive paths from the
+// id, also two daemons with one namespace. At 75 bytes the longest is one below
+// containerd's limit.
+func (o owner) containerID(id string) string { return id + "-" + o.key() }
+
+// record is what containerd keeps about an attempt.
+type record struct {
+	ref       executor.Ref
+	cid       string
+	runtime   string
+	boot      string
+	createdAt time.Time
+	exit      *executor.Exit
+	output    executor.Output
+	options   []byte // of the runtime, encoded
+}
+
+func (o owner) parse(c *containersapi.Container) (record, error) {
+	l := c.GetLabels()
+	if l[labelHost] != o.host || l[labelBackend] != o.backend {
+		return record{}, executor.Errorf(executor.AlreadyExists, "container %s in containerd belongs to somebody else", c.GetID())
+	}
+	attempt, err := strconv.Atoi(l[labelAttempt])
+	r := record{
+		ref:       executor.Ref{ID: l[labelID], Attempt: attempt},
+		cid:       c.GetID(),
+		runtime:   l[labelRuntime],
+		boot:      l[labelBoot],
+		createdAt: c.GetCreatedAt().AsTime(),
+		output:    executor.Output(l[labelOutput]),
+		options:   c.GetRuntime().GetOptions().GetValue(),
+	}
+	if err == nil {
+		err = r.ref.Validate()
+	}
+	if s, ok := l[labelExit]; ok && err == nil {
+		err = json.Unmarshal([]byte(s), &r.exit)
+	}
+	if err != nil {
+		return record{}, executor.Errorf(executor.Internal, "labels of container %s in containerd: %w", c.GetID(), err)
+	}
+	return r, nil
+}
+
+// record reads the record of an id, of whichever attempt it is. One that is not
+// there is errdefs.ErrNotFound.
+func (b *Backend) record(ctx context.Context, id string) (record, error) {
+	resp, err := b.conn.containers.Get(ctx, &containersapi.GetContainerRequest{ID: b.owner.containerID(id)})
+	if err != nil {
+		return record{}, err
+	}
+	return b.owner.parse(resp.GetContainer())
+}
+
+// records reads all records that are ours.
+func (b *Backend) records(ctx context.Context) ([]record, error) {
+	filter := fmt.Sprintf("labels.%q==%q,labels.%q==%q", labelHost, b.owner.host, labelBackend, b.owner.backend)
+	// A plain List is bounded by the size of a message: some 800 specs.
+	stream, err := b.conn.containers.ListStream(ctx, &containersapi.ListContainersRequest{Filters: []string{filter}})
+	if err != nil {
+		return nil, errgrpc.ToNative(err)
+	}
+	var recs []record
+	for {
+		m, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return recs, nil
+		}
+		if err != nil {
+			return nil, errgrpc.ToNative(err)
+		}
+		r, err := b.owner.parse(m.GetContainer())
+		if err != nil {
+			b.log.Warn("record in containerd is not usable", "container", m.GetContainer().GetID(), "error", err)
+			continue
+		}
+		recs = append(recs, r)
+	}
+}
+
+// label sets one label of a record. A record that is gone needs none.
+func (b *Backend) label(ctx context.Context, cid, key, value string) error {
+	_, err := b.conn.containers.Update(ctx, &containersapi.UpdateContainerRequest{
+		Container:  &containersapi.Container{ID: cid, Labels: map[string]string{key: value}},
+		UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"labels." + key}},
+	})
+	if errdefs.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// dropRecord deletes a record and what is kept beside it.
+func (b *Backend) dropRecord(ctx context.Context, cid string) error {
+	_, err := b.conn.containers.Delete(ctx, &containersapi.DeleteContainerRequest{ID: cid})
+	if err != nil && !errdefs.IsNotFound(err) {
+		return err
+	}
+	return b.marks.remove(cid)
+}

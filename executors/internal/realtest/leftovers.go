@@ -1,0 +1,71 @@
+package realtest
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// NothingLeft fails the test, at its end, if processes, mounts, cgroups or state
+// of runc whose name contains mark are there. It must be called before what is
+// to be gone by then is started, since clean-ups run in reverse order.
+func NothingLeft(t testing.TB, mark string) {
+	t.Helper()
+	t.Cleanup(func() {
+		var left []string
+		// Kernel and shims tidy up in the background.
+		for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+			if left = Leftovers(mark); len(left) == 0 {
+				return
+			}
+		}
+		t.Errorf("left behind:\n%s", strings.Join(left, "\n"))
+	})
+}
+
+// Leftovers lists the processes, mounts, cgroups and files of runc whose command
+// line or path contains mark.
+func Leftovers(mark string) []string {
+	left := slices.Concat(processes(mark), mounts(mark), dirs("cgroup", "/sys/fs/cgroup", mark), dirs("runc", "/run/containerd/runc", mark), dirs("runc", "/run/runc", mark))
+	slices.Sort(left)
+	return left
+}
+
+func processes(mark string) []string {
+	var found []string
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err == nil && strings.Contains(string(b), mark) && filepath.Base(filepath.Dir(f)) != fmt.Sprint(os.Getpid()) {
+			found = append(found, "process "+filepath.Base(filepath.Dir(f))+" "+strings.ReplaceAll(string(b), "\x00", " "))
+		}
+	}
+	return found
+}
+
+func mounts(mark string) []string {
+	var found []string
+	b, _ := os.ReadFile("/proc/self/mountinfo")
+	for line := range strings.Lines(string(b)) {
+		if strings.Contains(line, mark) {
+			found = append(found, "mount "+strings.TrimSpace(line))
+		}
+	}
+	return found
+}
+
+func dirs(kind, root, mark string) []string {
+	var found []string
+	_ = filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() && strings.Contains(e.Name(), mark) {
+			found = append(found, kind+" "+path)
+		}
+		return nil
+	})
+	return found
+}
