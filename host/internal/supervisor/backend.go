@@ -20,6 +20,8 @@ const (
 	healthMisses = 2
 	// endTimeout is how long a process that was asked to end may take.
 	endTimeout = 20 * time.Second
+	// terminateTimeout is how long an executor has after SIGTERM.
+	terminateTimeout = 5 * time.Second
 	// After a failure the next try waits, doubling from backoffMin to backoffMax,
 	// less a random half. From breakerFailures failures in a row on, callers are
 	// refused at once instead of waiting for the next try.
@@ -118,6 +120,7 @@ type Backend struct {
 	session *Session
 	changed chan struct{} // closed at every change
 	leaving bool          // Stop: do not start another
+	closed  bool          // Stop: the executor was closed in good order
 }
 
 // Start begins to supervise. It returns at once; Session waits.
@@ -181,6 +184,9 @@ func (b *Backend) Stop(ctx context.Context) error {
 	var err error
 	if session != nil {
 		if err = session.CloseBackend(ctx); err == nil {
+			b.mu.Lock()
+			b.closed = true
+			b.mu.Unlock()
 			_ = session.Close() // the executor waits for that, and ends
 		}
 	}
@@ -224,6 +230,12 @@ func (b *Backend) isLeaving() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.leaving
+}
+
+func (b *Backend) isClosed() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.closed
 }
 
 // run keeps an executor running until ctx ends.
@@ -385,19 +397,18 @@ func (b *Backend) watch(ctx context.Context, l *launched, session *Session) erro
 	}
 }
 
-// give ends the life of a process that failed with err, unless it is us who
-// leave.
+// give deals with a process that is of no more use, because of err. Unless it is
+// just us who leave it to the next host, it ends here.
 func (b *Backend) give(ctx context.Context, l *launched, err error) error {
-	if ctx.Err() != nil {
+	switch {
+	case b.isClosed():
+		return errors.Join(err, b.await(ctx, l.process))
+	case b.isLeaving():
+		return errors.Join(err, l.process.Terminate(terminateTimeout))
+	case ctx.Err() != nil:
 		return err
 	}
-	if b.isLeaving() {
-		return errors.Join(err, b.await(ctx, l.process))
-	}
-	if killErr := l.process.Kill(); killErr != nil {
-		return errors.Join(err, killErr)
-	}
-	return err
+	return errors.Join(err, l.process.Kill())
 }
 
 // await waits for the end of a process that was asked to end.

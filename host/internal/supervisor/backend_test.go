@@ -43,7 +43,11 @@ func TestMain(m *testing.M) {
 	case "garbage":
 		fmt.Fprintf(os.Stderr, "{\"@message\":1}\n\x00\xff{{{\n%s\n", strings.Repeat("x", 200<<10))
 	}
-	plugin.Serve(executor.Executor{Name: "test", Version: "1", Open: func(_ context.Context, env executor.Environment, _ executor.Host) (executor.Backend, error) {
+	plugin.Serve(executor.Executor{Name: "test", Version: "1", Open: func(ctx context.Context, env executor.Environment, _ executor.Host) (executor.Backend, error) {
+		if string(mode) == "slow" {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
 		if string(mode) == "unopenable" {
 			return nil, executor.Errorf(executor.Unavailable, "the daemon is not there")
 		}
@@ -155,6 +159,22 @@ func TestStopEndsTheExecutor(t *testing.T) {
 	}
 	if _, err := b.Session(t.Context()); !errors.Is(err, executor.Unavailable) {
 		t.Errorf("session of a stopped backend: got %v, want unavailable", err)
+	}
+}
+
+func TestStopWhileStarting(t *testing.T) {
+	b := Start(testConfig(t, runDir(t), "slow"))
+	for deadline := time.Now().Add(20 * time.Second); b.Info().PID == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not started: %+v", b.Info())
+		}
+	}
+	pid := b.Info().PID
+	if err := b.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("process %d: got %v, want it gone", pid, err)
 	}
 }
 

@@ -66,6 +66,19 @@ func (p *Process) Kill() error {
 	}
 }
 
+// Terminate sends SIGTERM, and SIGKILL if the process has not ended in time.
+func (p *Process) Terminate(timeout time.Duration) error {
+	if err := p.signal(unix.SIGTERM); err != nil {
+		return err
+	}
+	select {
+	case <-p.done:
+		return nil
+	case <-time.After(timeout):
+		return p.Kill()
+	}
+}
+
 func (p *Process) signal(sig unix.Signal) error {
 	conn, err := p.pidfd.SyscallConn()
 	if err != nil {

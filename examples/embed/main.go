@@ -1,0 +1,48 @@
+// Command embed runs one container through a host of its own, in this process:
+//
+//	embed EXECUTOR_DIR ROOTFS COMMAND [ARG...]
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+
+	"github.com/davit-run/davit/host"
+	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/host/ocispec"
+)
+
+func main() {
+	if len(os.Args) < 4 {
+		log.Fatalf("usage: %s EXECUTOR_DIR ROOTFS COMMAND [ARG...]", os.Args[0])
+	}
+	if err := run(context.Background(), os.Args[1], os.Args[2], os.Args[3:]); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, executors, rootfs string, command []string) error {
+	dir, err := os.MkdirTemp("", "embed")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	h, err := host.Open(ctx, config.Config{
+		StateDir: dir + "/state", RunDir: dir + "/run",
+		ExecutorDirs: []string{executors},
+		Backends:     []config.Backend{{Name: "main", Executor: "containerd"}},
+	}, host.Options{})
+	if err != nil {
+		return err
+	}
+	defer h.Shutdown(ctx, 0)
+	end, err := h.Run(ctx, host.ContainerOptions{Rootfs: rootfs, Process: ocispec.Options{Args: command}}, nil,
+		func(_ host.Stream, data []byte) error { _, err := os.Stdout.Write(data); return err })
+	if err != nil {
+		return err
+	}
+	fmt.Printf("exit code %d, output %s\n", *end.Code, end.Output)
+	return nil
+}

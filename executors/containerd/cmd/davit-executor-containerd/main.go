@@ -1,0 +1,10 @@
+// Command davit-executor-containerd is the reference executor: it runs workloads
+// through a containerd daemon, with any of its shims.
+package main
+
+import (
+	"github.com/davit-run/davit/executors/containerd"
+	"github.com/davit-run/davit/shared/plugin"
+)
+
+func main() { plugin.Serve(containerd.Executor()) }
