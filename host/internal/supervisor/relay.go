@@ -78,7 +78,12 @@ func relayLog(dir string, fromEnd bool, done <-chan struct{}, logger hclog.Logge
 func relayEntry(line []byte, logger hclog.Logger) {
 	var entry map[string]any
 	if err := json.Unmarshal(line, &entry); err != nil {
-		logger.Info(strings.ToValidUTF8(string(line), "\uFFFD"))
+		text := strings.ToValidUTF8(string(line), "\uFFFD")
+		if strings.Contains(text, "[ERR] yamux:") {
+			logger.Debug(text) // it says so whenever a host hangs up
+		} else {
+			logger.Info(text)
+		}
 		return
 	}
 	message, ok := entry["@message"].(string)
