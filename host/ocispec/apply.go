@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -29,11 +30,14 @@ func (o *Options) apply(spec *object, rootfs string) (json.RawMessage, error) {
 	if o.Hostname != "" {
 		changes["hostname"] = o.Hostname
 	}
-	annotations := patch{}
-	for key, value := range o.Annotations {
-		annotations[key] = value
+	if len(o.Annotations) > 0 {
+		annotations := map[string]string{} // no patch: the case of keys matters
+		if _, err := spec.get("annotations", &annotations); err != nil {
+			return nil, err
+		}
+		maps.Copy(annotations, o.Annotations)
+		changes["annotations"] = annotations
 	}
-	changes["annotations"] = annotations
 	if len(o.Mounts) > 0 {
 		if changes["mounts"], err = o.mounts(spec); err != nil {
 			return nil, err

@@ -69,10 +69,8 @@ func (o *object) member(name string) string {
 
 // get decodes a member and reports whether there is one. Null is none.
 func (o *object) get(name string, value any) (bool, error) {
-	for _, other := range o.names {
-		if other != name && fold(other) == name {
-			return false, fmt.Errorf("%q must be written %q", o.member(other), name)
-		}
+	if err := o.checkCase(name); err != nil {
+		return false, err
 	}
 	raw, ok := o.values[name]
 	if !ok || string(raw) == "null" {
@@ -82,6 +80,16 @@ func (o *object) get(name string, value any) (bool, error) {
 		return false, fmt.Errorf("%q: %w", o.member(name), err)
 	}
 	return true, nil
+}
+
+// checkCase refuses a member whose name differs from a known one in case alone.
+func (o *object) checkCase(name string) error {
+	for _, other := range o.names {
+		if other != name && fold(other) == fold(name) {
+			return fmt.Errorf("%q must be written %q", o.member(other), name)
+		}
+	}
+	return nil
 }
 
 // object gives a member that is an object, empty if there is none. To change it,
@@ -98,6 +106,9 @@ func (o *object) object(name string) (*object, error) {
 
 // set sets a member.
 func (o *object) set(name string, value any) error {
+	if err := o.checkCase(name); err != nil {
+		return err
+	}
 	raw, err := json.Marshal(value)
 	if err != nil {
 		return fmt.Errorf("%q: %w", o.member(name), err)

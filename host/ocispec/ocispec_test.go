@@ -76,7 +76,7 @@ const novel = `{
 	"root": {"path": "rootfs", "novel": true},
 	"mounts": [{"destination": "/proc", "type": "proc", "source": "proc", "novel": 1}, {"destination": "/data", "source": "data", "options": ["rbind"], "novel": "<&>"}],
 	"linux": {"resources": {"memory": {"swappiness": 0, "novel": 2}, "pids": {"limit": 0}, "novel": 3}, "cgroupsPath": "/mine", "novel": 4},
-	"annotations": {"a": "1"},
+	"annotations": {"a": "1", "A": "2"},
 	"hooks": {"novelHook": [{"path": "/bin/true", "timeout": 0}]}
 }`
 
@@ -120,7 +120,7 @@ func TestBundleOverrides(t *testing.T) {
 		`{"destination": "/data", "type": "tmpfs", "source": "tmpfs"}, {"destination": "/data/in", "type": "bind", "source": "`+dir+`", "options": ["bind"]}`,
 		`"swappiness": 0`, `"swappiness": 0, "limit": 67108864`,
 		`"pids": {"limit": 0}`, `"pids": {"limit": -1}, "cpu": {"period": 100000, "quota": 29000}`,
-		`"annotations": {"a": "1"}`, `"annotations": {"a": "1", "b": "2"}, "hostname": "h"`,
+		`"annotations": {"a": "1", "A": "2"}`, `"annotations": {"a": "1", "A": "2", "b": "2"}, "hostname": "h"`,
 	).Replace(novel)))
 	if got := document(t, raw); !reflect.DeepEqual(got, want) {
 		t.Errorf("spec\n got %v\nwant %v", got, want)
@@ -171,6 +171,7 @@ func TestBundleErrors(t *testing.T) {
 		{"key in other case", `{"ociVersion":"1.0.2",` + process + `,` + root + `,"Root":{"path":"/"}}`, head + `the document has both "root" and "Root"; keep one of them`},
 		{"capital key", `{"ociVersion":"1.0.2",` + process + `,"Root":{"path":"rootfs"}}`, head + `"Root" must be written "root"`},
 		{"capital key inside", `{"ociVersion":"1.0.2",` + process + `,"root":{"PATH":"/"}}`, head + `"root.PATH" must be written "path"`},
+		{"capital key to be set", `{"ociVersion":"1.0.2","process":{"args":["sh"],"user":{"AdditionalGIDs":[0]}},` + root + `}`, head + `"process.user.AdditionalGIDs" must be written "additionalGids"`},
 		{"long s", `{"ociVersion":"1.0.2","proce\u017fs":{"args":["sh"]},` + root + `}`, head + `"proceſs" must be written "process"`},
 		{"too large", strings.Repeat(" ", executor.MaxSpecSize+1), head + `it has 4194305 bytes, at most 4194304 are allowed`},
 		{"too deep", `{"ociVersion":"1.0.2",` + process + `,` + root + `,"x":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`, head + `line 1, column 10087: invalid character '[' exceeded max depth`},
@@ -180,7 +181,7 @@ func TestBundleErrors(t *testing.T) {
 			if err := os.Symlink("/usr", filepath.Join(dir, "out")); err != nil {
 				t.Fatal(err)
 			}
-			raw, err := ocispec.FromBundle(dir, ocispec.Options{})
+			raw, err := ocispec.FromBundle(dir, ocispec.Options{User: "1:1"})
 			want := strings.NewReplacer("BUNDLE", dir, "PARENT", filepath.Dir(dir)).Replace(tt.want)
 			checkError(t, raw, err, want)
 		})
@@ -303,6 +304,7 @@ func TestRootfsErrors(t *testing.T) {
 		{"env", rootfs, ocispec.Options{Args: args, Env: []string{"=x"}}, `environment variable "=x" is not of the form NAME=VALUE`},
 		{"cwd", rootfs, ocispec.Options{Args: args, Cwd: "tmp"}, `working directory "tmp" is not an absolute path`},
 		{"hostname", rootfs, ocispec.Options{Args: args, Hostname: "a b"}, `host name "a b" is not allowed; use up to 64 letters, digits, '.', '_' and '-', beginning and ending with a letter or digit`},
+		{"hostname too long", rootfs, ocispec.Options{Args: args, Hostname: strings.Repeat("h", 65)}, `host name "` + strings.Repeat("h", 65) + `" is not allowed; use up to 64 letters, digits, '.', '_' and '-', beginning and ending with a letter or digit`},
 		{"mount target", rootfs, ocispec.Options{Args: args, Mounts: []specs.Mount{{Destination: "x"}}}, `mount target "x" is not an absolute path`},
 		{"mount on root", rootfs, ocispec.Options{Args: args, Mounts: []specs.Mount{{Destination: "/x/.."}}}, `mount target / would hide the whole rootfs; choose a directory below it`},
 		{"mount source", rootfs, ocispec.Options{Args: args, Mounts: []specs.Mount{{Destination: "/x", Options: []string{"rbind"}, Source: "y"}}}, `mount source "y" is not an absolute path`},

@@ -48,9 +48,11 @@ const (
 	minCPUs   = 0.01 // of a period of 100 ms: the shortest quota that the kernel takes
 	maxCPUs   = 8192 // as many as Linux can have
 	cpuPeriod = 100_000
+
+	maxHostname = 64 // bytes, the kernel's limit
 )
 
-var hostnamePattern = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9._-]{0,62}[a-zA-Z0-9])?$`)
+var hostnamePattern = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$`)
 
 // Validate checks o without looking at any file.
 func (o *Options) Validate() error {
@@ -74,7 +76,7 @@ func (o *Options) Validate() error {
 			return invalid("user %q is not of the form USER or USER:GROUP", o.User)
 		}
 	}
-	if o.Hostname != "" && !hostnamePattern.MatchString(o.Hostname) {
+	if o.Hostname != "" && (len(o.Hostname) > maxHostname || !hostnamePattern.MatchString(o.Hostname)) {
 		return invalid("host name %q is not allowed; use up to 64 letters, digits, '.', '_' and '-', beginning and ending with a letter or digit", o.Hostname)
 	}
 	targets := map[string]bool{}
