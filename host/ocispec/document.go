@@ -1,0 +1,165 @@
+package ocispec
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// An object is a JSON object that can be changed in places. Values that are not
+// touched keep their bytes, and members their order.
+type object struct {
+	path   string // in messages, such as "process.user"
+	names  []string
+	values map[string]json.RawMessage
+}
+
+// A patch holds the members of an object that are to change.
+type patch map[string]any
+
+// parseObject reads a JSON object. It refuses members that a decoder which
+// ignores case takes for the same.
+func parseObject(raw []byte, path string) (*object, error) {
+	o := &object{path: path, values: map[string]json.RawMessage{}}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+		return nil, fmt.Errorf("%s is not a JSON object", o)
+	}
+	folded := map[string]string{}
+	for dec.More() {
+		token, err := dec.Token()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", o, err)
+		}
+		name := token.(string) // the decoder takes nothing else for a name
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return nil, fmt.Errorf("%s: %w", o.member(name), err)
+		}
+		if other, ok := folded[fold(name)]; ok {
+			return nil, fmt.Errorf("%s has both %q and %q; keep one of them", o, other, name)
+		}
+		folded[fold(name)] = name
+		o.names = append(o.names, name)
+		o.values[name] = value
+	}
+	return o, nil
+}
+
+// fold maps names to one which encoding/json takes for the same.
+func fold(name string) string { return strings.ToLower(strings.ToUpper(name)) }
+
+// String names o in messages.
+func (o *object) String() string {
+	if o.path == "" {
+		return "the document"
+	}
+	return fmt.Sprintf("%q", o.path)
+}
+
+func (o *object) member(name string) string {
+	if o.path == "" {
+		return name
+	}
+	return o.path + "." + name
+}
+
+// get decodes a member and reports whether there is one. Null is none.
+func (o *object) get(name string, value any) (bool, error) {
+	if err := o.checkCase(name); err != nil {
+		return false, err
+	}
+	raw, ok := o.values[name]
+	if !ok || string(raw) == "null" {
+		return false, nil
+	}
+	if err := json.Unmarshal(raw, value); err != nil {
+		return false, fmt.Errorf("%q: %w", o.member(name), err)
+	}
+	return true, nil
+}
+
+// checkCase refuses a member whose name differs from a known one in case alone.
+func (o *object) checkCase(name string) error {
+	for _, other := range o.names {
+		if other != name && fold(other) == fold(name) {
+			return fmt.Errorf("%q must be written %q", o.member(other), name)
+		}
+	}
+	return nil
+}
+
+// object gives a member that is an object, empty if there is none. To change it,
+// set it again.
+func (o *object) object(name string) (*object, error) {
+	var raw json.RawMessage
+	if ok, err := o.get(name, &raw); err != nil {
+		return nil, err
+	} else if !ok {
+		raw = json.RawMessage("{}")
+	}
+	return parseObject(raw, o.member(name))
+}
+
+// set sets a member.
+func (o *object) set(name string, value any) error {
+	if err := o.checkCase(name); err != nil {
+		return err
+	}
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("%q: %w", o.member(name), err)
+	}
+	if _, ok := o.values[name]; !ok {
+		o.names = append(o.names, name)
+	}
+	o.values[name] = raw
+	return nil
+}
+
+// merge sets members: objects member by member, everything else as a whole.
+func (o *object) merge(changes patch) error {
+	for _, name := range slices.Sorted(maps.Keys(changes)) {
+		value := changes[name]
+		if inner, ok := value.(patch); ok {
+			if len(inner) == 0 {
+				continue
+			}
+			member, err := o.object(name)
+			if err != nil {
+				return err
+			}
+			if err := member.merge(inner); err != nil {
+				return err
+			}
+			value = member
+		}
+		if err := o.set(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// MarshalJSON gives the members in their order.
+func (o *object) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	for i, name := range o.names {
+		quoted, err := json.Marshal(name)
+		if err != nil {
+			return nil, err
+		}
+		b.WriteByte("{,"[min(i, 1)])
+		b.Write(quoted)
+		b.WriteByte(':')
+		b.Write(o.values[name])
+	}
+	if len(o.names) == 0 {
+		b.WriteByte('{')
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}

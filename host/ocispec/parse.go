@@ -1,0 +1,217 @@
+package ocispec
+
+import (
+	"encoding/csv"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/docker/go-units"
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// ParseVolume reads SOURCE:TARGET[:ro|rw], a bind mount. A relative source is
+// resolved against the working directory and must begin with a dot, so that it
+// is not taken for the name of a volume, which davit does not have.
+func ParseVolume(value string) (specs.Mount, error) {
+	parts := strings.Split(value, ":")
+	if len(parts) < 2 || len(parts) > 3 || parts[0] == "" || parts[1] == "" {
+		return specs.Mount{}, invalid("volume %q is not of the form SOURCE:TARGET or SOURCE:TARGET:ro", value)
+	}
+	if source := parts[0]; !filepath.IsAbs(source) && source[0] != '.' {
+		return specs.Mount{}, invalid("volume %q: %q is the name of a volume, which are not supported; for a directory write %q", value, source, "./"+source)
+	}
+	readOnly := false
+	if len(parts) == 3 {
+		for option := range strings.SplitSeq(parts[2], ",") {
+			switch option {
+			case "ro":
+				readOnly = true
+			case "rw":
+				readOnly = false
+			default:
+				return specs.Mount{}, invalid("volume %q: option %q is not known; use ro or rw", value, option)
+			}
+		}
+	}
+	return bind(fmt.Sprintf("volume %q", value), parts[0], parts[1], "rprivate", readOnly)
+}
+
+// ParseMount reads type=bind,source=PATH,target=PATH[,readonly][,bind-propagation=MODE]
+// or type=tmpfs,target=PATH[,tmpfs-size=SIZE][,tmpfs-mode=OCTAL][,readonly]. A
+// field that holds a comma stands in double quotes. A relative source is
+// resolved against the working directory.
+func ParseMount(value string) (specs.Mount, error) {
+	what := fmt.Sprintf("mount %q", value)
+	fields, err := csv.NewReader(strings.NewReader(value)).Read()
+	if err != nil || strings.ContainsAny(value, "\r\n") {
+		return specs.Mount{}, invalid("%s is not a list of KEY=VALUE with commas between them", what)
+	}
+	set := map[string]string{}
+	for _, field := range fields {
+		key, val, hasValue := strings.Cut(strings.TrimSpace(field), "=")
+		name := mountKey(key)
+		switch {
+		case name == "":
+			return specs.Mount{}, invalid("%s: key %q is not known; use type, source, target, readonly, bind-propagation, tmpfs-size or tmpfs-mode", what, key)
+		case !hasValue && name == "readonly":
+			val = "true"
+		case val == "":
+			return specs.Mount{}, invalid("%s: %s has no value", what, key)
+		}
+		if _, ok := set[name]; ok {
+			return specs.Mount{}, invalid("%s: %s is set twice", what, key)
+		}
+		set[name] = val
+	}
+	if set["target"] == "" {
+		return specs.Mount{}, invalid("%s has no target; add target=PATH", what)
+	}
+	readOnly := false
+	if val, ok := set["readonly"]; ok {
+		if readOnly, err = strconv.ParseBool(val); err != nil {
+			return specs.Mount{}, invalid("%s: readonly=%s is neither true nor false", what, val)
+		}
+	}
+	var others []string
+	switch set["type"] {
+	case "bind":
+		others = []string{"tmpfs-size", "tmpfs-mode"}
+	case "tmpfs":
+		others = []string{"source", "bind-propagation"}
+	case "":
+		return specs.Mount{}, invalid("%s has no type; add type=bind or type=tmpfs", what)
+	default:
+		return specs.Mount{}, invalid("%s: type %q is not supported; use bind or tmpfs", what, set["type"])
+	}
+	for _, key := range others {
+		if _, ok := set[key]; ok {
+			return specs.Mount{}, invalid("%s: %s does not go with type=%s", what, key, set["type"])
+		}
+	}
+	if set["type"] == "tmpfs" {
+		return tmpfs(what, set, readOnly)
+	}
+	if set["source"] == "" {
+		return specs.Mount{}, invalid("%s has no source; add source=PATH", what)
+	}
+	propagation := set["bind-propagation"]
+	if propagation == "" {
+		propagation = "rprivate"
+	}
+	return bind(what, set["source"], set["target"], propagation, readOnly)
+}
+
+// mountKey gives the name of a key by any of its spellings, or "".
+func mountKey(key string) string {
+	switch key = strings.ToLower(key); key {
+	case "src":
+		return "source"
+	case "destination", "dst":
+		return "target"
+	case "ro":
+		return "readonly"
+	case "type", "source", "target", "readonly", "bind-propagation", "tmpfs-size", "tmpfs-mode":
+		return key
+	}
+	return ""
+}
+
+// bind gives a bind mount. Mounts below the source come with it; read-only, as
+// everywhere, is the source alone.
+func bind(what, source, target, propagation string, readOnly bool) (specs.Mount, error) {
+	abs, err := filepath.Abs(source)
+	if err != nil {
+		return specs.Mount{}, invalid("%s: source cannot be resolved: %w; write an absolute path", what, err)
+	}
+	if modes := []string{"private", "rprivate", "shared", "rshared", "slave", "rslave"}; !slices.Contains(modes, propagation) {
+		return specs.Mount{}, invalid("%s: bind-propagation %q is not known; use one of %s", what, propagation, strings.Join(modes, ", "))
+	}
+	m := specs.Mount{Type: "bind", Source: abs, Destination: filepath.Clean(target), Options: []string{"rbind", propagation}}
+	if readOnly {
+		m.Options = append(m.Options, "ro")
+	}
+	return checked(what, m)
+}
+
+func tmpfs(what string, set map[string]string, readOnly bool) (specs.Mount, error) {
+	m := specs.Mount{Type: "tmpfs", Source: "tmpfs", Destination: filepath.Clean(set["target"]), Options: []string{"nosuid", "noexec", "nodev"}}
+	if val, ok := set["tmpfs-size"]; ok {
+		size, err := parseSize(val)
+		if err != nil || size == 0 {
+			return specs.Mount{}, invalid("%s: tmpfs-size %q is not a size; write it like 64m", what, val)
+		}
+		m.Options = append(m.Options, "size="+strconv.FormatInt(size, 10))
+	}
+	if val, ok := set["tmpfs-mode"]; ok {
+		mode, err := strconv.ParseUint(val, 8, 32)
+		if err != nil || mode > 0o7777 {
+			return specs.Mount{}, invalid("%s: tmpfs-mode %q is not an octal mode; write it like 1777", what, val)
+		}
+		m.Options = append(m.Options, fmt.Sprintf("mode=%04o", mode))
+	}
+	if readOnly {
+		m.Options = append(m.Options, "ro")
+	}
+	return checked(what, m)
+}
+
+// checked gives a mount that passes what Options will check later.
+func checked(what string, m specs.Mount) (specs.Mount, error) {
+	if err := validateMount(m); err != nil {
+		return specs.Mount{}, invalid("%s: %w", what, err)
+	}
+	return m, nil
+}
+
+// ParseMemory reads a memory limit such as 512m or 1.5GiB, in powers of 1024, and
+// gives it in bytes. A number alone is bytes.
+func ParseMemory(value string) (int64, error) {
+	size, err := parseSize(value)
+	switch {
+	case err != nil:
+		return 0, invalid("memory %q is not a size; write a number with b, k, m or g, such as 512m", value)
+	case size < MinMemory:
+		return 0, invalid("memory %q is too small, at least 6m are needed", value)
+	}
+	return size, nil
+}
+
+// parseSize reads a size in bytes, in powers of 1024.
+func parseSize(value string) (int64, error) {
+	const most = 1 << 60
+	size, err := units.RAMInBytes(value)
+	if err == nil && (size < 0 || size > most) {
+		err = fmt.Errorf("size %q is out of range", value)
+	}
+	return size, err
+}
+
+// ParseCPUs reads a number of CPUs such as 0.5 or 2.
+func ParseCPUs(value string) (float64, error) {
+	cpus, err := strconv.ParseFloat(value, 64)
+	if err != nil || !(cpus >= minCPUs && cpus <= maxCPUs) {
+		return 0, invalid("cpus %q is not a number from %v to %v; write it like 1.5", value, minCPUs, maxCPUs)
+	}
+	return cpus, nil
+}
+
+// ParseEnv reads NAME=VALUE, or NAME, whose value is then looked up where the
+// command was given. A NAME that is not set there gives "", as docker does, and
+// is to be left out.
+func ParseEnv(value string, lookUp func(string) (string, bool)) (string, error) {
+	name, _, ok := strings.Cut(value, "=")
+	if name == "" || strings.ContainsRune(value, 0) {
+		return "", invalid("environment variable %q is not of the form NAME=VALUE or NAME", value)
+	}
+	if ok {
+		return value, nil
+	}
+	found, ok := lookUp(name)
+	if !ok {
+		return "", nil
+	}
+	return name + "=" + found, nil
+}
