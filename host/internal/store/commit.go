@@ -103,13 +103,13 @@ func (s *Store) transact(body func(*Tx) error) (appended bool, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			s.stuck = true
+			s.dead.Store(true)
 			err = s.breakDown(fmt.Errorf("panic: %v", p))
 		}
 	}()
-	btx, err := s.db.Begin(true)
+	btx, err := s.begin(true)
 	if err != nil {
-		return false, executor.Errorf(executor.Unavailable, "store %s: %w", s.path, err)
+		return false, err
 	}
 	tx := &Tx{bolt: btx, head: s.head, loaded: true, keep: s.keep}
 	err = body(tx)
@@ -138,7 +138,7 @@ func (s *Store) transact(body func(*Tx) error) (appended bool, err error) {
 
 // advanced tells whether the file has come to a transaction.
 func (s *Store) advanced(txid int) bool {
-	btx, err := s.db.Begin(false)
+	btx, err := s.begin(false)
 	if err != nil {
 		return true // cannot be known
 	}

@@ -13,21 +13,15 @@ type inspection struct {
 	root *root
 	// problems is empty if the newest commit is whole.
 	problems []string
-	// older says that root is not the newest commit, whose problems these are,
-	// and is whole itself.
+	// older says that root is not the newest commit, or may not be, and that the
+	// problems are those of the newest.
 	older bool
 	// newer is the schema version of a file that a later program wrote, else 0.
 	newer int
-	contents
-}
-
-// contents are the records below a root that are intact.
-type contents struct {
-	// header is nil if it cannot be read.
+	// header is nil if it cannot be read. digests are those of the records below
+	// root that are intact.
 	header  *header
 	digests [bucketCount]digest
-	// records counts the intact ones, but for the header.
-	records int
 }
 
 // inspect checks all of a file.
@@ -38,7 +32,7 @@ func inspect(r io.ReaderAt, size int64) inspection {
 		return inspection{problems: []string{"the file has no valid meta page"}}
 	case 1:
 		in := inspectRoot(r, size, roots[0])
-		in.older = len(in.problems) == 0
+		in.older = true
 		in.problems = append([]string{"a meta page is damaged, so the last commit may be missing"}, in.problems...)
 		return in
 	}
@@ -93,7 +87,6 @@ func (in *inspection) add(name string, key, value []byte) error {
 	body, err := decode(b, key, value)
 	if b != meta {
 		if err == nil {
-			in.records++
 			in.digests[b].add(value)
 		}
 		return err

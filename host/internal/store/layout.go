@@ -84,6 +84,14 @@ type header struct {
 	Digests [bucketCount]digest `json:"digests"`
 }
 
+// records counts the records of all buckets.
+func (h *header) records() (n int) {
+	for _, d := range h.Digests {
+		n += int(d.Count)
+	}
+	return n
+}
+
 // digest describes the contents of a bucket independent of order: it holds the
 // number of records and the sum of their checksums.
 type digest struct {

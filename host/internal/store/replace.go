@@ -22,9 +22,9 @@ type Damage struct {
 	Newer int
 	// Problems says what was wrong, the first of it at least.
 	Problems []string
-	// Older says that the file's last commit was lost and the one before it was
-	// taken over whole. This is what a power failure during a commit leaves; that
-	// commit was not acknowledged then.
+	// Older says that the commit before the file's last one was taken over, and
+	// that the last one is lost. This is what a power failure during a commit
+	// leaves; that commit was not acknowledged then.
 	Older bool
 	// Records counts the records that were taken over.
 	Records int
@@ -48,11 +48,10 @@ func (s *Store) replace(in inspection) error {
 	if err := os.RemoveAll(building); err != nil {
 		return err
 	}
-	var err error
-	if s.db, err = openBolt(building); err != nil {
+	if err := s.openBolt(building); err != nil {
 		return err
 	}
-	err = s.db.Update(func(tx *bolt.Tx) error {
+	err := s.db.Update(func(tx *bolt.Tx) error {
 		for b := meta; int(b) < bucketCount; b++ {
 			if _, err := tx.CreateBucket([]byte(b.name())); err != nil {
 				return err
@@ -68,7 +67,7 @@ func (s *Store) replace(in inspection) error {
 	}
 	if in.newer > 0 || len(in.problems) > 0 {
 		s.info.Damage = &Damage{
-			Newer: in.newer, Problems: in.problems, Older: in.older, Records: in.records,
+			Newer: in.newer, Problems: in.problems, Older: in.older, Records: s.head.records(),
 			EventsLost: s.head.NextEvent == s.head.FirstEvent,
 		}
 		if s.info.Damage.Kept, err = keepAside(s.path); err != nil {

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -51,10 +52,13 @@ type Store struct {
 	lock *os.File
 	db   *bolt.DB
 
+	file *os.File // of db
+	// dead is set when bbolt panicked with its locks held.
+	dead atomic.Bool
+
 	// The committer's, and Open's before it starts.
 	head   header
 	broken error
-	stuck  bool
 
 	wake    chan struct{}
 	quit    chan struct{}
@@ -114,7 +118,7 @@ func (s *Store) open() error {
 		err = s.replace(in)
 	default:
 		s.head = *in.header
-		if s.db, err = openBolt(s.path); err != nil {
+		if err = s.openBolt(s.path); err != nil {
 			in.problems = []string{err.Error()}
 			err = s.replace(in)
 		}
@@ -157,16 +161,16 @@ func (s *Store) inspectFile() (inspection, error) {
 	return inspect(f, st.Size()), nil
 }
 
-// openBolt opens a file that was checked. Should bbolt panic all the same, the
-// panic is an error.
-func openBolt(path string) (db *bolt.DB, err error) {
+// openBolt opens a file that was checked, or makes one. Should bbolt panic all
+// the same, the panic is an error.
+func (s *Store) openBolt(path string) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			db, err = nil, fmt.Errorf("bbolt: %v", p)
+			err = fmt.Errorf("bbolt: %v", p)
 		}
 	}()
-	db, err = bolt.Open(path, 0o600, &bolt.Options{
+	s.db, err = bolt.Open(path, 0o600, &bolt.Options{
 		Timeout:      100 * time.Millisecond, // the lock is ours already
 		FreelistType: bolt.FreelistMapType,
 		// A larger file has to be mapped anew, for which every reader must be
@@ -175,11 +179,37 @@ func openBolt(path string) (db *bolt.DB, err error) {
 		// Commits are synced by transact, once.
 		NoSync:       true,
 		NoStatistics: true,
+		OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
+			s.file, err = os.OpenFile(name, flag, mode)
+			return s.file, err
+		},
 	})
 	if err == nil {
-		db.AllocSize = 1 << 20
+		s.db.AllocSize = 1 << 20
 	}
-	return db, err
+	return err
+}
+
+// begin starts a transaction of bbolt. A file that was cut below its meta pages
+// would fault in the middle of that, with locks held.
+func (s *Store) begin(writable bool) (tx *bolt.Tx, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.dead.Store(true)
+			tx, err = nil, executor.Errorf(executor.Unavailable, "store %s: panic: %v", s.path, p)
+		}
+	}()
+	if st, err := s.file.Stat(); err == nil && st.Size() < 2*int64(os.Getpagesize()) {
+		s.dead.Store(true)
+	}
+	if s.dead.Load() {
+		return nil, executor.Errorf(executor.Unavailable, "store %s: it was damaged while it was open; restart the host", s.path)
+	}
+	tx, err = s.db.Begin(writable)
+	if err != nil {
+		err = executor.Errorf(executor.Unavailable, "store %s: %w", s.path, err)
+	}
+	return tx, err
 }
 
 // Info tells what Open found.
@@ -188,9 +218,9 @@ func (s *Store) Info() Info { return s.info }
 // View runs fn on a snapshot. fn must not write, and must not use the Store.
 func (s *Store) View(fn func(*Tx) error) error {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	btx, err := s.db.Begin(false)
+	btx, err := s.begin(false)
 	if err != nil {
-		return executor.Errorf(executor.Unavailable, "store %s: %w", s.path, err)
+		return err
 	}
 	defer func() { _ = btx.Rollback() }()
 	return guard(fn, &Tx{bolt: btx, keep: s.keep})
@@ -210,8 +240,9 @@ func (s *Store) Close() error {
 	close(s.quit)
 	<-s.stopped
 	s.announce()
-	if s.stuck {
-		return s.broken // a lock inside bbolt is held for good
+	if s.dead.Load() {
+		// Closing would wait for bbolt's locks. The descriptors go with the process.
+		return executor.Errorf(executor.Unavailable, "store %s: it was damaged while it was open", s.path)
 	}
 	return errors.Join(s.db.Close(), s.lock.Close())
 }
