@@ -2,7 +2,6 @@ package containerd
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"time"
 
@@ -19,7 +18,7 @@ const (
 	// grace is how long a call to containerd may go on after the host gave up.
 	grace = 5 * time.Second
 	// cleanupTimeout bounds the removal of a half-made container.
-	cleanupTimeout = 15 * time.Second
+	cleanupTimeout = 20 * time.Second
 )
 
 // plan is a checked request to create a container.
@@ -28,6 +27,7 @@ type plan struct {
 	cid     string
 	runtime executor.Runtime
 	shim    runtimes.Resolved
+	binary  string // OCI binary, empty for the shim's default
 	wire    runtimes.Wire
 	spec    workloadSpec
 	stdin   string
@@ -88,11 +88,10 @@ func (b *Backend) plan(w executor.Workload) (plan, error) {
 	if p.stdin, p.stdout, p.stderr, err = stdioPaths(w.Stdio, p.spec.terminal); err != nil {
 		return plan{}, err
 	}
-	binary, err := p.shim.Binary(b.wrappers())
-	if err != nil {
+	if p.binary, err = p.shim.Binary(b.wrappers()); err != nil {
 		return plan{}, err
 	}
-	p.wire, err = p.shim.Wire(binary)
+	p.wire, err = p.shim.Wire(p.binary)
 	return p, err
 }
 
@@ -153,53 +152,6 @@ func (b *Backend) start(ctx context.Context, ref executor.Ref, cid string, pid i
 	}
 	_, err := b.conn.tasks.Start(ctx, &tasksapi.StartRequest{ContainerID: cid})
 	return oom, err
-}
-
-// undo removes what a failed create has made and gives the error to return.
-func (b *Backend) undo(ctx context.Context, p plan, cause error) error {
-	ctx, cancel := detach(ctx, cleanupTimeout)
-	defer cancel()
-	err := b.ready(ctx)
-	if err == nil {
-		err = b.destroy(ctx, p.ref)
-	}
-	if err != nil {
-		b.log.Warn("container that failed to start could not be removed", "ref", p.ref, "error", err)
-		return executor.Errorf(executor.OutcomeUnknown, "%w; removing what was made failed too: %w", cause, err)
-	}
-	return cause
-}
-
-// destroy removes all of an attempt in whatever state it is, and tells nobody.
-func (b *Backend) destroy(ctx context.Context, ref executor.Ref) error {
-	r, err := b.record(ctx, ref.ID)
-	if errdefs.IsNotFound(err) {
-		return nil
-	}
-	if err != nil || r.ref != ref {
-		return err
-	}
-	if err := b.killTask(ctx, r.cid); err != nil {
-		return err
-	}
-	return b.dropRecord(ctx, r.cid)
-}
-
-// killTask ends a task and deletes it.
-func (b *Backend) killTask(ctx context.Context, cid string) error {
-	for {
-		_, err := b.conn.tasks.Delete(ctx, &tasksapi.DeleteTaskRequest{ContainerID: cid})
-		if err == nil || errdefs.IsNotFound(err) {
-			return nil
-		}
-		_, kerr := b.conn.tasks.Kill(ctx, &tasksapi.KillRequest{ContainerID: cid, Signal: uint32(killSignal), All: true})
-		if kerr != nil && !errdefs.IsNotFound(kerr) {
-			err = errors.Join(err, kerr)
-		}
-		if !pause(ctx, 10*time.Millisecond) {
-			return err
-		}
-	}
 }
 
 // settle deals with the record that is in the way of a create. found means that

@@ -57,7 +57,7 @@ var (
 )
 
 var (
-	wrapping = regexp.MustCompile(`^(failed to (create|start) (shim task|containerd task|task|shim|container)|OCI runtime (create|start) failed|(runc|crun) (create|start) failed|start failed|unable to (start|create) (container process|new parent process)|(container_linux|process_linux|standard_init_linux)\.go:\d+: [^:]*caused): `)
+	wrapping = regexp.MustCompile(`^(failed to (create|start) (shim task|containerd task|task|shim|container)|OCI runtime (create|start) failed|(runc|crun) (create|start) failed|start failed|failed to start io pipe copy|unable to copy pipes|containerd-shim|unable to (start|create) (container process|new parent process)|(container_linux|process_linux|standard_init_linux)\.go:\d+: [^:]*caused): `)
 	classes  = []string{": unknown", ": not found", ": unavailable", ": internal error"}
 )
 

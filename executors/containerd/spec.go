@@ -106,6 +106,12 @@ func stdioPaths(s executor.Stdio, terminal bool) (stdin, stdout, stderr string, 
 		stderr = ""
 		return stdin, stdout, stderr, nil
 	}
+	if stdout != "" && stdout == stderr {
+		// Given one path twice, shims (seen up to containerd 2.4) open the file
+		// once and close it when the first stream ends: one run in twenty loses
+		// the end of the other. Two spellings are opened apart, for appending.
+		stderr = filepath.Dir(stdout) + "/./" + filepath.Base(stdout)
+	}
 	// Shims take no output at all, or both streams.
 	if stdout == "" && stderr != "" {
 		stdout = "/dev/null"

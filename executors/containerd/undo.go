@@ -1,0 +1,88 @@
+package containerd
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	tasksapi "github.com/containerd/containerd/api/services/tasks/v1"
+	"github.com/containerd/errdefs"
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// undo removes what a failed create has made and gives the error to return.
+func (b *Backend) undo(ctx context.Context, p plan, cause error) error {
+	ctx, cancel := detach(ctx, cleanupTimeout)
+	defer cancel()
+	err := b.ready(ctx)
+	if err == nil {
+		err = b.destroy(ctx, p.ref)
+	}
+	if err == nil {
+		err = b.removeOrphan(ctx, p)
+	}
+	if err != nil {
+		return executor.Errorf(executor.OutcomeUnknown, "%w; and removing what was made failed: %w", cause, err)
+	}
+	return cause
+}
+
+// destroy removes all of an attempt in whatever state it is, and tells nobody.
+func (b *Backend) destroy(ctx context.Context, ref executor.Ref) error {
+	r, err := b.record(ctx, ref.ID)
+	if errdefs.IsNotFound(err) {
+		return nil
+	}
+	if err != nil || r.ref != ref {
+		return err
+	}
+	if err := b.killTask(ctx, r.cid); err != nil {
+		return err
+	}
+	return b.dropRecord(ctx, r.cid)
+}
+
+// killTask ends a task and deletes it. The kill comes first: to delete a task
+// that was never started takes some shims seconds.
+func (b *Backend) killTask(ctx context.Context, cid string) error {
+	for d := time.Millisecond; ; d = min(2*d, 100*time.Millisecond) {
+		_, err := b.conn.tasks.Kill(ctx, &tasksapi.KillRequest{ContainerID: cid, Signal: uint32(killSignal), All: true})
+		if err != nil && !errdefs.IsNotFound(err) {
+			b.log.Debug("kill failed", "container", cid, "error", err)
+		}
+		_, err = b.conn.tasks.Delete(ctx, &tasksapi.DeleteTaskRequest{ContainerID: cid})
+		if err == nil || errdefs.IsNotFound(err) {
+			return nil
+		}
+		if !pause(ctx, d) {
+			return err
+		}
+	}
+}
+
+// removeOrphan removes a container that the OCI runtime still knows although
+// containerd does not. io.containerd.runc.v1 and the first shim leave one behind
+// when they fail after the runtime has made it, for instance because an output
+// file cannot be opened.
+func (b *Backend) removeOrphan(ctx context.Context, p plan) error {
+	if p.shim.Options.Root == nil {
+		return nil
+	}
+	root := filepath.Join(*p.shim.Options.Root, b.config.Namespace)
+	if _, err := os.Stat(filepath.Join(root, p.cid)); err != nil {
+		return nil
+	}
+	binary := p.binary
+	if binary == "" {
+		binary = "runc"
+	}
+	out, err := exec.CommandContext(ctx, binary, "--root", root, "delete", "--force", p.cid).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s delete: %w: %s", binary, err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
