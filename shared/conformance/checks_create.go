@@ -1,0 +1,221 @@
+package conformance
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/davit-run/davit/shared/executor"
+)
+
+func createChecks() []Check {
+	return []Check{
+		{Name: "create", run: checkCreate,
+			Duty: "Create starts the workload and reports it as running, with its start time and its runtime."},
+		{Name: "create-pid", run: checkCreatePID,
+			Duty: "The status of a running attempt names the workload's first process, and that of an ended one none."},
+		{Name: "create-many", run: checkCreateMany,
+			Duty: "Many workloads can be created at once, and each ends with its own exit code."},
+		{Name: "create-spec", run: checkCreateSpec,
+			Duty: "Create refuses a malformed spec as Invalid."},
+		{Name: "create-command", run: checkCreateCommand,
+			Duty: "Create says by its error's code that the workload's command does not exist or is not executable."},
+		{Name: "create-failed", run: checkCreateFailed,
+			Duty: "A Create that fails leaves nothing behind, so that the same attempt can be created once the cause is gone."},
+		{Name: "create-cancelled", run: checkCreateCancelled,
+			Duty: "A Create that is cancelled leaves either nothing, or a running attempt that another Create reports."},
+		{Name: "create-deadline", run: checkCreateDeadline,
+			Duty: "A Create that waits for the host to take a stale attempt's exit gives up at its deadline and starts nothing."},
+	}
+}
+
+// untilGo keeps a workload running until the check makes the file "go".
+var untilGo = Step{Action: Await, File: "go"}
+
+func checkCreate(t *trial) {
+	s := t.open()
+	w := t.workload(s, untilGo, Step{Action: Exit, N: 7})
+	before := time.Now()
+	status := s.create(w)
+	t.wantRunning(status, "Create")
+	const slack = 2 * time.Second // for clocks of other machines and of less precision
+	if at := status.StartedAt; at.Before(before.Add(-slack)) || at.After(time.Now().Add(slack)) {
+		t.errorf("the start time is %s, but Create ran from %s to %s", at, before, time.Now())
+	}
+	if status.Runtime != w.Runtime.Name {
+		t.errorf("the status names the runtime %q, the workload %q", status.Runtime, w.Runtime.Name)
+	}
+	w.awaitFile(startsFile)
+	w.touch("go")
+	s.wantExit(w, 7)
+}
+
+func checkCreatePID(t *trial) {
+	s := t.open()
+	w := t.workload(s, untilGo)
+	if status := s.create(w); status.PID <= 0 {
+		t.errorf("Create: the first process is %d", status.PID)
+	}
+	if status := s.List()[w.Ref]; status.PID <= 0 {
+		t.errorf("List: the first process is %d", status.PID)
+	}
+	w.touch("go")
+	s.exited(w)
+	if status := s.List()[w.Ref]; status.PID != 0 {
+		t.errorf("List after the end: the first process is %d, want 0", status.PID)
+	}
+}
+
+func checkCreateMany(t *trial) {
+	s := t.open()
+	var workloads []*workload
+	for i := range t.target.Workloads {
+		workloads = append(workloads, t.workload(s, untilGo, Step{Action: Exit, N: i % 256}))
+	}
+	var wg sync.WaitGroup
+	for _, w := range workloads {
+		wg.Go(func() {
+			if _, err := s.Create(t.ctx, w.Workload); err != nil {
+				t.errorf("Create of %s, with %d others: %s", w.Ref, len(workloads)-1, describe(err))
+			}
+		})
+	}
+	wg.Wait()
+	if len(t.reasons) > 0 {
+		t.fatalf("not all workloads were created")
+	}
+	listed := s.List()
+	for _, w := range workloads {
+		t.wantRunning(listed[w.Ref], "List of "+w.Ref.String())
+		w.touch("go")
+	}
+	for i, w := range workloads {
+		s.wantExit(w, i%256)
+		w.wantStarts("1")
+	}
+}
+
+func checkCreateSpec(t *trial) {
+	s := t.open()
+	for _, spec := range []string{"", "{", "[]", "7", "{}", `{"process":7}`, `{"process":{"args":[]}}`, `{"process":{"args":"true"}}`} {
+		w := t.workload(s)
+		w.Spec = json.RawMessage(spec)
+		_, err := s.Create(t.ctx, w.Workload)
+		t.wantCode(err, "Create with the spec "+spec, executor.Invalid)
+	}
+	if listed := s.List(); len(listed) > 0 {
+		t.errorf("List shows %d attempts after none was created", len(listed))
+	}
+}
+
+func checkCreateCommand(t *trial) {
+	s := t.open()
+	missing := t.workload(s, Step{Action: Exec, File: "command"})
+	_, err := s.Create(t.ctx, missing.Workload)
+	t.wantCode(err, "Create with a command that does not exist", executor.CommandNotFound)
+
+	plain := t.workload(s, Step{Action: Exec, File: "command"})
+	plain.touch("command")
+	_, err = s.Create(t.ctx, plain.Workload)
+	t.wantCode(err, "Create with a command that is not executable", executor.CommandNotExecutable)
+}
+
+func checkCreateFailed(t *trial) {
+	s := t.open()
+	w := t.workload(s, Step{Action: Exec, File: "command"})
+	if status, err := s.Create(t.ctx, w.Workload); err == nil {
+		t.fatalf("Create with a command that does not exist: no error, but the state %q", status.State)
+	}
+	s.wantUnknown(w.Ref, "after Create failed")
+	if err := s.Delete(w.Ref); err != nil {
+		t.errorf("after Create failed, Delete: %s", describe(err))
+	}
+
+	again := t.prepareWorkload(s, w.Ref, w.scratch, []Step{untilGo, {Action: Exit, N: 3}})
+	t.wantRunning(s.create(again), "Create of the same attempt with a command that exists")
+	again.touch("go")
+	s.wantExit(again, 3)
+	again.wantStarts("1")
+}
+
+func checkCreateCancelled(t *trial) {
+	s := t.open()
+	begin := time.Now()
+	first := s.launch(untilGo)
+	took := time.Since(begin)
+	first.touch("go")
+
+	const moments = 6 // from at once to about when Create is done
+	for i := range moments {
+		w := t.workload(s, untilGo, Step{Action: Exit, N: 7})
+		ctx, cancel := context.WithCancel(t.ctx)
+		timer := time.AfterFunc(took*time.Duration(i)/(moments-1), cancel)
+		if i == 0 {
+			cancel()
+		}
+		_, createErr := s.Create(ctx, w.Workload)
+		timer.Stop()
+		cancel()
+
+		// Over a wire the call may have outlived its caller. Restore waits for it.
+		status, err := s.Restore(w.Ref, w.Stdio)
+		known := err == nil
+		if !known {
+			t.wantCode(err, "Restore after a cancelled Create", executor.NotFound)
+		}
+		listed, isListed := s.List()[w.Ref]
+		switch {
+		case known != isListed:
+			t.errorf("after a cancelled Create, Restore knows the attempt: %t, and List: %t", known, isListed)
+		case known:
+			t.wantRunning(status, "Restore after a cancelled Create")
+			t.wantRunning(listed, "List after a cancelled Create")
+			if createErr != nil && t.mode == Direct {
+				t.errorf("Create failed with %s, yet the attempt runs", describe(createErr))
+			}
+		case createErr == nil:
+			t.errorf("Create succeeded before it was cancelled, yet the attempt is unknown")
+		}
+		again := s.create(w)
+		t.wantRunning(again, "Create after a cancelled one")
+		if known {
+			t.wantSameStart(again, status, "Create after a cancelled one")
+			w.awaitFile(startsFile)
+			w.wantStarts("1")
+		}
+		w.touch("go")
+		s.wantExit(w, 7)
+	}
+}
+
+func checkCreateDeadline(t *trial) {
+	s := t.open()
+	release := s.host.hold()
+	defer release()
+	stale := s.launch(Step{Action: Exit, N: 3})
+	s.await(exitCalled, stale.Ref)
+
+	w := stale.next(s, untilGo)
+	ctx, cancel := context.WithTimeout(t.ctx, min(250*time.Millisecond, t.target.Patience/4))
+	defer cancel()
+	if _, err := s.Create(ctx, w.Workload); !errors.Is(err, context.DeadlineExceeded) {
+		t.errorf("Create of %s while the host does not take the exit of %s: got %s, want an error that is context.DeadlineExceeded", w.Ref, stale.Ref, describe(err))
+	}
+	// The plugin kit lets this wait until the executor's own Create has returned.
+	status, err := s.Restore(stale.Ref, stale.Stdio)
+	t.must(err, "Restore of %s, whose exit the host has not taken", stale.Ref)
+	t.wantCodeOf(status, "Restore of "+stale.Ref.String(), 3)
+	s.wantUnknown(w.Ref, "after Create gave up")
+	stale.wantStarts("1")
+
+	release()
+	t.wantRunning(s.create(w), "Create once the host has taken the stale exit")
+	if _, at := s.host.find(exitTaken, stale.Ref); at < 0 {
+		t.errorf("Create of %s returned before the exit of %s was handed over", w.Ref, stale.Ref)
+	}
+	w.awaitFile(startsFile)
+	w.touch("go")
+	s.wantExit(w, 0)
+}

@@ -1,0 +1,48 @@
+package conformance
+
+import "github.com/davit-run/davit/shared/executor"
+
+func deleteChecks() []Check {
+	return []Check{
+		{Name: "delete", run: checkDelete,
+			Duty: "Delete removes all that is known of an attempt that has ended."},
+		{Name: "delete-running", run: checkDeleteRunning,
+			Duty: "Delete of a running attempt is FailedPrecondition and leaves it alone."},
+		{Name: "delete-unknown", run: checkDeleteUnknown,
+			Duty: "Delete of an unknown container, repeated or not, or of another attempt of a known one, does nothing and is no error."},
+	}
+}
+
+func checkDelete(t *trial) {
+	s := t.open()
+	w := s.launch(Step{Action: Print, Stream: "stdout", Text: "out"}, Step{Action: Exit, N: 7})
+	s.released(w)
+	t.must(s.Delete(w.Ref), "Delete")
+	s.wantUnknown(w.Ref, "after Delete")
+	w.wantOutput(w.stdout, "stdout after Delete", "out\n")
+}
+
+func checkDeleteRunning(t *trial) {
+	s := t.open()
+	w := s.launch(untilGo, Step{Action: Exit, N: 7})
+	w.awaitFile(startsFile)
+	t.wantCode(s.Delete(w.Ref), "Delete of a running attempt", executor.FailedPrecondition)
+	t.wantRunning(s.List()[w.Ref], "List afterwards")
+	w.touch("go")
+	s.wantExit(w, 7)
+}
+
+func checkDeleteUnknown(t *trial) {
+	s := t.open()
+	unknown := t.workload(s, untilGo)
+	t.must(s.Delete(unknown.Ref), "Delete of an unknown container")
+
+	w := s.launch(Step{Action: Exit, N: 7})
+	s.released(w)
+	t.must(s.Delete(w.next(s).Ref), "Delete of attempt 2 where attempt 1 has ended")
+	t.wantCodeOf(s.List()[w.Ref], "List of attempt 1 afterwards", 7)
+	t.must(s.Delete(w.Ref), "Delete")
+	t.must(s.Delete(w.Ref), "Delete, repeated")
+	_, err := s.Restore(w.Ref, executor.Stdio{})
+	t.wantCode(err, "Restore afterwards", executor.NotFound)
+}

@@ -1,0 +1,63 @@
+package conformance
+
+import (
+	"syscall"
+
+	"github.com/davit-run/davit/shared/executor"
+)
+
+func signalChecks() []Check {
+	return []Check{
+		{Name: "signal", run: checkSignal,
+			Duty: "Signal reaches the workload's first process, which can handle it."},
+		{Name: "signal-ignored", run: checkSignalIgnored,
+			Duty: "A workload that ignores a signal lives on, and SIGKILL ends it."},
+		{Name: "signal-unknown", run: checkSignalUnknown,
+			Duty: "Signal to an unknown container, or to another attempt of a known one, is NotFound."},
+		{Name: "signal-ended", run: checkSignalEnded,
+			Duty: "Signal to an attempt that has ended is FailedPrecondition."},
+	}
+}
+
+// ready tells the check that the steps before it are done.
+var ready = Step{Action: Mark, File: "ready", Text: "x"}
+
+func checkSignal(t *trial) {
+	s := t.open()
+	w := s.launch(Step{Action: Trap, Signal: syscall.SIGTERM, N: 42}, ready, untilGo)
+	w.awaitFile("ready")
+	t.must(s.Signal(w.Ref, syscall.SIGTERM), "Signal")
+	s.wantExit(w, 42)
+}
+
+func checkSignalIgnored(t *trial) {
+	s := t.open()
+	w := s.launch(Step{Action: Ignore, Signal: syscall.SIGTERM}, ready, untilGo,
+		Step{Action: Mark, File: "alive", Text: "x"}, Step{Action: Await, File: "never"})
+	w.awaitFile("ready")
+	t.must(s.Signal(w.Ref, syscall.SIGTERM), "Signal that is ignored")
+	w.touch("go")
+	w.awaitFile("alive")
+	t.wantRunning(s.List()[w.Ref], "List after a signal that is ignored")
+	t.must(s.Signal(w.Ref, syscall.SIGKILL), "Signal SIGKILL")
+	s.wantExit(w, 128+int(syscall.SIGKILL))
+}
+
+func checkSignalUnknown(t *trial) {
+	s := t.open()
+	unknown := t.workload(s, untilGo)
+	t.wantCode(s.Signal(unknown.Ref, syscall.SIGTERM), "Signal to an unknown container", executor.NotFound)
+
+	w := s.launch(untilGo, Step{Action: Exit, N: 7})
+	other := w.next(s, untilGo)
+	t.wantCode(s.Signal(other.Ref, syscall.SIGKILL), "Signal to attempt 2 where attempt 1 runs", executor.NotFound)
+	w.touch("go")
+	s.wantExit(w, 7)
+}
+
+func checkSignalEnded(t *trial) {
+	s := t.open()
+	w := s.launch(Step{Action: Exit, N: 7})
+	s.released(w)
+	t.wantCode(s.Signal(w.Ref, syscall.SIGTERM), "Signal after the end", executor.FailedPrecondition)
+}

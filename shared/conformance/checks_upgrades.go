@@ -1,0 +1,113 @@
+package conformance
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/davit-run/davit/shared/executor"
+)
+
+func upgradeChecks() []Check {
+	return []Check{
+		{Name: "runtime-resolve", run: checkRuntimeResolve,
+			Duty: "ResolveRuntime gives the default runtime's own name for an empty one, and the same answer each time."},
+		{Name: "runtime-unknown", run: checkRuntimeUnknown,
+			Duty: "ResolveRuntime of an unknown name is NotFound, and Create with it starts nothing."},
+		{Name: "runtime-list", run: checkRuntimeList,
+			Duty: "Runtimes lists what ResolveRuntime resolves, and says of the others why they cannot be chosen."},
+		{Name: "check", run: checkCheck,
+			Duty: "Check finds no error on a system on which workloads run."},
+	}
+}
+
+const noRuntime = "no-such-runtime"
+
+func (s *subject) resolve(name string) (executor.Runtime, error) {
+	return call(s.t.ctx, s.t, "ResolveRuntime", func(ctx context.Context) (executor.Runtime, error) {
+		return s.backend.(executor.RuntimeResolver).ResolveRuntime(ctx, name)
+	})
+}
+
+func (s *subject) runtimes() []executor.RuntimeInfo {
+	infos, err := call(s.t.ctx, s.t, "Runtimes", func(ctx context.Context) ([]executor.RuntimeInfo, error) {
+		return s.backend.(executor.RuntimeLister).Runtimes(ctx)
+	})
+	s.t.must(err, "Runtimes")
+	return infos
+}
+
+func checkRuntimeResolve(t *trial) {
+	s := t.open()
+	s.need(executor.CapRuntimeResolve)
+	byDefault, err := s.resolve("")
+	t.must(err, "ResolveRuntime of the default")
+	if byDefault.Name == "" {
+		t.fatalf("ResolveRuntime of the default does not name it")
+	}
+	again, err := s.resolve(byDefault.Name)
+	t.must(err, "ResolveRuntime of %q", byDefault.Name)
+	if again.Name != byDefault.Name || !bytes.Equal(again.Resolved, byDefault.Resolved) {
+		t.errorf("the default resolves to %q %s, its name to %q %s", byDefault.Name, byDefault.Resolved, again.Name, again.Resolved)
+	}
+}
+
+func checkRuntimeUnknown(t *trial) {
+	s := t.open()
+	s.need(executor.CapRuntimeResolve)
+	_, err := s.resolve(noRuntime)
+	t.wantCode(err, "ResolveRuntime of an unknown name", executor.NotFound)
+
+	w := t.workload(s, untilGo)
+	w.Runtime = executor.Runtime{Name: noRuntime}
+	if _, err := s.Create(t.ctx, w.Workload); err == nil {
+		t.errorf("Create with an unknown runtime: no error")
+	}
+	if listed := s.List(); len(listed) != 0 {
+		t.errorf("after Create with an unknown runtime, List shows %q", refs(listed))
+	}
+	w.wantStarts()
+}
+
+func checkRuntimeList(t *trial) {
+	s := t.open()
+	s.need(executor.CapRuntimeList)
+	s.need(executor.CapRuntimeResolve)
+	byDefault, err := s.resolve("")
+	t.must(err, "ResolveRuntime of the default")
+	seen := map[string]bool{}
+	for _, info := range s.runtimes() {
+		if info.Name == "" || seen[info.Name] {
+			t.errorf("Runtimes gives the name %q empty or twice", info.Name)
+		}
+		seen[info.Name] = true
+		if isDefault := info.Name == byDefault.Name; info.Default != isDefault {
+			t.errorf("Runtimes says that %q is the default: %t; ResolveRuntime says: %t", info.Name, info.Default, isDefault)
+		}
+		_, err := s.resolve(info.Name)
+		if info.Problem != "" {
+			t.wantCode(err, "ResolveRuntime of "+info.Name+", which has a problem", executor.FailedPrecondition)
+		} else if err != nil {
+			t.errorf("ResolveRuntime of %q, which has no problem: %s", info.Name, describe(err))
+		}
+	}
+	if !seen[byDefault.Name] {
+		t.errorf("Runtimes does not list the default, %q", byDefault.Name)
+	}
+}
+
+func checkCheck(t *trial) {
+	s := t.open()
+	s.need(executor.CapCheck)
+	diags, err := call(t.ctx, t, "Check", func(ctx context.Context) ([]executor.Diagnostic, error) {
+		return s.backend.(executor.Checker).Check(ctx)
+	})
+	t.must(err, "Check")
+	t.checkDiagnostics("Check", diags)
+	w := s.launch(Step{Action: Exit, N: 0})
+	s.wantExit(w, 0)
+	for _, d := range diags {
+		if d.Severity == executor.SeverityError {
+			t.errorf("a workload ran, yet Check says that the backend cannot be used: %s", d.Message)
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package conformance
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// Program is what a workload of the suite does, step by step. It ends with code
+// 0 after its last step.
+type Program []Step
+
+// Step is one thing that a workload does. Only the fields that its Action names
+// are set. Files are names within the scratch directory of the workload.
+type Step struct {
+	Action Action
+	Stream string          // "stdout" or "stderr"
+	Text   string          // of letters, digits and spaces
+	File   string          // of letters
+	N      int             // a number of lines, or an exit code
+	Signal executor.Signal // a signal
+}
+
+// Action is what a Step does.
+type Action string
+
+const (
+	// Print writes Text and a newline to Stream.
+	Print Action = "print"
+	// Count writes the numbers from 1 to N to Stream, each on a line.
+	Count Action = "count"
+	// Mark appends Text and a newline to File, and makes File if need be.
+	Mark Action = "mark"
+	// Await waits until File exists.
+	Await Action = "await"
+	// Ignore makes the workload ignore Signal.
+	Ignore Action = "ignore"
+	// Trap makes the workload exit with code N when Signal arrives.
+	Trap Action = "trap"
+	// Exit ends the workload with code N.
+	Exit Action = "exit"
+	// Exec runs File in place of the program. It is the only step, and File
+	// either does not exist or is not executable.
+	Exec Action = "exec"
+)
+
+// Args gives the command line that runs p with a POSIX shell, seq and sleep.
+// The scratch directory is seen by the workload at dir. Executors that run
+// commands build the specs of their [Target] from it.
+func (p Program) Args(dir string) []string {
+	if len(p) == 1 && p[0].Action == Exec {
+		return []string{path.Join(dir, p[0].File)}
+	}
+	var script strings.Builder
+	for _, s := range p {
+		script.WriteString(s.shell(dir) + "\n")
+	}
+	return []string{"/bin/sh", "-c", script.String()}
+}
+
+func (s Step) shell(dir string) string {
+	file := "'" + path.Join(dir, s.File) + "'"
+	to := ""
+	if s.Stream == "stderr" {
+		to = " >&2"
+	}
+	switch s.Action {
+	case Print:
+		return fmt.Sprintf("echo '%s'%s", s.Text, to)
+	case Count:
+		return fmt.Sprintf("seq 1 %d%s", s.N, to)
+	case Mark:
+		return fmt.Sprintf("echo '%s' >> %s", s.Text, file)
+	case Await:
+		return fmt.Sprintf("while [ ! -e %s ]; do sleep 0.05; done", file)
+	case Ignore:
+		return fmt.Sprintf("trap '' %d", s.Signal)
+	case Trap:
+		return fmt.Sprintf("trap 'exit %d' %d", s.N, s.Signal)
+	case Exit:
+		return fmt.Sprintf("exit %d", s.N)
+	}
+	return "exit 125 # unknown action"
+}

@@ -1,0 +1,220 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// subject is a backend of the executor under test, through all restarts of the
+// executor and of the host.
+type subject struct {
+	t    *trial
+	link link
+	env  executor.Environment
+	host *recorder
+	// backend is what was opened last. Checks call it through the methods of
+	// subject; only upgrades are asserted from it.
+	backend      executor.Backend
+	capabilities []executor.Capability
+	started      bool
+}
+
+// open gives a backend on a system that holds nothing of it.
+func (t *trial) open() *subject { return t.openAs("host-"+t.token, "one") }
+
+// openAs is open for a host and a backend's name.
+func (t *trial) openAs(hostID, backend string) *subject {
+	s := t.prepare(hostID, backend)
+	s.start()
+	return s
+}
+
+// prepare gives a subject that is not started.
+func (t *trial) prepare(hostID, backend string) *subject {
+	s := &subject{t: t, link: t.newLink(), env: executor.Environment{
+		HostID:   hostID,
+		Backend:  backend,
+		StateDir: t.subdir("s"),
+		RunDir:   t.subdir("r"),
+		Settings: t.target.Settings,
+	}}
+	t.subjects = append(t.subjects, s)
+	return s
+}
+
+// start starts the executor and connects a new host to it.
+func (s *subject) start() {
+	ctx, cancel := s.bounded()
+	defer cancel()
+	s.t.must(s.link.start(ctx), "starting the executor")
+	s.started = true
+	s.connect(newRecorder())
+}
+
+// connect connects host.
+func (s *subject) connect(host *recorder) {
+	ctx, cancel := s.bounded()
+	defer cancel()
+	s.host = host
+	var err error
+	s.backend, s.capabilities, err = s.link.connect(ctx, s.env, host)
+	s.t.must(err, "connecting and opening the backend")
+}
+
+// disconnect lets the host die.
+func (s *subject) disconnect() { s.link.disconnect() }
+
+// kill ends the executor without a warning.
+func (s *subject) kill() {
+	ctx, cancel := s.bounded()
+	defer cancel()
+	s.link.kill(ctx)
+	s.started = false
+}
+
+// close ends the executor in good order.
+func (s *subject) close() {
+	ctx, cancel := s.bounded()
+	defer cancel()
+	s.t.must(s.link.close(ctx), "closing the backend")
+	s.started = false
+}
+
+func (s *subject) bounded() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(s.t.ctx, s.t.target.Patience)
+}
+
+func (s *subject) has(c executor.Capability) bool { return slices.Contains(s.capabilities, c) }
+
+// need skips the check if the backend does not declare c.
+func (s *subject) need(c executor.Capability) {
+	if !s.has(c) {
+		s.t.skipf("the capability %s is not declared", c)
+	}
+}
+
+// Create calls the backend.
+func (s *subject) Create(ctx context.Context, w executor.Workload) (executor.Status, error) {
+	return s.status(ctx, "Create", w.Ref, func(ctx context.Context) (executor.Status, error) { return s.backend.Create(ctx, w) })
+}
+
+// Restore calls the backend.
+func (s *subject) Restore(ref executor.Ref, stdio executor.Stdio) (executor.Status, error) {
+	return s.status(s.t.ctx, "Restore", ref, func(ctx context.Context) (executor.Status, error) { return s.backend.Restore(ctx, ref, stdio) })
+}
+
+// status calls a method that answers with the status of ref.
+func (s *subject) status(ctx context.Context, method string, ref executor.Ref, fn func(context.Context) (executor.Status, error)) (executor.Status, error) {
+	status, err := call(ctx, s.t, method, fn)
+	if err != nil {
+		return status, err
+	}
+	if err := status.Validate(); err != nil {
+		s.t.errorf("%s of %s gave a senseless status: %v", method, ref, err)
+	} else if status.Ref != ref {
+		s.t.errorf("%s of %s gave the status of %s", method, ref, status.Ref)
+	}
+	return status, nil
+}
+
+// List calls the backend.
+func (s *subject) List() map[executor.Ref]executor.Status {
+	all, err := call(s.t.ctx, s.t, "List", func(ctx context.Context) ([]executor.Status, error) { return s.backend.List(ctx) })
+	s.t.must(err, "List")
+	listed := map[executor.Ref]executor.Status{}
+	for _, status := range all {
+		if err := status.Validate(); err != nil {
+			s.t.errorf("List gave a senseless status: %v", err)
+		}
+		if _, twice := listed[status.Ref]; twice {
+			s.t.errorf("List shows %s twice", status.Ref)
+		}
+		listed[status.Ref] = status
+	}
+	return listed
+}
+
+// Signal calls the backend.
+func (s *subject) Signal(ref executor.Ref, sig executor.Signal) error {
+	_, err := call(s.t.ctx, s.t, "Signal", func(ctx context.Context) (any, error) { return nil, s.backend.Signal(ctx, ref, sig) })
+	return err
+}
+
+// Delete calls the backend.
+func (s *subject) Delete(ref executor.Ref) error {
+	_, err := call(s.t.ctx, s.t, "Delete", func(ctx context.Context) (any, error) { return nil, s.backend.Delete(ctx, ref) })
+	return err
+}
+
+// call runs fn with a deadline, and does not wait long for one that does not
+// honour it. A panic of an executor in this process becomes an error.
+func call[T any](ctx context.Context, t *trial, method string, fn func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, t.target.Patience)
+	defer cancel()
+	type result struct {
+		value T
+		err   error
+	}
+	results := make(chan result, 1)
+	go func() {
+		var r result
+		defer func() {
+			if p := recover(); p != nil {
+				r.err = fmt.Errorf("panic: %v", p)
+			}
+			results <- r
+		}()
+		r.value, r.err = fn(ctx)
+	}()
+	select {
+	case r := <-results:
+		return r.value, r.err
+	case <-ctx.Done():
+	}
+	select {
+	case r := <-results:
+		return r.value, r.err
+	case <-time.After(t.target.Patience):
+		var zero T
+		return zero, fmt.Errorf("%s did not return within %s of its deadline", method, t.target.Patience)
+	}
+}
+
+// cleanup removes all workloads and ends the executor. It is the backstop of a
+// check that failed, so its own errors do not matter.
+func (s *subject) cleanup(ctx context.Context) {
+	if s.started {
+		s.link.disconnect()
+	} else if s.link.start(ctx) != nil {
+		return
+	}
+	if b, _, err := s.link.connect(ctx, s.env, newRecorder()); err == nil {
+		removeAll(ctx, b)
+	}
+	s.link.kill(ctx)
+}
+
+func removeAll(ctx context.Context, b executor.Backend) {
+	for {
+		left, err := b.List(ctx)
+		if err != nil || len(left) == 0 {
+			return
+		}
+		for _, status := range left {
+			if !status.State.Ended() {
+				_ = b.Signal(ctx, status.Ref, syscall.SIGKILL)
+			}
+			_ = b.Delete(ctx, status.Ref)
+		}
+		select {
+		case <-time.After(pollInterval):
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,81 @@
+package conformance
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// Mode is a way to reach the executor under test.
+type Mode string
+
+const (
+	// Direct calls the backend in this process, with nothing in between.
+	Direct Mode = "direct"
+	// Connected puts the plugin kit and the transport in between, over a socket
+	// within this process.
+	Connected Mode = "connected"
+	// Binary starts the built program, and kills it where a check says so.
+	Binary Mode = "binary"
+)
+
+// Target is an executor to be tested. The zero value of a field means what its
+// comment says; Spec and one of Executor and Binary are required.
+type Target struct {
+	// Executor is tested in the modes Direct and Connected. Several backends are
+	// opened on it, at the same time and one after the other, so what it keeps
+	// must belong to the backend.
+	Executor *executor.Executor
+	// Binary is the path of a program to be tested in mode Binary.
+	Binary string
+	// Env is added to the environment of Binary, which is else PATH alone.
+	Env []string
+
+	// Spec gives an OCI spec that makes a workload do p. The workload must see
+	// the directory scratch, for reading and writing, and so must this process.
+	// An Unsupported error skips the checks that need p, with its message.
+	Spec func(p Program, scratch string) (json.RawMessage, error)
+	// Settings are what the backend is opened with. None by default.
+	Settings executor.Settings
+	// Refused are settings that Validate must refuse. None by default.
+	Refused []executor.Settings
+	// Runtime is the runtime of the workloads. The backend's default by default.
+	Runtime string
+
+	// Skip names checks that cannot hold, each with the reason. The report shows
+	// both.
+	Skip map[string]string
+
+	// Patience bounds each wait for something that must happen. 30 s by default.
+	Patience time.Duration
+	// Workloads is how many of them run at once at most. 16 by default.
+	Workloads int
+	// OutputBytes is how much one workload writes at most. 20 MB by default.
+	OutputBytes int
+}
+
+// Modes gives the modes in which t can be tested.
+func (t Target) Modes() []Mode {
+	var modes []Mode
+	if t.Executor != nil {
+		modes = append(modes, Direct, Connected)
+	}
+	if t.Binary != "" {
+		modes = append(modes, Binary)
+	}
+	return modes
+}
+
+func (t Target) withDefaults() Target {
+	if t.Patience == 0 {
+		t.Patience = 30 * time.Second
+	}
+	if t.Workloads == 0 {
+		t.Workloads = 16
+	}
+	if t.OutputBytes == 0 {
+		t.OutputBytes = 20 << 20
+	}
+	return t
+}

@@ -1,0 +1,139 @@
+package conformance
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// trial is one run of one check. Its methods that end a trial do so by a panic
+// which runTrial catches, so they are for the goroutine of the check alone;
+// errorf is for any.
+type trial struct {
+	ctx    context.Context
+	target *Target
+	mode   Mode
+	dir    string
+	token  string // makes ids and host ids unlike those of other trials
+
+	ids      int
+	subjects []*subject
+
+	mu      sync.Mutex
+	reasons []string
+}
+
+// abandoned ends a trial, with the reason if the check cannot be made.
+type abandoned struct{ skip string }
+
+func newTrial(ctx context.Context, target *Target, mode Mode) (*trial, error) {
+	// Below the directory are sockets and what workloads of other users see.
+	dir, err := os.MkdirTemp("", "cf")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return nil, err
+	}
+	token := make([]byte, 4)
+	_, _ = rand.Read(token)
+	return &trial{ctx: ctx, target: target, mode: mode, dir: dir, token: hex.EncodeToString(token)}, nil
+}
+
+// errorf notes a reason for failure and goes on.
+func (t *trial) errorf(format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.reasons = append(t.reasons, fmt.Sprintf(format, args...))
+}
+
+// fatalf notes a reason for failure and ends the trial.
+func (t *trial) fatalf(format string, args ...any) {
+	t.errorf(format, args...)
+	panic(abandoned{})
+}
+
+// skipf ends the trial as one that cannot be made.
+func (t *trial) skipf(format string, args ...any) {
+	panic(abandoned{skip: fmt.Sprintf(format, args...)})
+}
+
+// must ends the trial if err is not nil.
+func (t *trial) must(err error, format string, args ...any) {
+	if err != nil {
+		t.fatalf("%s: %s", fmt.Sprintf(format, args...), describe(err))
+	}
+}
+
+// wantCode notes an error that does not have one of the codes.
+func (t *trial) wantCode(err error, what string, codes ...executor.Code) {
+	got := executor.CodeOf(err)
+	for _, code := range codes {
+		if got == code {
+			return
+		}
+	}
+	want := fmt.Sprint(codes[0])
+	for _, code := range codes[1:] {
+		want += " or " + fmt.Sprint(code)
+	}
+	t.errorf("%s: got %s, want an error with the code %s", what, describe(err), want)
+}
+
+func describe(err error) string {
+	if err == nil {
+		return "no error"
+	}
+	return fmt.Sprintf("%v (code %s)", err, executor.CodeOf(err))
+}
+
+// pollInterval is how often eventually looks.
+const pollInterval = 5 * time.Millisecond
+
+// eventually ends the trial if condition does not come true in time.
+func (t *trial) eventually(condition func() bool, format string, args ...any) {
+	deadline := time.Now().Add(t.target.Patience)
+	for !condition() {
+		if t.ctx.Err() != nil {
+			t.fatalf("interrupted: %v", context.Cause(t.ctx))
+		}
+		if time.Now().After(deadline) {
+			t.fatalf("within %s, %s did not happen", t.target.Patience, fmt.Sprintf(format, args...))
+		}
+		time.Sleep(pollInterval)
+	}
+}
+
+// subdir makes a directory of the trial.
+func (t *trial) subdir(name string) string {
+	dir := filepath.Join(t.dir, name)
+	for n := 2; ; n++ {
+		err := os.MkdirAll(filepath.Dir(dir), 0o755)
+		if err == nil {
+			err = os.Mkdir(dir, 0o700)
+		}
+		if os.IsExist(err) {
+			dir = filepath.Join(t.dir, fmt.Sprintf("%s%d", name, n))
+			continue
+		}
+		t.must(err, "making a directory")
+		return dir
+	}
+}
+
+// cleanup ends what the trial has left.
+func (t *trial) cleanup() {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), t.target.Patience)
+	defer cancel()
+	for _, s := range t.subjects {
+		s.cleanup(ctx)
+	}
+	_ = os.RemoveAll(t.dir)
+}

@@ -1,0 +1,170 @@
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+
+	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/plugin"
+	"github.com/davit-run/davit/shared/transport"
+	"github.com/hashicorp/go-hclog"
+)
+
+// hostVersion is what the suite's hosts say of themselves.
+const hostVersion = "conformance"
+
+// wire is a link over the transport.
+type wire struct {
+	launch func(context.Context) (peer, error)
+	logged func() string
+	peer   peer
+	epoch  uint64
+	client transport.Client
+}
+
+// peer is the process at the other end of a wire.
+type peer interface {
+	dial(ctx context.Context) (net.Conn, error)
+	// end makes sure that the process ends. It was asked to in good order if
+	// asked, and else is killed.
+	end(ctx context.Context, asked bool) error
+	// killable reports whether end needs no asking.
+	killable() bool
+}
+
+func (w *wire) start(ctx context.Context) (err error) {
+	w.peer, err = w.launch(ctx)
+	return err
+}
+
+func (w *wire) connect(ctx context.Context, env executor.Environment, host *recorder) (executor.Backend, []executor.Capability, error) {
+	client, err := w.dial(ctx, host)
+	if err != nil {
+		return nil, nil, err
+	}
+	w.client = client
+	w.epoch++
+	if _, err := client.Hello(ctx, transport.Hello{Protocol: transport.ProtocolVersion, Version: hostVersion, Epoch: w.epoch}); err != nil {
+		return nil, nil, err
+	}
+	reply, err := client.Open(ctx, env)
+	return client, reply.Capabilities, err
+}
+
+// dial gives a connection that has not said hello.
+func (w *wire) dial(ctx context.Context, host *recorder) (transport.Client, error) {
+	raw, err := w.peer.dial(ctx)
+	if err != nil {
+		return transport.Client{}, err
+	}
+	conn, err := transport.Connect(ctx, raw, func(*transport.Conn) transport.Handlers { return transport.HostHandlers(host) }, hclog.NewNullLogger())
+	return transport.Client{Conn: conn}, err
+}
+
+func (w *wire) disconnect() {
+	if w.client.Conn != nil {
+		_ = w.client.Close()
+		w.client = transport.Client{}
+	}
+}
+
+func (w *wire) close(ctx context.Context) error {
+	if w.peer == nil {
+		return nil
+	}
+	var err error
+	asked := w.client.Conn != nil
+	if asked {
+		err = w.client.CloseBackend(ctx)
+	}
+	w.disconnect()
+	err = errors.Join(err, w.peer.end(ctx, asked && err == nil))
+	w.peer = nil
+	return err
+}
+
+func (w *wire) kill(ctx context.Context) {
+	if w.peer != nil && w.peer.killable() {
+		_ = w.peer.end(ctx, false)
+		w.disconnect()
+		w.peer = nil
+	}
+	_ = w.close(ctx)
+}
+
+func (w *wire) log() string { return w.logged() }
+
+// inside is a peer within this process.
+type inside struct {
+	server *plugin.Server
+	served sync.WaitGroup
+}
+
+// insideWire is a wire to e in this process.
+func insideWire(e executor.Executor) *wire {
+	var logged logBuffer
+	logger := hclog.New(&hclog.LoggerOptions{Output: &logged, Level: hclog.Debug})
+	return &wire{
+		launch: func(context.Context) (peer, error) { return &inside{server: plugin.NewServer(e, logger)}, nil },
+		logged: logged.tail,
+	}
+}
+
+func (p *inside) dial(context.Context) (net.Conn, error) {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	ours, err := fdConn(fds[0])
+	theirs, err2 := fdConn(fds[1])
+	if err := errors.Join(err, err2); err != nil {
+		return nil, err
+	}
+	p.served.Go(func() { plugin.ServeConn(theirs, p.server) })
+	return ours, nil
+}
+
+func fdConn(fd int) (net.Conn, error) {
+	f := os.NewFile(uintptr(fd), "socketpair")
+	defer f.Close()
+	return net.FileConn(f)
+}
+
+func (p *inside) end(context.Context, bool) error {
+	p.served.Wait()
+	return nil
+}
+
+func (p *inside) killable() bool { return false }
+
+// logTail is how much of a log a report shows, in bytes.
+const logTail = 4 << 10
+
+// logBuffer keeps the end of what is written to it.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.buf.Write(p)
+	if extra := b.buf.Len() - logTail; extra > logTail {
+		b.buf.Next(extra)
+	}
+	return len(p), nil
+}
+
+func (b *logBuffer) tail() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return tailOf(b.buf.Bytes())
+}
+
+func tailOf(logged []byte) string { return string(logged[max(0, len(logged)-logTail):]) }
