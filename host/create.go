@@ -84,7 +84,7 @@ func (h *Host) prepare(ctx context.Context, opts ContainerOptions) (*store.Conta
 	if err != nil {
 		return fail(err)
 	}
-	spec, err := h.spec(opts)
+	spec, command, err := makeSpec(opts)
 	if err != nil {
 		return fail(err)
 	}
@@ -98,13 +98,13 @@ func (h *Host) prepare(ctx context.Context, opts ContainerOptions) (*store.Conta
 	}
 	return &store.Container{
 		ID: newID(), Name: opts.Name, RequestID: opts.RequestID,
-		Backend: backend, Runtime: runtime, Command: spec.Args,
+		Backend: backend, Runtime: runtime, Command: command,
 		Labels: opts.Labels, AutoRemove: opts.AutoRemove,
 		StopSignal: opts.StopSignal, StopTimeout: opts.StopTimeout,
 		Stdio:     store.Stdio{Merged: opts.MergeOutput},
 		CreatedAt: time.Now(),
 		Attempt:   1, Desired: store.WantRunning, State: store.Creating,
-	}, spec.JSON, session, nil
+	}, spec, session, nil
 }
 
 func resolveRuntime(ctx context.Context, session *supervisor.Session, backend, name string) (executor.Runtime, error) {
