@@ -84,8 +84,9 @@ func (w testWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func program(steps ...string) ContainerOptions {
-	return ContainerOptions{Rootfs: "/", Process: ocispec.Options{Args: strings.Fields(strings.Join(steps, " ; "))}}
+// program is a container of the memory executor, which ignores the rootfs.
+func program(t *testing.T, steps ...string) ContainerOptions {
+	return ContainerOptions{Rootfs: t.TempDir(), Process: ocispec.Options{Args: strings.Fields(strings.Join(steps, " ; "))}}
 }
 
 func mustCreate(t *testing.T, h *Host, opts ContainerOptions) Container {
@@ -120,7 +121,7 @@ func TestRun(t *testing.T) {
 	defer stopHost(t, h)
 	var stdout, stderr bytes.Buffer
 	var id string
-	end, err := h.Run(t.Context(), program("print stdout hello", "print stderr oops", "exit 3"),
+	end, err := h.Run(t.Context(), program(t, "print stdout hello", "print stderr oops", "exit 3"),
 		func(c Container) error { id = c.ID; return nil },
 		func(s Stream, data []byte) error {
 			if s == Stderr {
@@ -149,7 +150,7 @@ func TestRun(t *testing.T) {
 func TestBackendsWorkSideBySide(t *testing.T) {
 	h := openHost(t, testConfig(t))
 	defer stopHost(t, h)
-	opts := program("exit 0")
+	opts := program(t, "exit 0")
 	for _, name := range []string{"a", "b"} {
 		opts.Backend = name
 		c := mustCreate(t, h, opts)
@@ -167,7 +168,7 @@ func TestBackendsWorkSideBySide(t *testing.T) {
 func TestBadRequestsMakeNothing(t *testing.T) {
 	h := openHost(t, testConfig(t))
 	defer stopHost(t, h)
-	good := program("exit 0")
+	good := program(t, "exit 0")
 	tests := []struct {
 		name  string
 		spoil func(*ContainerOptions)
@@ -196,7 +197,7 @@ func TestBadRequestsMakeNothing(t *testing.T) {
 func TestFailedStart(t *testing.T) {
 	h := openHost(t, testConfig(t))
 	defer stopHost(t, h)
-	opts := program("nonsense")
+	opts := program(t, "nonsense")
 	if _, err := h.Create(t.Context(), opts); !errors.Is(err, executor.CommandNotFound) {
 		t.Errorf("got %v, want command not found", err)
 	}
@@ -222,7 +223,7 @@ func TestFailedStart(t *testing.T) {
 func TestNamesAreUnique(t *testing.T) {
 	h := openHost(t, testConfig(t))
 	defer stopHost(t, h)
-	opts := program("exit 0")
+	opts := program(t, "exit 0")
 	opts.Name = "web"
 	c := mustCreate(t, h, opts)
 	if _, err := h.Create(t.Context(), opts); !errors.Is(err, executor.AlreadyExists) {
@@ -238,7 +239,7 @@ func TestNamesAreUnique(t *testing.T) {
 func TestSameRequestIsOneContainer(t *testing.T) {
 	h := openHost(t, testConfig(t))
 	defer stopHost(t, h)
-	opts := program("exit 0")
+	opts := program(t, "exit 0")
 	opts.RequestID = "r1"
 	ids := make([]string, 8)
 	var wg sync.WaitGroup
@@ -260,12 +261,12 @@ func TestSameRequestIsOneContainer(t *testing.T) {
 func TestStop(t *testing.T) {
 	h := openHost(t, testConfig(t))
 	defer stopHost(t, h)
-	polite := mustCreate(t, h, program("trap 15 7", "sleep 60"))
+	polite := mustCreate(t, h, program(t, "trap 15 7", "sleep 60"))
 	if err := h.Stop(t.Context(), polite.ID, 20*time.Second); err != nil {
 		t.Fatal(err)
 	}
 	wantCode(t, mustWait(t, h, polite.ID), 7)
-	stubborn := mustCreate(t, h, program("ignore 15", "sleep 60"))
+	stubborn := mustCreate(t, h, program(t, "ignore 15", "sleep 60"))
 	if err := h.Stop(t.Context(), stubborn.ID, 50*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
@@ -286,7 +287,7 @@ func TestRemove(t *testing.T) {
 	cfg := testConfig(t)
 	h := openHost(t, cfg)
 	defer stopHost(t, h)
-	c := mustCreate(t, h, program("print stdout x", "sleep 60"))
+	c := mustCreate(t, h, program(t, "print stdout x", "sleep 60"))
 	if err := h.Remove(t.Context(), c.ID, false); !errors.Is(err, executor.FailedPrecondition) {
 		t.Errorf("removing a running one: got %v, want failed precondition", err)
 	}
@@ -304,7 +305,7 @@ func TestRemove(t *testing.T) {
 func TestAutoRemoveWaitsForTheReader(t *testing.T) {
 	h := openHost(t, testConfig(t))
 	defer stopHost(t, h)
-	opts := program("print stdout hello", "exit 0")
+	opts := program(t, "print stdout hello", "exit 0")
 	opts.AutoRemove = true
 	for range 20 {
 		var out bytes.Buffer
@@ -329,8 +330,8 @@ func TestContainersOutliveTheHost(t *testing.T) {
 	cfg := testConfig(t)
 	first := openHost(t, cfg)
 	gate := filepath.Join(t.TempDir(), "gate")
-	runs := mustCreate(t, first, program("print stdout before", "await "+gate, "print stdout after", "exit 5"))
-	ends := mustCreate(t, first, program("exit 6"))
+	runs := mustCreate(t, first, program(t, "print stdout before", "await "+gate, "print stdout after", "exit 5"))
+	ends := mustCreate(t, first, program(t, "exit 6"))
 	mustWait(t, first, ends.ID)
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
@@ -361,7 +362,7 @@ func TestExitWhileNoHostRuns(t *testing.T) {
 	cfg := testConfig(t)
 	first := openHost(t, cfg)
 	gate := filepath.Join(t.TempDir(), "gate")
-	c := mustCreate(t, first, program("await "+gate, "exit 9"))
+	c := mustCreate(t, first, program(t, "await "+gate, "exit 9"))
 	first.Close()
 	if err := os.WriteFile(gate, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -380,8 +381,8 @@ func TestKilledExecutorLosesNothing(t *testing.T) {
 	h := openHost(t, testConfig(t))
 	defer stopHost(t, h)
 	gate := filepath.Join(t.TempDir(), "gate")
-	c := mustCreate(t, h, program("await "+gate, "exit 4"))
-	bystander := program("exit 0")
+	c := mustCreate(t, h, program(t, "await "+gate, "exit 4"))
+	bystander := program(t, "exit 0")
 	bystander.Backend = "b"
 	if err := syscall.Kill(h.backends["a"].Info().PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -391,7 +392,7 @@ func TestKilledExecutorLosesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantCode(t, mustWait(t, h, c.ID), 4)
-	wantCode(t, mustWait(t, h, mustCreate(t, h, program("exit 1")).ID), 1)
+	wantCode(t, mustWait(t, h, mustCreate(t, h, program(t, "exit 1")).ID), 1)
 }
 
 func TestBackendThatCannotStart(t *testing.T) {
@@ -401,11 +402,11 @@ func TestBackendThatCannotStart(t *testing.T) {
 	defer stopHost(t, h)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	_, err := h.Create(ctx, program("exit 0"))
+	_, err := h.Create(ctx, program(t, "exit 0"))
 	if !errors.Is(err, executor.Unavailable) || !strings.Contains(err.Error(), "davit-executor-absent") {
 		t.Errorf("got %v, want unavailable, naming the missing file", err)
 	}
-	opts := program("exit 0")
+	opts := program(t, "exit 0")
 	opts.Backend = "b"
 	wantCode(t, mustWait(t, h, mustCreate(t, h, opts).ID), 0)
 }
@@ -425,7 +426,7 @@ func TestOneHostPerStateDirectory(t *testing.T) {
 func TestEvents(t *testing.T) {
 	h := openHost(t, testConfig(t))
 	defer stopHost(t, h)
-	c := mustCreate(t, h, program("exit 2"))
+	c := mustCreate(t, h, program(t, "exit 2"))
 	mustWait(t, h, c.ID)
 	if err := h.Remove(t.Context(), c.ID, false); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,8 @@ import (
 // makeSpec makes the OCI spec of a container, and gives the command that it
 // runs.
 func makeSpec(opts ContainerOptions) (spec json.RawMessage, command []string, err error) {
+	noTerminal := false // the streams are files
+	opts.Process.Terminal = &noTerminal
 	switch {
 	case opts.Bundle != "" && opts.Rootfs != "":
 		return nil, nil, executor.Errorf(executor.Invalid, "both a bundle (%q) and a root file system (%q) are given; use one", opts.Bundle, opts.Rootfs)
