@@ -36,6 +36,9 @@ type ContainerOptions struct {
 	// then waits before it kills, DefaultStopTimeout if 0.
 	StopSignal  executor.Signal `json:"stop_signal,omitempty"`
 	StopTimeout time.Duration   `json:"stop_timeout,omitempty"`
+	// Restart is a restart policy, see ParseRestartPolicy. It excludes
+	// AutoRemove.
+	Restart string `json:"restart,omitempty"`
 }
 
 // DefaultStopTimeout is Docker's.
@@ -51,6 +54,8 @@ const (
 	// StateExiting: the first process has ended, its output is not complete yet.
 	StateExiting State = "exiting"
 	StateExited  State = "exited"
+	// StateRestarting: it has ended, and its restart policy starts it again.
+	StateRestarting State = "restarting"
 	// StateFailed: it could not be started. Error says why.
 	StateFailed State = "failed"
 )
@@ -73,6 +78,11 @@ type Container struct {
 	Error      string            `json:"error,omitempty"`
 	AutoRemove bool              `json:"auto_remove,omitempty"`
 	Labels     map[string]string `json:"labels,omitempty"`
+	// Restart is the restart policy, Restarts how often it has started the
+	// container since a user did, and RestartAt when it does so next.
+	Restart   string    `json:"restart,omitempty"`
+	Restarts  int       `json:"restarts,omitempty"`
+	RestartAt time.Time `json:"restart_at,omitzero"`
 }
 
 // End is how an attempt ended.
@@ -95,6 +105,7 @@ func view(tx *store.Tx, r *store.Container) Container {
 		Attempt: r.Attempt, PID: r.PID,
 		CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt,
 		Error: r.Error, AutoRemove: r.AutoRemove, Labels: r.Labels,
+		Restart: r.Restart.Name, Restarts: r.Restarts, RestartAt: r.RestartAt,
 	}
 	switch r.State {
 	case store.Creating:
@@ -112,6 +123,9 @@ func view(tx *store.Tx, r *store.Container) Container {
 		if exit, err := tx.Exit(r.Ref()); err == nil {
 			c.Exit = endOf(exit)
 		}
+	}
+	if ended(r) && !r.RestartAt.IsZero() {
+		c.State = StateRestarting
 	}
 	return c
 }

@@ -84,6 +84,17 @@ func (h *Host) prepare(ctx context.Context, opts ContainerOptions) (*store.Conta
 	if err != nil {
 		return fail(err)
 	}
+	restart, err := ParseRestartPolicy(opts.Restart)
+	if err != nil {
+		return fail(err)
+	}
+	if restart.Name != "" && opts.AutoRemove {
+		return fail(executor.Errorf(executor.Invalid, "a container with a restart policy (%s) cannot be removed automatically; use one or the other", opts.Restart))
+	}
+	id := newID()
+	if opts.Rootfs != "" && opts.Process.Hostname == "" {
+		opts.Process.Hostname = id
+	}
 	spec, command, err := makeSpec(opts)
 	if err != nil {
 		return fail(err)
@@ -97,9 +108,9 @@ func (h *Host) prepare(ctx context.Context, opts ContainerOptions) (*store.Conta
 		return fail(err)
 	}
 	return &store.Container{
-		ID: newID(), Name: opts.Name, RequestID: opts.RequestID,
+		ID: id, Name: opts.Name, RequestID: opts.RequestID,
 		Backend: backend, Runtime: runtime, Command: command,
-		Labels: opts.Labels, AutoRemove: opts.AutoRemove,
+		Labels: opts.Labels, AutoRemove: opts.AutoRemove, Restart: restart,
 		StopSignal: opts.StopSignal, StopTimeout: opts.StopTimeout,
 		Stdio:     store.Stdio{Merged: opts.MergeOutput},
 		CreatedAt: time.Now(),
@@ -183,12 +194,22 @@ func (h *Host) failStart(record *store.Container, reason error) error {
 		if err != nil {
 			return err
 		}
-		c.State, c.Error, c.Desired = store.Failed, reason.Error(), store.WantStopped
+		c.State, c.Error = store.Failed, reason.Error()
+		if c.Attempt > 1 { // it has run before: its policy goes on
+			planRestart(c, true)
+		}
+		if c.RestartAt.IsZero() {
+			c.Desired = store.WantStopped
+		}
+		record = c
 		if err := tx.PutContainer(c); err != nil {
 			return err
 		}
 		return appendEvent(tx, EventFailed, c, map[string]string{"error": reason.Error()})
 	})
 	h.announce(record.ID, nil)
+	if err == nil && !record.RestartAt.IsZero() {
+		h.scheduleRestart(record)
+	}
 	return errors.Join(reason, err)
 }

@@ -97,6 +97,7 @@ func (r reports) Released(ctx context.Context, ref executor.Ref, out executor.Ou
 // release records that the present attempt of c is over.
 func release(tx *store.Tx, c *store.Container, end *End) error {
 	c.State, c.PID = store.Released, 0
+	planRestart(c, failure(&end.Exit))
 	if err := tx.PutContainer(c); err != nil {
 		return err
 	}
@@ -119,7 +120,10 @@ func release(tx *store.Tx, c *store.Container, end *End) error {
 // afterEnd does what follows the end of an attempt.
 func (h *Host) afterEnd(c *store.Container, end *End) {
 	h.announce(c.ID, end)
-	if c.AutoRemove {
+	switch {
+	case c.AutoRemove:
 		h.removeWhenFree(c.ID)
+	case !c.RestartAt.IsZero():
+		h.scheduleRestart(c)
 	}
 }

@@ -32,8 +32,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// testConfig configures backends a and b of the memory executor.
-func testConfig(t *testing.T) config.Config {
+// testConfig configures backends of the memory executor, a and those named.
+func testConfig(t *testing.T, more ...string) config.Config {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "dv") // short enough for sockets
 	if err != nil {
@@ -51,12 +51,15 @@ func testConfig(t *testing.T) config.Config {
 	if err := os.Symlink(self, filepath.Join(bin, "davit-executor-memory")); err != nil {
 		t.Fatal(err)
 	}
-	return config.Config{
+	cfg := config.Config{
 		StateDir: filepath.Join(dir, "state"), RunDir: filepath.Join(dir, "run"),
 		ExecutorDirs:   []string{bin},
 		DefaultBackend: "a",
-		Backends:       []config.Backend{{Name: "a", Executor: "memory"}, {Name: "b", Executor: "memory"}},
 	}
+	for _, name := range append([]string{"a"}, more...) {
+		cfg.Backends = append(cfg.Backends, config.Backend{Name: name, Executor: "memory"})
+	}
+	return cfg
 }
 
 func openHost(t *testing.T, cfg config.Config) *Host {
@@ -138,7 +141,7 @@ func TestRun(t *testing.T) {
 	if stdout.String() != "hello\n" || stderr.String() != "oops\n" {
 		t.Errorf("got stdout %q, stderr %q", stdout.String(), stderr.String())
 	}
-	if end.Output != executor.Complete || end.Source != executor.Observed {
+	if end.Output != executor.Complete || end.Source == executor.Lost {
 		t.Errorf("got %+v", end)
 	}
 	c, err := h.Inspect(id)
@@ -148,7 +151,7 @@ func TestRun(t *testing.T) {
 }
 
 func TestBackendsWorkSideBySide(t *testing.T) {
-	h := openHost(t, testConfig(t))
+	h := openHost(t, testConfig(t, "b"))
 	defer stopHost(t, h)
 	opts := program(t, "exit 0")
 	for _, name := range []string{"a", "b"} {
@@ -378,7 +381,7 @@ func TestExitWhileNoHostRuns(t *testing.T) {
 }
 
 func TestKilledExecutorLosesNothing(t *testing.T) {
-	h := openHost(t, testConfig(t))
+	h := openHost(t, testConfig(t, "b"))
 	defer stopHost(t, h)
 	gate := filepath.Join(t.TempDir(), "gate")
 	c := mustCreate(t, h, program(t, "await "+gate, "exit 4"))
@@ -396,7 +399,7 @@ func TestKilledExecutorLosesNothing(t *testing.T) {
 }
 
 func TestBackendThatCannotStart(t *testing.T) {
-	cfg := testConfig(t)
+	cfg := testConfig(t, "b")
 	cfg.Backends[0].Executor = "absent"
 	h := openHost(t, cfg)
 	defer stopHost(t, h)
@@ -457,7 +460,7 @@ func TestEvents(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	cfg := testConfig(t)
+	cfg := testConfig(t, "b")
 	if diags := Validate(t.Context(), cfg); diags.HasErrors() {
 		t.Errorf("good config: got %v", diags)
 	}
@@ -472,5 +475,108 @@ func TestValidate(t *testing.T) {
 	desc, err := Describe(t.Context(), cfg, "memory")
 	if err != nil || desc.Name != "memory" {
 		t.Errorf("describe: got %+v, %v", desc, err)
+	}
+}
+
+func waitFor(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("timed out waiting until %s", what)
+		}
+	}
+}
+
+func TestRestartPolicies(t *testing.T) {
+	h := openHost(t, testConfig(t))
+	defer stopHost(t, h)
+	tests := []struct {
+		policy, step string
+		want         int // attempts
+	}{
+		{"", "exit 1", 1},
+		{"no", "exit 1", 1},
+		{"on-failure", "exit 0", 1},
+		{"on-failure:2", "exit 1", 3},
+	}
+	for _, tt := range tests {
+		t.Run(tt.policy+" "+tt.step, func(t *testing.T) {
+			opts := program(t, tt.step)
+			opts.Restart = tt.policy
+			c := mustCreate(t, h, opts)
+			waitFor(t, "the policy gives up", func() bool {
+				now, err := h.Inspect(c.ID)
+				return err == nil && now.State == StateExited
+			})
+			if now, _ := h.Inspect(c.ID); now.Attempt != tt.want {
+				t.Errorf("got %d attempts, want %d", now.Attempt, tt.want)
+			}
+		})
+	}
+	for _, policy := range []string{"always", "unless-stopped"} {
+		t.Run(policy, func(t *testing.T) {
+			opts := program(t, "exit 0")
+			opts.Restart = policy
+			c := mustCreate(t, h, opts)
+			waitFor(t, "it runs a third time", func() bool {
+				now, err := h.Inspect(c.ID)
+				return err == nil && now.Attempt >= 3
+			})
+			if err := h.Stop(t.Context(), c.ID, time.Second); err != nil {
+				t.Fatal(err)
+			}
+			waitFor(t, "it stays stopped", func() bool {
+				now, err := h.Inspect(c.ID)
+				return err == nil && now.State == StateExited && now.RestartAt.IsZero()
+			})
+		})
+	}
+}
+
+func TestRestartSurvivesTheHost(t *testing.T) {
+	cfg := testConfig(t)
+	first := openHost(t, cfg)
+	opts := program(t, "exit 1")
+	opts.Restart = "always"
+	c := mustCreate(t, first, opts)
+	mustWait(t, first, c.ID)
+	first.Close()
+	second := openHost(t, cfg)
+	defer stopHost(t, second)
+	before := c.Attempt
+	waitFor(t, "the next host starts it again", func() bool {
+		now, err := second.Inspect(c.ID)
+		return err == nil && now.Attempt > before+1
+	})
+}
+
+func TestStartAgain(t *testing.T) {
+	h := openHost(t, testConfig(t))
+	defer stopHost(t, h)
+	c := mustCreate(t, h, program(t, "print stdout x", "exit 3"))
+	mustWait(t, h, c.ID)
+	again, err := h.Start(t.Context(), c.ID)
+	if err != nil || again.Attempt != 2 {
+		t.Fatalf("got %+v, %v; want attempt 2", again, err)
+	}
+	wantCode(t, mustWait(t, h, c.ID), 3)
+	var out bytes.Buffer
+	if err := h.Logs(t.Context(), c.ID, LogOptions{Tail: -1}, func(_ Stream, d []byte) error { out.Write(d); return nil }); err != nil || out.String() != "x\n" {
+		t.Errorf("got %q, %v; want the output of the second attempt alone", out.String(), err)
+	}
+	sleeper := mustCreate(t, h, program(t, "sleep 60"))
+	if _, err := h.Start(t.Context(), sleeper.ID); !errors.Is(err, executor.FailedPrecondition) {
+		t.Errorf("start of a running one: got %v, want failed precondition", err)
+	}
+}
+
+func TestParseRestartPolicy(t *testing.T) {
+	for value, ok := range map[string]bool{
+		"": true, "no": true, "always": true, "unless-stopped": true, "on-failure": true, "on-failure:3": true,
+		"sometimes": false, "always:3": false, "on-failure:": false, "on-failure:0": false, "on-failure:x": false,
+	} {
+		if _, err := ParseRestartPolicy(value); (err == nil) != ok {
+			t.Errorf("%q: got %v", value, err)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -76,6 +77,9 @@ func (h *Host) reconcileOne(ctx context.Context, session *supervisor.Session, c 
 		}
 		return h.forget(ctx, c.ID)
 	case ended(c):
+		if !c.RestartAt.IsZero() {
+			h.scheduleRestart(c)
+		}
 		return nil
 	case there && status.Ref.Attempt == c.Attempt:
 		// From here on the executor watches it, and reports its end again if that
@@ -90,6 +94,8 @@ func (h *Host) reconcileOne(ctx context.Context, session *supervisor.Session, c 
 		// hands over an earlier attempt if there is one.
 		h.background(func() { h.startAgain(session, c) })
 		return nil
+	case h.store.Info().Rebooted:
+		return h.rebooted(ctx, c)
 	default:
 		return h.lose(ctx, c, fmt.Sprintf("backend %s does not know the container any more", c.Backend))
 	}
@@ -136,7 +142,7 @@ func (h *Host) lose(ctx context.Context, c *store.Container, reason string) erro
 		if now.FinishedAt.IsZero() {
 			now.FinishedAt = time.Now()
 		}
-		end = endOf(exit)
+		end, c = endOf(exit), now
 		return release(tx, now, end)
 	})
 	if err == nil && end != nil {
@@ -173,6 +179,9 @@ func (h *Host) reconcileOrphan(ctx context.Context, backend string, session *sup
 	}
 }
 
+// unknownSpec stands for the spec of an adopted container.
+const unknownSpec = "null"
+
 // adopt makes a record of what a backend has, with what can be known.
 func (h *Host) adopt(ctx context.Context, backend string, session *supervisor.Session, status executor.Status) error {
 	c := &store.Container{
@@ -182,7 +191,7 @@ func (h *Host) adopt(ctx context.Context, backend string, session *supervisor.Se
 		Error: "its record was lost with a damaged state; this is what the backend knew",
 	}
 	if err := h.store.Update(ctx, func(tx *store.Tx) error {
-		if err := tx.CreateContainer(c, []byte("null")); err != nil {
+		if err := tx.CreateContainer(c, json.RawMessage(unknownSpec)); err != nil {
 			return err
 		}
 		return appendEvent(tx, EventCreated, c, map[string]string{"adopted": "true"})

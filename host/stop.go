@@ -58,10 +58,7 @@ func (h *Host) Stop(ctx context.Context, reference string, timeout time.Duration
 	if err != nil {
 		return err
 	}
-	if ended(c) {
-		return nil
-	}
-	if err := h.want(ctx, c.ID, store.WantStopped); err != nil {
+	if err := h.want(ctx, c.ID, store.WantStopped); err != nil || ended(c) {
 		return err
 	}
 	sig := c.StopSignal
@@ -121,7 +118,7 @@ func (h *Host) want(ctx context.Context, id string, desired store.Desired) error
 		if err != nil || c.Desired == desired || c.Desired == store.WantRemoved {
 			return err
 		}
-		c.Desired = desired
+		c.Desired, c.RestartAt = desired, time.Time{}
 		return tx.PutContainer(c)
 	})
 }

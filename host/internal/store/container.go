@@ -67,8 +67,10 @@ type Container struct {
 	FinishedAt time.Time `json:"finished_at,omitzero"`
 	// Error says why the attempt failed or what is wrong with it.
 	Error string `json:"error,omitempty"`
-	// Failures counts the restarts since the container last ran well, and
-	// RestartAt is when the policy starts it next.
+	// Restarts counts the restarts by policy since a user started it, Failures
+	// those since it last ran well, and RestartAt is when the policy starts it
+	// next.
+	Restarts  int       `json:"restarts,omitempty"`
 	Failures  int       `json:"failures,omitempty"`
 	RestartAt time.Time `json:"restart_at,omitzero"`
 }
