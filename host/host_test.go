@@ -29,6 +29,8 @@ func TestMain(m *testing.M) {
 		plugin.Serve(memory.NewProcesses())
 		return
 	}
+	// Programs that were built with -race sleep for a second when they exit.
+	os.Setenv("GORACE", "atexit_sleep_ms=0")
 	os.Exit(m.Run())
 }
 

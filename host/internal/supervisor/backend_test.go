@@ -22,6 +22,8 @@ import (
 // run directory, where a file says how it shall behave.
 func TestMain(m *testing.M) {
 	if os.Getenv(transport.Handshake().MagicCookieKey) == "" {
+		// Programs that were built with -race sleep for a second when they exit.
+		os.Setenv("GORACE", "atexit_sleep_ms=0")
 		os.Exit(m.Run())
 	}
 	mode, _ := os.ReadFile("mode")

@@ -36,8 +36,12 @@ const (
 // take about 10 ms to come up.
 const handshakePoll = 2 * time.Millisecond
 
-// keptEnv are the only variables of the host that an executor sees.
-var keptEnv = []string{"PATH", "HOME", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+// keptEnv are the only variables of the host that an executor sees: what programs
+// need to work, and what the Go runtime is debugged with.
+var keptEnv = []string{
+	"PATH", "HOME", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR",
+	"GODEBUG", "GOMAXPROCS", "GOMEMLIMIT", "GORACE", "GOTRACEBACK",
+}
 
 // launched is an executor process with an open connection to its socket.
 type launched struct {
