@@ -37,10 +37,33 @@ func (h *Host) Kill(ctx context.Context, reference string, sig executor.Signal) 
 	return h.signal(ctx, c, sig)
 }
 
+// signal sends a signal to the present attempt of c. One that is being created is
+// waited for: the backend may not know it yet.
 func (h *Host) signal(ctx context.Context, c *store.Container, sig executor.Signal) error {
-	if ended(c) || c.State == store.Exited {
-		return executor.Errorf(executor.FailedPrecondition, "container %s is not running", c.ID)
+	for {
+		changed := h.store.Changed()
+		now, err := h.record(c.ID)
+		if err != nil {
+			return err
+		}
+		if ended(now) || now.State == store.Exited {
+			return executor.Errorf(executor.FailedPrecondition, "container %s is not running", now.ID)
+		}
+		err = h.signalOnce(ctx, now, sig)
+		if now.State != store.Creating || !errors.Is(err, executor.NotFound) {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-h.ctx.Done():
+			return executor.Errorf(executor.Unavailable, "the host is closing")
+		}
 	}
+}
+
+func (h *Host) signalOnce(ctx context.Context, c *store.Container, sig executor.Signal) error {
 	session, err := h.session(ctx, c.Backend)
 	if err != nil {
 		return err
