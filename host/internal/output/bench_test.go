@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // BenchmarkLatency measures the time from the write of a line until a reader has
@@ -78,11 +80,16 @@ func BenchmarkThroughput(b *testing.B) {
 			}
 		}
 	}
-	b.Run("file", func(b *testing.B) {
+	file := func(b *testing.B, limit int64) {
 		b.SetBytes(size)
 		w := newWatcher(b)
+		tr, _ := newTracker(b, w)
+		var held, missed int64
 		for b.Loop() {
 			files := newFiles(b, true)
+			if err := tr.Add(webRef, files, limit); err != nil {
+				b.Fatal(err)
+			}
 			done := make(chan struct{})
 			r := newReader(b, w, files, ReadOptions{Done: done})
 			f := appendTo(b, files.Stdout)
@@ -99,15 +106,25 @@ func BenchmarkThroughput(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				n += len(c.Data)
+				n += len(c.Data) + int(c.Dropped)
+				missed += c.Dropped
+				if st := new(unix.Stat_t); unix.Fstat(int(f.Fd()), st) == nil {
+					held = max(held, st.Blocks*512)
+				}
 			}
 			if n != size {
 				b.Fatalf("read %d bytes of %d", n, size)
 			}
 			r.Close()
+			tr.Remove(webRef)
 			os.Remove(files.Stdout)
 		}
-	})
+		b.ReportMetric(float64(held>>20), "MiB-held")
+		b.ReportMetric(100*float64(missed)/float64(size)/float64(b.N), "%-missed")
+	}
+	b.Run("file", func(b *testing.B) { file(b, 0) })
+	b.Run("file/cap=64MiB", func(b *testing.B) { file(b, 64<<20) })
+	b.Run("file/cap=8MiB", func(b *testing.B) { file(b, 8<<20) })
 	b.Run("pipe", func(b *testing.B) {
 		b.SetBytes(size)
 		for b.Loop() {

@@ -15,7 +15,7 @@ import (
 
 // Dir is the directory below which all output is:
 //
-//	containers/ID/ATTEMPT/{stdout,stderr}
+//	containers/ID/ATTEMPT/{stdout,stderr,index}
 //
 // Directories have mode 0700 and files 0600. Nothing outside of it is ever
 // touched, whatever the names or the links in it are.
@@ -49,13 +49,29 @@ func OpenDir(stateDir string) (*Dir, error) {
 func (d *Dir) Close() error { return d.root.Close() }
 
 // Files are the output files of an attempt, as absolute paths. Stderr is Stdout
-// where the streams are merged.
+// where the streams are merged. Index tells when the output was written; a
+// [Tracker] makes it.
 type Files struct {
-	Stdout, Stderr string
+	Stdout, Stderr, Index string
 }
 
 // Merged tells whether both streams are in one file.
 func (f Files) Merged() bool { return f.Stdout == f.Stderr }
+
+// streamFile is the file of one stream.
+type streamFile struct {
+	stream stream.Stream
+	path   string
+}
+
+// streams gives the files that there are, stdout first.
+func (f Files) streams() []streamFile {
+	list := []streamFile{{stream.Stdout, f.Stdout}, {stream.Stderr, f.Stderr}}
+	if f.Merged() {
+		list = list[:1]
+	}
+	return list
+}
 
 // Stdio gives the files as the contract wants them, without a stdin.
 func (f Files) Stdio() executor.Stdio {
@@ -68,7 +84,11 @@ func (f Files) Stdio() executor.Stdio {
 // Files gives the paths of an attempt's files, whether they exist or not.
 func (d *Dir) Files(ref executor.Ref, merged bool) Files {
 	dir := filepath.Join(d.path, ref.ID, strconv.Itoa(ref.Attempt))
-	f := Files{Stdout: filepath.Join(dir, stream.Stdout.String()), Stderr: filepath.Join(dir, stream.Stderr.String())}
+	f := Files{
+		Stdout: filepath.Join(dir, stream.Stdout.String()),
+		Stderr: filepath.Join(dir, stream.Stderr.String()),
+		Index:  filepath.Join(dir, "index"),
+	}
 	if merged {
 		f.Stderr = f.Stdout
 	}
@@ -99,11 +119,8 @@ func (d *Dir) create(ref executor.Ref, merged bool) error {
 		return err
 	}
 	defer attempt.Close()
-	names := []string{stream.Stdout.String(), stream.Stderr.String()}
-	if merged {
-		names = names[:1]
-	}
-	for _, name := range names {
+	for _, file := range d.Files(ref, merged).streams() {
+		name := file.stream.String()
 		f, err := attempt.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		switch {
 		case err == nil:

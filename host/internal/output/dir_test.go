@@ -27,7 +27,7 @@ func TestCreate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Files{Stdout: filepath.Join(state, "containers/web/2/stdout"), Stderr: filepath.Join(state, "containers/web/2/stderr")}
+	want := Files{Stdout: filepath.Join(state, "containers/web/2/stdout"), Stderr: filepath.Join(state, "containers/web/2/stderr"), Index: filepath.Join(state, "containers/web/2/index")}
 	if files != want {
 		t.Errorf("files are %v, want %v", files, want)
 	}

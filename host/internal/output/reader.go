@@ -15,9 +15,14 @@ type ReadOptions struct {
 	OmitStdout, OmitStderr bool
 	// From is where to begin.
 	From Cursor
-	// Tail, if not nil, begins that many lines before the end of each stream, but
-	// not before From.
+	// Tail, if not nil, begins that many lines before the end, but not before
+	// From. The lines of both streams are counted, the latest first.
 	Tail *int
+	// Since and Until leave out what is known to have been written before and
+	// after a time; zero means no bound. How well it is known is in the index: to
+	// a second or so. A reader that follows does not end when Until comes, unless
+	// there is output after it.
+	Since, Until time.Time
 	// Done is closed when nothing more will be written: the reader goes on to
 	// what is the end then. Nil reads to what is the end now.
 	Done <-chan struct{}
@@ -39,12 +44,14 @@ type Chunk struct {
 	Data []byte
 	// Dropped is how many bytes just before Offset are not kept any more.
 	Dropped int64
+	// Time is when the last byte of Data was written, or a moment after.
+	Time time.Time
 }
 
 // Reader reads the output of one attempt. It is not safe for concurrent use.
 type Reader struct {
+	index   *index
 	sources []*source
-	turn    int
 	buf     []byte
 	done    <-chan struct{}
 	ended   bool
@@ -58,23 +65,23 @@ const (
 
 // NewReader opens the files of an attempt. NotFound means that there are none.
 func NewReader(w *Watcher, files Files, opts ReadOptions) (*Reader, error) {
-	r := &Reader{buf: make([]byte, readSize), done: opts.Done, ended: opts.Done == nil}
-	add := func(s stream.Stream, path string, from int64) error {
-		src, err := openSource(w, s, path)
+	x, err := openIndex(files.Index)
+	if err != nil {
+		return nil, fileError(err)
+	}
+	r := &Reader{index: x, buf: make([]byte, readSize), done: opts.Done, ended: opts.Done == nil}
+	for _, file := range files.streams() {
+		if file.stream == stream.Stdout && opts.OmitStdout || file.stream == stream.Stderr && opts.OmitStderr {
+			continue
+		}
+		src, err := openSource(w, x, file)
 		if err != nil {
-			return err
+			r.Close()
+			return nil, err
 		}
 		r.sources = append(r.sources, src)
-		return src.start(from, opts)
 	}
-	var err error
-	if !opts.OmitStdout {
-		err = add(stream.Stdout, files.Stdout, opts.From.Stdout)
-	}
-	if !opts.OmitStderr && !files.Merged() && err == nil {
-		err = add(stream.Stderr, files.Stderr, opts.From.Stderr)
-	}
-	if err != nil {
+	if err := r.start(opts); err != nil {
 		r.Close()
 		return nil, err
 	}
@@ -84,14 +91,15 @@ func NewReader(w *Watcher, files Files, opts ReadOptions) (*Reader, error) {
 // Next gives the next chunk, and waits for one if output may still come. The
 // error is io.EOF after the last, and that of ctx if it ended; the Reader can be
 // used again after that. Within a stream chunks come in order and without a gap
-// but for what was dropped; between streams there is no order.
+// but for what was dropped. Streams are put together by time as well as the
+// index allows.
 func (r *Reader) Next(ctx context.Context) (Chunk, error) {
 	for {
 		c, err := r.read()
 		if err != nil || c.Data != nil {
 			return c, err
 		}
-		if r.ended {
+		if r.ended || r.finished() {
 			return Chunk{}, io.EOF
 		}
 		if err := r.wait(ctx); err != nil {
@@ -100,16 +108,45 @@ func (r *Reader) Next(ctx context.Context) (Chunk, error) {
 	}
 }
 
-// read gives a chunk if there is one, from the streams in turn.
+// read gives a chunk if there is one, from the stream that was written first.
+// Among equals, and that is when reading at the live end, streams take turns.
 func (r *Reader) read() (Chunk, error) {
-	for range r.sources {
-		src := r.sources[r.turn]
-		r.turn = (r.turn + 1) % len(r.sources)
-		if c, err := src.read(r.buf); err != nil || c.Data != nil {
+	if len(r.sources) == 2 {
+		first, _, _, err := r.sources[0].when()
+		if err != nil {
+			return Chunk{}, err
+		}
+		second, _, _, err := r.sources[1].when()
+		if err != nil {
+			return Chunk{}, err
+		}
+		if second.Before(first) {
+			r.sources[0], r.sources[1] = r.sources[1], r.sources[0]
+		}
+	}
+	for i, src := range r.sources {
+		c, err := src.read(r.buf)
+		if err != nil {
 			return c, err
+		}
+		if c.Data != nil {
+			if i == 0 && len(r.sources) == 2 {
+				r.sources[0], r.sources[1] = r.sources[1], r.sources[0]
+			}
+			return c, nil
 		}
 	}
 	return Chunk{}, nil
+}
+
+// finished tells whether all streams have come to an end that was set for them.
+func (r *Reader) finished() bool {
+	for _, src := range r.sources {
+		if !src.finished() {
+			return false
+		}
+	}
+	return len(r.sources) > 0
 }
 
 // wait returns when there may be something to read, or the end was reached.
@@ -160,4 +197,5 @@ func (r *Reader) Close() {
 		src.close()
 	}
 	r.sources = nil
+	r.index.close()
 }

@@ -114,7 +114,7 @@ func TestReadWhatIsThere(t *testing.T) {
 		"from":        {ReadOptions{From: Cursor{Stdout: int64(len(long)), Stderr: 1}}, "out\n", "rr\n"},
 		"from beyond": {ReadOptions{From: Cursor{Stdout: 1 << 40, Stderr: 4}}, "", ""},
 		"negative":    {ReadOptions{From: Cursor{Stdout: -5}, Tail: new(0)}, "", ""},
-		"tail":        {ReadOptions{Tail: new(1)}, "out\n", "err\n"},
+		"tail":        {ReadOptions{Tail: new(2)}, "out\n", "err\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			gotOut, gotErr := collect(t, newReader(t, w, files, tc.opts))
@@ -321,11 +321,12 @@ func TestHolesAreToldAndNotRead(t *testing.T) {
 		tail    *int
 		dropped int64
 	}{
-		"all":         {0, nil, 5 * block},
-		"in the hole": {2*block + 1, nil, 3*block - 1},
-		"behind it":   {6 * block, nil, 0},
-		"tail":        {0, new(2), 0},
-		"long tail":   {0, new(1 << 20), 5 * block},
+		"all":                      {0, nil, 5 * block},
+		"in the hole":              {2*block + 1, nil, 3*block - 1},
+		"behind it":                {6 * block, nil, 0},
+		"in the middle of a block": {3*block + 100, nil, 2*block - 100},
+		"tail":                     {0, new(2), 0},
+		"long tail":                {0, new(1 << 20), 5 * block},
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := newFiles(t, true)

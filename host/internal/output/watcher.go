@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
-	"strconv"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -22,10 +21,13 @@ type Watcher struct {
 
 	mu     sync.Mutex
 	closed bool
-	// waiting holds the channels to signal by watch descriptor. A descriptor is
-	// good for one event and then taken out.
-	waiting map[int32]map[chan<- struct{}]bool
+	// waiting holds those to wake by watch descriptor. A descriptor is good for
+	// one event and then taken out.
+	waiting map[int32]map[*waiter]bool
 }
+
+// waiter is who waits for a file. Its wake must neither block nor call back.
+type waiter struct{ wake func() }
 
 // NewWatcher makes a Watcher.
 func NewWatcher() (*Watcher, error) {
@@ -37,7 +39,7 @@ func NewWatcher() (*Watcher, error) {
 		f:       os.NewFile(uintptr(fd), "inotify"),
 		fd:      fd,
 		stopped: make(chan struct{}),
-		waiting: make(map[int32]map[chan<- struct{}]bool),
+		waiting: make(map[int32]map[*waiter]bool),
 	}
 	go w.dispatch()
 	return w, nil
@@ -53,11 +55,9 @@ func (w *Watcher) Close() error {
 	return err
 }
 
-// arm sends to wake once when the file is next written to; wake must have room
-// for one. It returns a descriptor for disarm.
-func (w *Watcher) arm(f *os.File, wake chan<- struct{}) (int32, error) {
-	// By descriptor, since the name may be gone.
-	path := "/proc/self/fd/" + strconv.Itoa(int(f.Fd()))
+// arm wakes once when a file is next written to. It returns a descriptor for
+// disarm.
+func (w *Watcher) arm(path string, who *waiter) (int32, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
@@ -70,21 +70,21 @@ func (w *Watcher) arm(f *os.File, wake chan<- struct{}) (int32, error) {
 		return 0, err
 	}
 	if w.waiting[int32(wd)] == nil {
-		w.waiting[int32(wd)] = make(map[chan<- struct{}]bool)
+		w.waiting[int32(wd)] = make(map[*waiter]bool)
 	}
-	w.waiting[int32(wd)][wake] = true
+	w.waiting[int32(wd)][who] = true
 	return int32(wd), nil
 }
 
 // disarm takes back arm, whether the event came or not.
-func (w *Watcher) disarm(wd int32, wake chan<- struct{}) {
+func (w *Watcher) disarm(wd int32, who *waiter) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	set := w.waiting[wd]
-	if !set[wake] || w.closed {
+	if !set[who] || w.closed {
 		return
 	}
-	delete(set, wake)
+	delete(set, who)
 	if len(set) == 0 {
 		delete(w.waiting, wd)
 		_, _ = unix.InotifyRmWatch(w.fd, uint32(wd))
@@ -121,11 +121,8 @@ func (w *Watcher) dispatch() {
 func (w *Watcher) signal(wd int32) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for wake := range w.waiting[wd] {
-		select {
-		case wake <- struct{}{}:
-		default: // has one
-		}
+	for who := range w.waiting[wd] {
+		who.wake()
 	}
 	delete(w.waiting, wd)
 }

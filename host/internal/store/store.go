@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -51,8 +50,8 @@ type Store struct {
 	keep int
 	lock *os.File
 	db   *bolt.DB
-
 	file *os.File // of db
+
 	// dead is set when bbolt panicked with its locks held.
 	dead atomic.Bool
 
@@ -93,7 +92,7 @@ func Open(path string, opts Options) (*Store, error) {
 		changed: make(chan struct{}),
 	}
 	if err := s.open(); err != nil {
-		if s.db != nil {
+		if s.db != nil && !s.dead.Load() {
 			_ = s.db.Close()
 		}
 		_ = lock.Close()
@@ -118,10 +117,7 @@ func (s *Store) open() error {
 		err = s.replace(in)
 	default:
 		s.head = *in.header
-		if err = s.openBolt(s.path); err != nil {
-			in.problems = []string{err.Error()}
-			err = s.replace(in)
-		}
+		err = s.openBolt(s.path)
 	}
 	if err != nil {
 		return executor.Errorf(executor.Unavailable, "store %s: %w", s.path, err)
@@ -245,14 +241,4 @@ func (s *Store) Close() error {
 		return executor.Errorf(executor.Unavailable, "store %s: it was damaged while it was open", s.path)
 	}
 	return errors.Join(s.db.Close(), s.lock.Close())
-}
-
-// syncDir makes the names in the store's directory durable.
-func syncDir(path string) error {
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

@@ -1,0 +1,333 @@
+package output
+
+import (
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/davit-run/davit/host/internal/stream"
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// Tracker looks after the output of the attempts that run: it keeps the index of
+// when what was written, and drops the oldest output beyond a cap. It costs
+// nothing for files that nobody writes to. It is safe for concurrent use.
+//
+// A file that is written to is looked at more often the less room there is under
+// its cap, so that even at burstRate it holds twice the cap at most.
+type Tracker struct {
+	watcher *Watcher
+	notice  func(Notice)
+	due     chan struct{}
+	quit    chan struct{}
+	stopped chan struct{}
+
+	mu       sync.Mutex
+	attempts map[executor.Ref][]*tracked
+	closed   bool
+}
+
+const (
+	// entryInterval is the least time between two entries of a stream.
+	entryInterval = time.Second
+	// burstRate is what a workload is thought to be able to write, in bytes per
+	// second.
+	burstRate   = 1 << 30
+	minInterval = 5 * time.Millisecond
+	maxInterval = time.Second
+	// indexSlack is how much of an index may tell of output that is dropped.
+	indexSlack = 1 << 20
+)
+
+// Notice tells of output that is dropped.
+type Notice struct {
+	Ref    executor.Ref
+	Stream stream.Stream
+	// Dropped is how much of the stream is gone, in bytes from its start. It is
+	// told first when dropping begins, and then each time it has doubled.
+	Dropped int64
+	// Err is set instead when output should have been dropped and could not be.
+	// It is told once.
+	Err error
+}
+
+// tracked is one stream of an attempt. The tracker's mutex guards it.
+type tracked struct {
+	ref       executor.Ref
+	stream    stream.Stream
+	path      string
+	indexPath string
+	max       int64 // 0 for no cap
+
+	size    int64
+	written time.Time // when size was reached
+	low     int64     // all below is dropped
+	entry   entry     // the last one
+	quiet   time.Time // until when nothing came after entry
+	told    int64     // the last notice
+	failed  bool      // to drop
+
+	// next is when to look, zero for never. Watched says that a write wakes us.
+	next    time.Time
+	watched bool
+	wd      int32
+	waiter  waiter
+	woken   atomic.Bool
+}
+
+// NewTracker makes a Tracker. Notice, which may be nil, is called with what is
+// worth knowing, and must not block or call back.
+func NewTracker(w *Watcher, notice func(Notice)) *Tracker {
+	if notice == nil {
+		notice = func(Notice) {}
+	}
+	t := &Tracker{
+		watcher: w, notice: notice,
+		due: make(chan struct{}, 1), quit: make(chan struct{}), stopped: make(chan struct{}),
+		attempts: make(map[executor.Ref][]*tracked),
+	}
+	go t.run()
+	return t
+}
+
+// Close ends the Tracker. What was written since the last look is found by the
+// one that tracks the attempts next.
+func (t *Tracker) Close() {
+	t.mu.Lock()
+	closed := t.closed
+	t.closed = true
+	t.mu.Unlock()
+	if !closed {
+		close(t.quit)
+	}
+	<-t.stopped
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for ref := range t.attempts {
+		t.drop(ref)
+	}
+}
+
+// Add begins to track an attempt whose files exist, best before it writes. Max
+// caps what each stream keeps, in bytes; 0 is no cap. Adding again changes the
+// cap alone.
+func (t *Tracker) Add(ref executor.Ref, files Files, max int64) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return executor.Errorf(executor.Unavailable, "output: the tracker is closed")
+	}
+	if list := t.attempts[ref]; list != nil {
+		for _, s := range list {
+			s.max = max
+		}
+		return nil
+	}
+	x, err := openIndex(files.Index)
+	if err != nil {
+		return fileError(err)
+	}
+	defer x.close()
+	var list []*tracked
+	for _, f := range files.streams() {
+		s := &tracked{ref: ref, stream: f.stream, path: f.path, indexPath: files.Index, max: max, entry: x.last(f.stream), next: time.Now()}
+		s.waiter.wake = func() {
+			s.woken.Store(true)
+			t.poke()
+		}
+		if err := s.begin(); err != nil {
+			return fileError(err)
+		}
+		list = append(list, s)
+	}
+	t.attempts[ref] = list
+	t.poke()
+	return nil
+}
+
+// Remove stops tracking an attempt, after a last look.
+func (t *Tracker) Remove(ref executor.Ref) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, s := range t.attempts[ref] {
+		t.look(s)
+		s.enter()
+	}
+	t.drop(ref)
+}
+
+func (t *Tracker) drop(ref executor.Ref) {
+	for _, s := range t.attempts[ref] {
+		if s.watched {
+			t.watcher.disarm(s.wd, &s.waiter)
+		}
+	}
+	delete(t.attempts, ref)
+}
+
+// poke makes run look around.
+func (t *Tracker) poke() {
+	select {
+	case t.due <- struct{}{}:
+	default:
+	}
+}
+
+func (t *Tracker) run() {
+	defer close(t.stopped)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		select {
+		case <-t.due:
+		case <-timer.C:
+		case <-t.quit:
+			return
+		}
+		if next := t.round(); !next.IsZero() {
+			timer.Reset(max(time.Until(next), minInterval))
+		}
+	}
+}
+
+// round looks at all streams that are due and tells when the next one will be.
+func (t *Tracker) round() (next time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	for _, list := range t.attempts {
+		for _, s := range list {
+			if s.woken.Swap(false) {
+				s.watched, s.next = false, now
+				s.rest(now) // until this very moment
+			}
+			if !s.next.IsZero() && !s.next.After(now) {
+				t.check(s, now)
+			}
+			if !s.next.IsZero() && (next.IsZero() || s.next.Before(next)) {
+				next = s.next
+			}
+		}
+	}
+	return next
+}
+
+// check looks at a stream and decides when to look again.
+func (t *Tracker) check(s *tracked, now time.Time) {
+	grown := t.look(s)
+	if !grown {
+		s.rest(now)
+	}
+	if !grown && !s.watched {
+		var err error
+		if s.wd, err = t.watcher.arm(s.path, &s.waiter); err == nil {
+			s.watched = true
+			grown = t.look(s) // what came before the watch did
+		}
+	}
+	if now.Sub(s.entry.at) >= entryInterval {
+		s.enter()
+	}
+	switch {
+	case grown || !s.watched:
+		s.next = now.Add(s.interval())
+	case s.size > s.entry.offset:
+		s.next = now.Add(entryInterval)
+	default:
+		s.next = time.Time{}
+	}
+}
+
+// rest notes that a stream has not grown until now.
+func (s *tracked) rest(now time.Time) {
+	if s.size == s.entry.offset {
+		s.quiet = now
+	}
+}
+
+// interval gives how long a stream that grows can be left alone.
+func (s *tracked) interval() time.Duration {
+	if s.max <= 0 || s.failed {
+		return maxInterval
+	}
+	room := s.max - (s.size - s.low)
+	return min(max(time.Duration(float64(room)/burstRate*float64(time.Second)), minInterval), maxInterval)
+}
+
+// begin finds out where a stream stands.
+func (s *tracked) begin() error {
+	f, err := os.OpenFile(s.path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	s.low = firstData(f, st.Size())
+	s.told = s.low
+	if s.entry.at.IsZero() && st.Size() == 0 {
+		s.entry.at = st.ModTime() // else nobody knows since when it was written to
+	}
+	return nil
+}
+
+// look sees how far a stream has come, drops what is too much, and tells whether
+// it has grown.
+func (t *Tracker) look(s *tracked) (grown bool) {
+	var st unix.Stat_t
+	if err := unix.Lstat(s.path, &st); err != nil || st.Size <= s.size {
+		return false
+	}
+	s.size = st.Size
+	s.written = time.Unix(st.Mtim.Unix())
+	if s.max > 0 && s.size-s.low > s.max {
+		t.cut(s)
+	}
+	return true
+}
+
+// cut drops the oldest output so that three quarters of the cap are left.
+func (t *Tracker) cut(s *tracked) {
+	low, err := punchFile(s.path, s.size-s.max/4*3)
+	if err != nil {
+		if !s.failed {
+			s.failed = true
+			t.notice(Notice{Ref: s.ref, Stream: s.stream, Err: executor.Errorf(executor.Unsupported, "output cannot be capped: drop the start of %s: %w", s.path, err)})
+		}
+		return
+	}
+	s.low, s.failed = max(s.low, low), false
+	if s.low > 0 && s.low >= 2*s.told {
+		s.told = s.low
+		t.notice(Notice{Ref: s.ref, Stream: s.stream, Dropped: s.low})
+	}
+	lows := make(map[stream.Stream]int64)
+	for _, one := range t.attempts[s.ref] {
+		lows[one.stream] = one.low
+	}
+	_ = trimIndex(s.indexPath, lows) // it is small, and the next cut tries again
+}
+
+// enter adds what came since the last entry to the index.
+func (s *tracked) enter() {
+	if s.size <= s.entry.offset {
+		return
+	}
+	from := s.entry.at
+	if s.quiet.After(from) {
+		from = s.quiet
+	}
+	e := entry{stream: s.stream, offset: s.size, at: s.written, span: max(0, s.written.Sub(from))}
+	if e.at.Before(s.entry.at) { // the clock was set back
+		e.at = s.entry.at
+	}
+	// When the disk is full the next entry spans this one's time, too.
+	if appendEntry(s.indexPath, e) == nil {
+		s.entry = e
+	}
+}
