@@ -147,46 +147,52 @@ func checkCreateCancelled(t *trial) {
 	took := time.Since(begin)
 	first.touch("go")
 
-	const moments = 6 // from at once to about when Create is done
+	const moments = 6 // from at once to when Create is done
 	for i := range moments {
 		w := t.workload(s, untilGo, Step{Action: Exit, N: 7})
 		ctx, cancel := context.WithCancel(t.ctx)
-		timer := time.AfterFunc(took*time.Duration(i)/(moments-1), cancel)
-		if i == 0 {
+		switch i {
+		case 0:
 			cancel()
+		case moments - 1: // after Create
+		default:
+			time.AfterFunc(took*time.Duration(i)/moments, cancel)
 		}
 		_, createErr := s.Create(ctx, w.Workload)
-		timer.Stop()
 		cancel()
-
-		// Over a wire the call may have outlived its caller. Restore waits for it.
-		status, err := s.Restore(w.Ref, w.Stdio)
-		known := err == nil
-		if !known {
-			t.wantCode(err, "Restore after a cancelled Create", executor.NotFound)
-		}
-		listed, isListed := s.List()[w.Ref]
-		switch {
-		case known != isListed:
-			t.errorf("after a cancelled Create, Restore knows the attempt: %t, and List: %t", known, isListed)
-		case known:
-			t.wantRunning(status, "Restore after a cancelled Create")
-			t.wantRunning(listed, "List after a cancelled Create")
-			if createErr != nil && t.mode == Direct {
-				t.errorf("Create failed with %s, yet the attempt runs", describe(createErr))
-			}
-		case createErr == nil:
-			t.errorf("Create succeeded before it was cancelled, yet the attempt is unknown")
-		}
-		again := s.create(w)
-		t.wantRunning(again, "Create after a cancelled one")
-		if known {
-			t.wantSameStart(again, status, "Create after a cancelled one")
-			w.awaitFile(startsFile)
-			w.wantStarts("1")
-		}
+		t.afterCancelledCreate(s, w, createErr)
 		w.touch("go")
 		s.wantExit(w, 7)
+	}
+}
+
+// afterCancelledCreate looks at what a Create has left, and creates again.
+func (t *trial) afterCancelledCreate(s *subject, w *workload, createErr error) {
+	var status executor.Status
+	var known bool
+	t.eventually(func() bool { // over a wire the call may outlive its caller
+		var err error
+		status, err = s.Restore(w.Ref, w.Stdio)
+		if known = err == nil; !known && executor.CodeOf(err) != executor.NotFound {
+			t.fatalf("Restore after a cancelled Create: %s", describe(err))
+		}
+		_, listed := s.List()[w.Ref]
+		return known == listed
+	}, "an agreement of Restore and List about %s, whose Create was cancelled,", w.Ref)
+	switch {
+	case known && createErr != nil && t.mode == Direct:
+		t.errorf("Create failed with %s, yet the attempt is known", describe(createErr))
+	case !known && createErr == nil:
+		t.errorf("Create succeeded, yet the attempt is unknown")
+	case known:
+		t.wantRunning(status, "Restore after a cancelled Create")
+	}
+	again := s.create(w)
+	t.wantRunning(again, "Create after a cancelled one")
+	if known {
+		t.wantSameStart(again, status, "Create after a cancelled one")
+		w.awaitFile(startsFile)
+		w.wantStarts("1")
 	}
 }
 

@@ -28,7 +28,7 @@ type link interface {
 func (t *trial) newLink() link {
 	switch t.mode {
 	case Connected:
-		return insideWire(*t.target.Executor)
+		return insideWire(t.target)
 	case Binary:
 		return binaryWire(t.target, t.subdir("p"))
 	}

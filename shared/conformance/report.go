@@ -41,20 +41,24 @@ type Report []Result
 func Run(ctx context.Context, target Target, progress func(Result)) Report {
 	var report Report
 	for _, mode := range target.Modes() {
-		unusable := false
-		for _, check := range Checks() {
-			var r Result
-			if unusable {
-				r = check.skipped(mode, cannotOpen)
-			} else {
-				r = check.Run(ctx, target, mode)
-				unusable = check.Name == openCheck && r.Outcome == Failed
-			}
-			if progress != nil {
-				progress(r)
-			}
-			report = append(report, r)
+		report = append(report, runMode(ctx, target, mode, progress)...)
+	}
+	return report
+}
+
+func runMode(ctx context.Context, target Target, mode Mode, progress func(Result)) Report {
+	var report Report
+	unusable := false
+	for _, check := range Checks() {
+		r := check.skipped(mode, cannotOpen)
+		if !unusable {
+			r = check.Run(ctx, target, mode)
+			unusable = check.Name == openCheck && r.Outcome == Failed
 		}
+		if progress != nil {
+			progress(r)
+		}
+		report = append(report, r)
 	}
 	return report
 }

@@ -2,9 +2,11 @@ package conformance
 
 import (
 	"encoding/json"
+	"net"
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/plugin"
 )
 
 // Mode is a way to reach the executor under test.
@@ -53,6 +55,9 @@ type Target struct {
 	Workloads int
 	// OutputBytes is how much one workload writes at most. 20 MB by default.
 	OutputBytes int
+
+	// serve replaces plugin.ServeConn in the suite's own tests.
+	serve func(net.Conn, *plugin.Server)
 }
 
 // Modes gives the modes in which t can be tested.
@@ -76,6 +81,9 @@ func (t Target) withDefaults() Target {
 	}
 	if t.OutputBytes == 0 {
 		t.OutputBytes = 20 << 20
+	}
+	if t.serve == nil {
+		t.serve = plugin.ServeConn
 	}
 	return t
 }

@@ -102,31 +102,39 @@ func (w *wire) log() string { return w.logged() }
 // inside is a peer within this process.
 type inside struct {
 	server *plugin.Server
+	serve  func(net.Conn, *plugin.Server)
 	served sync.WaitGroup
 }
 
-// insideWire is a wire to e in this process.
-func insideWire(e executor.Executor) *wire {
+// insideWire is a wire to target.Executor in this process.
+func insideWire(target *Target) *wire {
 	var logged logBuffer
 	logger := hclog.New(&hclog.LoggerOptions{Output: &logged, Level: hclog.Debug})
 	return &wire{
-		launch: func(context.Context) (peer, error) { return &inside{server: plugin.NewServer(e, logger)}, nil },
+		launch: func(context.Context) (peer, error) {
+			return &inside{server: plugin.NewServer(*target.Executor, logger), serve: target.serve}, nil
+		},
 		logged: logged.tail,
 	}
 }
 
 func (p *inside) dial(context.Context) (net.Conn, error) {
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, err
 	}
-	ours, err := fdConn(fds[0])
-	theirs, err2 := fdConn(fds[1])
-	if err := errors.Join(err, err2); err != nil {
-		return nil, err
-	}
-	p.served.Go(func() { plugin.ServeConn(theirs, p.server) })
+	p.served.Go(func() { p.serve(theirs, p.server) })
 	return ours, nil
+}
+
+func socketPair() (a, b net.Conn, err error) {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	a, errA := fdConn(fds[0])
+	b, errB := fdConn(fds[1])
+	return a, b, errors.Join(errA, errB)
 }
 
 func fdConn(fd int) (net.Conn, error) {
