@@ -20,8 +20,19 @@ const (
 // Event is an entry of the host's journal.
 type Event = store.Event
 
-// Events gives the events after a cursor (an event's Seq; 0 for all that are
-// kept), those that are there and then those that come, without a gap.
+// EventCursors gives the cursor before the oldest event that is kept, and that of
+// the newest. A cursor is the Seq of the last event that its reader knows.
+func (h *Host) EventCursors() (oldest, newest uint64, err error) {
+	err = h.store.View(func(tx *store.Tx) error {
+		oldest, newest, err = tx.Cursors()
+		return err
+	})
+	return oldest, newest, err
+}
+
+// Events gives the events after a cursor, those that are there and then those
+// that come, without a gap. A cursor older than the oldest that is kept is
+// [executor.FailedPrecondition]: begin anew with EventCursors.
 func (h *Host) Events(ctx context.Context, after uint64) iter.Seq2[Event, error] {
 	return h.store.Follow(ctx, after)
 }

@@ -2,6 +2,7 @@
 // each a header of 8 bytes and its data. The header holds the stream (1 byte: 1
 // is stdout, 2 is stderr), 3 bytes of zero, and the length of the data as 4
 // bytes, big-endian. Programs that read docker's raw streams read this one.
+// Stream 0 is for messages between the two ends, which decide what they mean.
 package stream
 
 import (
@@ -15,13 +16,17 @@ import (
 type Stream byte
 
 const (
-	Stdout Stream = 1
-	Stderr Stream = 2
+	// Control is no output but what the two ends tell each other.
+	Control Stream = 0
+	Stdout  Stream = 1
+	Stderr  Stream = 2
 )
 
 // String gives the stream's usual name.
 func (s Stream) String() string {
 	switch s {
+	case Control:
+		return "control"
 	case Stdout:
 		return "stdout"
 	case Stderr:
@@ -78,7 +83,7 @@ func (d *Decoder) Next() (s Stream, data []byte, err error) {
 	}
 	s = Stream(head[0])
 	n := binary.BigEndian.Uint32(head[4:])
-	if s != Stdout && s != Stderr || head[1]|head[2]|head[3] != 0 || n > MaxFrame {
+	if s > Stderr || head[1]|head[2]|head[3] != 0 || n > MaxFrame {
 		return 0, nil, fmt.Errorf("stream: not the header of a frame: %x", head)
 	}
 	if cap(d.buf) < int(n) {
@@ -94,7 +99,8 @@ func (d *Decoder) Next() (s Stream, data []byte, err error) {
 	return s, data, nil
 }
 
-// Copy writes each stream's data to its writer until the frames end.
+// Copy writes each stream's data to its writer until the frames end. It is for
+// connections without messages.
 func Copy(stdout, stderr io.Writer, r io.Reader) error {
 	d := NewDecoder(r)
 	for {
@@ -106,8 +112,11 @@ func Copy(stdout, stderr io.Writer, r io.Reader) error {
 			return err
 		}
 		w := stdout
-		if s == Stderr {
+		switch s {
+		case Stderr:
 			w = stderr
+		case Control:
+			return errors.New("stream: a message where only output is expected")
 		}
 		if _, err := w.Write(data); err != nil {
 			return err

@@ -1,0 +1,314 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/davit-run/davit/host"
+	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/host/ocispec"
+	"github.com/davit-run/davit/shared/executor"
+)
+
+func reader(s string) io.Reader { return strings.NewReader(s) }
+
+// TestCalls makes each call through a client and a server.
+func TestCalls(t *testing.T) {
+	code := 3
+	end := &host.End{Exit: executor.Exit{Code: &code, Signal: syscall.SIGKILL, Source: executor.Observed, At: time.Unix(5, 0).UTC()}, Attempt: 1, Output: executor.Complete}
+	container := host.Container{ID: "c1", Name: "a/b", State: host.StateExited, Command: []string{"sh", "-c", "<&>"}, Exit: end, CreatedAt: time.Unix(4, 0).UTC()}
+	options := host.ContainerOptions{
+		Name: "web", Rootfs: "/srv", Process: ocispec.Options{Args: []string{"true"}}, AutoRemove: true,
+		StopSignal: syscall.SIGINT, StopTimeout: 90 * time.Second, Labels: map[string]string{"a": "b"},
+	}
+	var got []any // the arguments of the call at the host
+	f := &fake{
+		create: func(_ context.Context, o host.ContainerOptions) (host.Container, error) {
+			got = []any{o}
+			return container, nil
+		},
+		inspect: func(ref string) (host.Container, error) { got = []any{ref}; return container, nil },
+		list:    func() ([]host.Container, error) { got = nil; return []host.Container{container}, nil },
+		wait:    func(_ context.Context, ref string) (*host.End, error) { got = []any{ref}; return end, nil },
+		kill: func(_ context.Context, ref string, sig executor.Signal) error {
+			got = []any{ref, sig}
+			return nil
+		},
+		stop: func(_ context.Context, ref string, timeout time.Duration) error {
+			got = []any{ref, timeout}
+			return nil
+		},
+		remove:   func(_ context.Context, ref string, force bool) error { got = []any{ref, force}; return nil },
+		backends: func() ([]host.BackendInfo, error) { got = nil; return []host.BackendInfo{{Default: true}}, nil },
+		runtimes: func(_ context.Context, b string) ([]executor.RuntimeInfo, error) {
+			got = []any{b}
+			return []executor.RuntimeInfo{{Name: "runc"}}, nil
+		},
+		check: func(_ context.Context, b string) (config.Diagnostics, error) {
+			got = []any{b}
+			return config.Diagnostics{{Message: "m", Hint: "h"}}, nil
+		},
+	}
+	c, _ := serveFake(t, f)
+	ctx := t.Context()
+	type result struct {
+		value any
+		err   error
+	}
+	of := func(v any, err error) result { return result{v, err} }
+	for _, tt := range []struct {
+		name string
+		call func() result
+		args []any
+		want any
+	}{
+		{"create", func() result { return of(c.Create(ctx, options)) }, []any{options}, container},
+		{"inspect", func() result { return of(c.Inspect(ctx, "web")) }, []any{"web"}, container},
+		{"slash", func() result { return of(c.Inspect(ctx, "a/b")) }, []any{"a/b"}, container},
+		{"odd", func() result { return of(c.Inspect(ctx, "a?b#c d%2f\x00é")) }, []any{"a?b#c d%2f\x00é"}, container},
+		{"list", func() result { return of(c.List(ctx)) }, nil, []host.Container{container}},
+		{"wait", func() result { return of(c.Wait(ctx, "c1")) }, []any{"c1"}, end},
+		{"kill", func() result { return of(nil, c.Kill(ctx, "c1", syscall.SIGHUP)) }, []any{"c1", syscall.SIGHUP}, nil},
+		{"real-time signal", func() result { return of(nil, c.Kill(ctx, "c1", 40)) }, []any{"c1", syscall.Signal(40)}, nil},
+		{"stop", func() result { return of(nil, c.Stop(ctx, "c1", time.Second)) }, []any{"c1", time.Second}, nil},
+		{"stop with its own timeout", func() result { return of(nil, c.Stop(ctx, "c1", 0)) }, []any{"c1", time.Duration(0)}, nil},
+		{"stop without end", func() result { return of(nil, c.Stop(ctx, "c1", -time.Second)) }, []any{"c1", -time.Second}, nil},
+		{"remove", func() result { return of(nil, c.Remove(ctx, "c1", false)) }, []any{"c1", false}, nil},
+		{"remove by force", func() result { return of(nil, c.Remove(ctx, "c1", true)) }, []any{"c1", true}, nil},
+		{"backends", func() result { return of(c.Backends(ctx)) }, nil, []host.BackendInfo{{Default: true}}},
+		{"runtimes", func() result { return of(c.Runtimes(ctx, "main")) }, []any{"main"}, []executor.RuntimeInfo{{Name: "runc"}}},
+		{"check", func() result { return of(c.Check(ctx, "main")) }, []any{"main"}, config.Diagnostics{{Message: "m", Hint: "h"}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got = nil
+			r := tt.call()
+			if r.err != nil {
+				t.Fatal(r.err)
+			}
+			if !reflect.DeepEqual(got, tt.args) {
+				t.Errorf("host got %+v, want %+v", got, tt.args)
+			}
+			if !reflect.DeepEqual(r.value, tt.want) {
+				t.Errorf("got %+v, want %+v", r.value, tt.want)
+			}
+		})
+	}
+	v, err := c.Version(ctx)
+	if err != nil || v.Version != "1.2.3" || v.HostID != "host-1" || v.PID == 0 {
+		t.Errorf("version: got %+v, %v", v, err)
+	}
+	for _, ref := range []string{"", ".", ".."} {
+		if _, err := c.Inspect(ctx, ref); !errors.Is(err, executor.Invalid) {
+			t.Errorf("inspect %q: got %v, want invalid", ref, err)
+		}
+	}
+}
+
+// TestErrors sends an error of each code to the client.
+func TestErrors(t *testing.T) {
+	var failing error
+	c, _ := serveFake(t, &fake{kill: func(context.Context, string, executor.Signal) error { return failing }})
+	for _, tt := range []struct {
+		code   executor.Code
+		status int
+	}{
+		{executor.NotFound, 404},
+		{executor.AlreadyExists, 409},
+		{executor.Invalid, 400},
+		{executor.FailedPrecondition, 409},
+		{executor.Unavailable, 503},
+		{executor.Unsupported, 501},
+		{executor.OutcomeUnknown, 502},
+		{executor.CommandNotFound, 422},
+		{executor.CommandNotExecutable, 422},
+		{executor.DeadlineExceeded, 504},
+		{executor.Canceled, 499},
+		{executor.Internal, 500},
+		{"of_a_later_release", 500},
+	} {
+		t.Run(string(tt.code), func(t *testing.T) {
+			failing = fmt.Errorf("outer: %w", executor.Errorf(tt.code, "what \"and\" why"))
+			err := c.Kill(t.Context(), "c1", syscall.SIGTERM)
+			if !errors.Is(err, tt.code) || err.Error() != failing.Error() {
+				t.Errorf("got %q (%s), want %q", err, executor.CodeOf(err), failing)
+			}
+			if resp := raw(t, c, "POST", "/v1/containers/c1/kill", ""); resp.StatusCode != tt.status {
+				t.Errorf("got status %d, want %d", resp.StatusCode, tt.status)
+			}
+		})
+	}
+}
+
+// TestBadRequests shows what is refused before the host sees it.
+func TestBadRequests(t *testing.T) {
+	c, _ := serveFake(t, &fake{})
+	for _, tt := range []struct {
+		name, method, path, body string
+		status                   int
+		want                     string
+	}{
+		{"no such route", "GET", "/v2/containers", "", 404, "this host has no route GET /v2/containers"},
+		{"root", "GET", "/", "", 404, "this host has no route GET /"},
+		{"wrong method", "PUT", "/v1/containers", "", 405, "this host has no route PUT /v1/containers"},
+		{"not JSON", "POST", "/v1/containers", "name=x", 400, "the request's body: invalid character"},
+		{"no body", "POST", "/v1/containers", "", 400, "the request's body: EOF"},
+		{"unknown member", "POST", "/v1/containers", `{"rootfs":"/","memry":1}`, 400, `unknown field "memry"`},
+		{"wrong type", "POST", "/v1/containers", `{"rootfs":1}`, 400, "rootfs"},
+		{"two values", "POST", "/v1/containers", `{"rootfs":"/"}{}`, 400, "more than one JSON value"},
+		{"too large", "POST", "/v1/containers", `{"rootfs":"` + strings.Repeat("x", MaxBody) + `"}`, 413, "too large"},
+		{"too large after the value", "POST", "/v1/containers", `{"rootfs":"/"}` + strings.Repeat(" ", MaxBody), 413, "too large"},
+		{"deep", "POST", "/v1/containers", strings.Repeat("[", 1<<15), 400, "the request's body"},
+		{"stop timeout", "POST", "/v1/containers", `{"rootfs":"/","stop_timeout":10}`, 400, "stop_timeout"},
+		{"stop signal", "POST", "/v1/containers", `{"rootfs":"/","stop_signal":"NOPE"}`, 400, "NOPE"},
+		{"timeout", "POST", "/v1/containers/x/stop", `{"timeout":"10 s"}`, 400, `unknown unit " s"`},
+		{"signal", "POST", "/v1/containers/x/kill", `{"signal":"SIGFOO"}`, 400, "SIGFOO"},
+		{"unknown parameter", "GET", "/v1/containers/x/logs?folow=1", "", 400, `parameter "folow" is not known here`},
+		{"bad bool", "DELETE", "/v1/containers/x?force=yes", "", 400, `parameter force: "yes" is not allowed`},
+		{"bad number", "GET", "/v1/containers/x/logs?tail=all", "", 400, `parameter tail: "all" is not allowed`},
+		{"twice", "GET", "/v1/containers/x/logs?tail=1&tail=2", "", 400, "parameter tail is given 2 times"},
+		{"negative cursor", "GET", "/v1/events?after=-1", "", 400, `parameter after: "-1" is not allowed`},
+		{"both cursors", "GET", "/v1/events?after=1&tail=1", "", 400, "do not go together"},
+		{"bad query", "GET", "/v1/events?%zz", "", 400, "invalid URL escape"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			resp := raw(t, c, tt.method, tt.path, tt.body)
+			err := readFailure(resp)
+			if resp.StatusCode != tt.status || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %d %v, want %d %s", resp.StatusCode, err, tt.status, tt.want)
+			}
+			if ct := resp.Header.Get("Content-Type"); ct != "application/json" {
+				t.Errorf("got content type %q", ct)
+			}
+		})
+	}
+	if allow := raw(t, c, "PUT", "/v1/containers", "").Header.Get("Allow"); allow != "GET, HEAD, POST" {
+		t.Errorf("got Allow %q", allow)
+	}
+}
+
+// TestDefaults shows what requests may leave out.
+func TestDefaults(t *testing.T) {
+	f := &fake{list: func() ([]host.Container, error) { return nil, nil }}
+	c, _ := serveFake(t, f)
+	var sig executor.Signal
+	f.kill = func(_ context.Context, _ string, s executor.Signal) error { sig = s; return nil }
+	if resp := raw(t, c, "POST", "/v1/containers/x/kill", ""); resp.StatusCode != 204 || sig != syscall.SIGKILL {
+		t.Errorf("kill: got %d, %v", resp.StatusCode, sig)
+	}
+	var timeout time.Duration
+	f.stop = func(_ context.Context, _ string, d time.Duration) error { timeout = d; return nil }
+	if raw(t, c, "POST", "/v1/containers/x/stop", ""); timeout != 0 {
+		t.Errorf("stop: got %v", timeout)
+	}
+	if raw(t, c, "POST", "/v1/containers/x/stop", `{"timeout":"0s"}`); timeout != 1 {
+		t.Errorf("stop at once: got %v", timeout)
+	}
+	resp := raw(t, c, "GET", "/v1/containers", "")
+	if body, _ := io.ReadAll(resp.Body); string(body) != "[]\n" {
+		t.Errorf("no containers: got %q", body)
+	}
+}
+
+func TestHangUpEndsTheWait(t *testing.T) {
+	waiting, over := make(chan struct{}), make(chan error, 1)
+	c, _ := serveFake(t, &fake{wait: func(ctx context.Context, _ string) (*host.End, error) {
+		close(waiting)
+		<-ctx.Done()
+		over <- ctx.Err()
+		return nil, ctx.Err()
+	}})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-waiting; cancel() }()
+	if _, err := c.Wait(ctx, "x"); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want canceled", err)
+	}
+	select {
+	case <-over:
+	case <-time.After(20 * time.Second):
+		t.Error("the host still waits")
+	}
+}
+
+func TestPanicIsAnError(t *testing.T) {
+	f := &fake{list: func() ([]host.Container, error) { panic("boom") }}
+	c, _ := serveFake(t, f)
+	if _, err := c.List(t.Context()); !errors.Is(err, executor.Internal) || !strings.Contains(err.Error(), "boom") {
+		t.Errorf("got %v", err)
+	}
+	f.logs = func(_ context.Context, _ string, _ host.LogOptions, sink host.Sink) error {
+		_ = sink(host.Stdout, []byte("x"))
+		panic("boom")
+	}
+	err := c.Logs(t.Context(), "x", host.LogOptions{}, nil)
+	if !errors.Is(err, executor.Unavailable) {
+		t.Errorf("in a stream: got %v, want a broken connection", err)
+	}
+	f.list = func() ([]host.Container, error) { return nil, nil }
+	if _, err := c.List(t.Context()); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+func TestStoppingHost(t *testing.T) {
+	started := make(chan struct{})
+	c, stop := serveFake(t, &fake{wait: func(ctx context.Context, _ string) (*host.End, error) {
+		close(started)
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}})
+	go func() { <-started; _ = stop() }()
+	if _, err := c.Wait(t.Context(), "x"); !errors.Is(err, executor.Unavailable) || err.Error() != errStopping.Error() {
+		t.Errorf("got %v, want %v", err, errStopping)
+	}
+}
+
+func TestNoHost(t *testing.T) {
+	c := NewClient("/nowhere/davit.sock")
+	_, err := c.List(t.Context())
+	want := "cannot reach the davit host at /nowhere/davit.sock: is `davit serve` running?"
+	if !errors.Is(err, executor.Unavailable) || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if _, err := NewClient("/" + strings.Repeat("x", 120)).List(t.Context()); !errors.Is(err, executor.Invalid) {
+		t.Errorf("long path: got %v, want invalid", err)
+	}
+	if _, err := NewClient("/dev/null").List(t.Context()); !errors.Is(err, executor.Unavailable) {
+		t.Errorf("no socket: got %v, want unavailable", err)
+	}
+}
+
+func TestHostThatSpeaksSomethingElse(t *testing.T) {
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodDelete {
+			http.Redirect(w, r, "/elsewhere", http.StatusFound)
+			return
+		}
+		_, _ = io.WriteString(w, "<html>")
+	})}
+	l, err := Listen(config.Config{RunDir: shortDir(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() { defer close(done); _ = server.Serve(l) }()
+	defer func() { server.Close(); <-done }()
+	c := NewClient(l.Addr().String())
+	defer c.Close()
+	if _, err := c.List(t.Context()); err == nil {
+		t.Error("html was taken for a list")
+	}
+	if err := c.Remove(t.Context(), "x", false); !errors.Is(err, executor.Internal) {
+		t.Errorf("redirect: got %v", err)
+	}
+	if _, err := c.Run(t.Context(), host.ContainerOptions{}, nil, nil); err == nil {
+		t.Error("html was taken for a stream")
+	}
+}

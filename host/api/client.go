@@ -1,0 +1,128 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"syscall"
+
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// Client calls a host. It is safe for concurrent use. Errors carry the codes
+// that the host gave them; [executor.Unavailable] also means that no host
+// answers, and [executor.OutcomeUnknown] that one went away before it answered.
+type Client struct {
+	socket string
+	http   http.Client
+}
+
+// NewClient makes a client of the host that listens on a Unix socket. It
+// connects with the first call.
+func NewClient(socket string) *Client {
+	c := &Client{socket: socket}
+	c.http = http.Client{
+		Transport:     &http.Transport{DialContext: c.dial, DisableCompression: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return c
+}
+
+// Close closes idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// dial connects. Its errors are about sockets and people, not about HTTP.
+func (c *Client) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	if err := checkLength(c.socket); err != nil {
+		return nil, err
+	}
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "unix", c.socket)
+	switch {
+	case err == nil:
+		return conn, nil
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		err = executor.Errorf(executor.Unavailable, "cannot reach the davit host at %s: is `davit serve` running?", c.socket)
+	case errors.Is(err, fs.ErrPermission):
+		err = executor.Errorf(executor.Unavailable, "cannot reach the davit host at %s: permission denied; be root, or in the group that its config names in api", c.socket)
+	case ctx.Err() == nil:
+		err = executor.Errorf(executor.Unavailable, "cannot reach the davit host at %s: %w", c.socket, err)
+	}
+	return nil, err
+}
+
+// open makes a request and gives the body of a response that is no error.
+func (c *Client) open(ctx context.Context, method, path string, in any) (io.ReadCloser, error) {
+	var body io.Reader
+	if in != nil {
+		raw, err := encode(in)
+		if err != nil {
+			return nil, err
+		}
+		if len(raw) > MaxBody {
+			return nil, invalid("the request has %d bytes, at most %d are allowed", len(raw), MaxBody)
+		}
+		body = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://davit"+path, body)
+	if err != nil {
+		return nil, err
+	}
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.broken(ctx, method, err)
+	}
+	if resp.StatusCode/100 != 2 {
+		defer resp.Body.Close()
+		return nil, readFailure(resp)
+	}
+	return resp.Body, nil
+}
+
+// call makes a request whose response is one JSON value, or none.
+func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
+	body, err := c.open(ctx, method, path, in)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if out == nil {
+		return nil
+	}
+	raw, err := io.ReadAll(body)
+	if err != nil {
+		return c.broken(ctx, method, err)
+	}
+	if err := json.Unmarshal(raw, out); err != nil {
+		return fmt.Errorf("answer of the host at %s: %w", c.socket, err)
+	}
+	return nil
+}
+
+// broken gives the error of a request that got no answer, or not all of it.
+func (c *Client) broken(ctx context.Context, method string, err error) error {
+	if coded, ok := errors.AsType[*executor.Error](err); ok { // of dial
+		return coded
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err // it names a URL that nobody asked for
+	}
+	code := executor.OutcomeUnknown
+	if method == http.MethodGet {
+		code = executor.Unavailable
+	}
+	return executor.Errorf(code, "the connection to the davit host at %s broke: %w", c.socket, err)
+}

@@ -1,0 +1,53 @@
+// Package api serves a host over HTTP on a Unix socket, and is the client of it.
+//
+// # Routes
+//
+//	GET    /v1/version
+//	GET    /v1/containers
+//	POST   /v1/containers                    make a container and start it
+//	POST   /v1/containers?attach=true        the same; streams output and end
+//	GET    /v1/containers/{ref}
+//	DELETE /v1/containers/{ref}              ?force=true
+//	POST   /v1/containers/{ref}/kill         {"signal": "TERM"}, default KILL
+//	POST   /v1/containers/{ref}/stop         {"timeout": "10s"}, negative: wait for ever
+//	GET    /v1/containers/{ref}/wait
+//	GET    /v1/containers/{ref}/logs         ?follow=true&tail=N&stdout=true&stderr=true
+//	GET    /v1/backends
+//	GET    /v1/backends/{name}/runtimes
+//	GET    /v1/backends/{name}/check
+//	GET    /v1/events                        ?after=N or ?tail=N, &follow=true
+//
+// Bodies are JSON, requests strictly so: one value, no unknown members, at most
+// [MaxBody] bytes. A ref is an id, the beginning of one, or a name. The server
+// never resolves a path against a working directory: paths in requests are
+// absolute. Durations are written as in Go ("1m30s"), signals by name or number,
+// both as strings.
+//
+// An error is a status and {"code": "not_found", "message": "…"}, where the code
+// is an executor.Code. The client makes the same error of it again.
+//
+// # Streams
+//
+// Output is a sequence of frames as docker's raw streams have them: 8 bytes of
+// header, namely the stream (1 is stdout, 2 is stderr), three zero bytes and the
+// length of the data, big-endian; then the data. Frames of stream 0 hold
+// messages, lines of JSON: {"container": …} when an attached container has
+// started, {"end": …} when it has ended, and {"error": …} when the stream cannot
+// go on. A message that is larger than a frame goes on in the next. Until the
+// first frame, an error is an HTTP status as everywhere else.
+//
+// Events are one JSON object a line. A last line with an "error" member says why
+// they end early.
+//
+// A client that hangs up ends what it waits for or reads, never a container.
+//
+// # Rationale
+//
+// Why one request for creating, starting, reading and waiting? Each request more
+// costs a round trip of the command line that people wait for, and opens a gap in
+// which a short-lived container can be removed before its output was asked for.
+//
+// Why no upgrade of the connection, as docker does? A chunked response says by
+// itself whether it is complete, works with any HTTP client, and costs one system
+// call for a line of output.
+package api

@@ -1,0 +1,133 @@
+package api
+
+import (
+	"context"
+	"iter"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/davit-run/davit/host"
+	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// fake is a host of functions. Those that a test does not set are not called.
+type fake struct {
+	create   func(context.Context, host.ContainerOptions) (host.Container, error)
+	run      func(context.Context, host.ContainerOptions, func(host.Container) error, host.Sink) (*host.End, error)
+	inspect  func(string) (host.Container, error)
+	list     func() ([]host.Container, error)
+	wait     func(context.Context, string) (*host.End, error)
+	kill     func(context.Context, string, executor.Signal) error
+	stop     func(context.Context, string, time.Duration) error
+	remove   func(context.Context, string, bool) error
+	logs     func(context.Context, string, host.LogOptions, host.Sink) error
+	backends func() ([]host.BackendInfo, error)
+	runtimes func(context.Context, string) ([]executor.RuntimeInfo, error)
+	check    func(context.Context, string) (config.Diagnostics, error)
+	events   func(context.Context, uint64) iter.Seq2[host.Event, error]
+	oldest   uint64
+	newest   uint64
+}
+
+func (f *fake) ID() string { return "host-1" }
+func (f *fake) Create(ctx context.Context, o host.ContainerOptions) (host.Container, error) {
+	return f.create(ctx, o)
+}
+func (f *fake) Run(ctx context.Context, o host.ContainerOptions, started func(host.Container) error, sink host.Sink) (*host.End, error) {
+	return f.run(ctx, o, started, sink)
+}
+func (f *fake) Inspect(ref string) (host.Container, error) { return f.inspect(ref) }
+func (f *fake) List() ([]host.Container, error)            { return f.list() }
+func (f *fake) Wait(ctx context.Context, ref string) (*host.End, error) {
+	return f.wait(ctx, ref)
+}
+func (f *fake) Kill(ctx context.Context, ref string, sig executor.Signal) error {
+	return f.kill(ctx, ref, sig)
+}
+func (f *fake) Stop(ctx context.Context, ref string, timeout time.Duration) error {
+	return f.stop(ctx, ref, timeout)
+}
+func (f *fake) Remove(ctx context.Context, ref string, force bool) error {
+	return f.remove(ctx, ref, force)
+}
+func (f *fake) Logs(ctx context.Context, ref string, o host.LogOptions, sink host.Sink) error {
+	return f.logs(ctx, ref, o, sink)
+}
+func (f *fake) Backends() ([]host.BackendInfo, error) { return f.backends() }
+func (f *fake) Runtimes(ctx context.Context, b string) ([]executor.RuntimeInfo, error) {
+	return f.runtimes(ctx, b)
+}
+func (f *fake) Check(ctx context.Context, b string) (config.Diagnostics, error) {
+	return f.check(ctx, b)
+}
+func (f *fake) Events(ctx context.Context, after uint64) iter.Seq2[host.Event, error] {
+	return f.events(ctx, after)
+}
+func (f *fake) EventCursors() (uint64, uint64, error) { return f.oldest, f.newest, nil }
+
+// shortDir gives a directory with a path that leaves room for sockets.
+func shortDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "dv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// serveFake serves f and gives a client of it, and a function that stops serving.
+func serveFake(t testing.TB, f *fake) (*Client, func() error) {
+	t.Helper()
+	dir := shortDir(t)
+	cfg := config.Config{RunDir: dir}
+	l, err := Listen(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- serve(ctx, l, newHandler(f, Options{Version: Version{Version: "1.2.3"}})) }()
+	var stopped bool
+	stop := func() error {
+		if stopped {
+			return nil
+		}
+		stopped = true
+		cancel()
+		return <-done
+	}
+	c := NewClient(filepath.Join(dir, "davit.sock"))
+	t.Cleanup(func() {
+		c.Close()
+		if err := stop(); err != nil {
+			t.Errorf("serve: %v", err)
+		}
+	})
+	return c, stop
+}
+
+// raw makes a request as it stands.
+func raw(t *testing.T, c *Client, method, path, body string) *http.Response {
+	t.Helper()
+	conn, err := net.Dial("unix", c.socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	req, err := http.NewRequest(method, "http://davit"+path, reader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := (&http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil }}).RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { resp.Body.Close() })
+	return resp
+}

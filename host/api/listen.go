@@ -1,0 +1,153 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/shared/executor"
+	"golang.org/x/sys/unix"
+)
+
+// maxSocketPath is what sockaddr_un holds, less its final zero byte.
+const maxSocketPath = 107
+
+// dialTime is how long a host may take to accept; the kernel does it for one
+// that is busy.
+const dialTime = 2 * time.Second
+
+func checkLength(socket string) error {
+	if len(socket) > maxSocketPath {
+		return invalid("the path of the socket %s has %d bytes, at most %d are possible; choose a shorter one", socket, len(socket), maxSocketPath)
+	}
+	return nil
+}
+
+// Listen makes the API's socket, which is the user's alone or, if the config
+// names one, also a group's. The error is [executor.FailedPrecondition] if a host
+// answers there already; a socket on which nobody answers is replaced.
+//
+// The socket's directory is made if there is none. It and RunDir are opened to
+// the group as far as is needed to reach the socket; other directories are left
+// as they are.
+func Listen(cfg config.Config) (net.Listener, error) {
+	cfg = cfg.WithDefaults()
+	socket := cfg.API.Socket
+	if err := checkLength(socket); err != nil {
+		return nil, err
+	}
+	gid := -1
+	if cfg.API.Group != "" {
+		var err error
+		if gid, err = lookUpGroup(cfg.API.Group); err != nil {
+			return nil, err
+		}
+	}
+	dir, err := openDir(filepath.Dir(socket), cfg.RunDir, gid)
+	if err != nil {
+		return nil, fmt.Errorf("directory of the API's socket: %w", err)
+	}
+	defer dir.Close()
+	// Of several hosts that start at once, one looks and binds at a time. What
+	// outlives the lock is the socket.
+	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil {
+		return nil, fmt.Errorf("lock on %s: %w", dir.Name(), err)
+	}
+	if err := clear(socket); err != nil {
+		return nil, err
+	}
+	// The mode of the unbound socket becomes that of the file, so that there is no
+	// moment at which others could connect.
+	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var chmodErr error
+		err := c.Control(func(fd uintptr) { chmodErr = unix.Fchmod(int(fd), 0o600) })
+		return cmp.Or(err, chmodErr)
+	}}
+	l, err := lc.Listen(context.Background(), "unix", socket)
+	if err == nil && gid >= 0 {
+		err = errors.Join(os.Chown(socket, -1, gid), os.Chmod(socket, 0o660))
+		if err != nil {
+			l.Close()
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the API's socket: %w", err)
+	}
+	return l, nil
+}
+
+func lookUpGroup(name string) (int, error) {
+	group, err := user.LookupGroup(name)
+	if err != nil {
+		return 0, executor.Errorf(executor.NotFound, "api group %q: %w; make it with `groupadd --system %s`, or name another", name, err, name)
+	}
+	return strconv.Atoi(group.Gid)
+}
+
+// openDir opens the directory of the socket.
+func openDir(path, runDir string, gid int) (*os.File, error) {
+	err := os.Mkdir(path, 0o700)
+	made := err == nil
+	if errors.Is(err, fs.ErrNotExist) {
+		err = os.MkdirAll(path, 0o755)
+		made = err == nil
+		if made {
+			err = os.Chmod(path, 0o700)
+		}
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	dir, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if gid >= 0 && (made || path == filepath.Clean(runDir)) {
+		err = share(dir, gid)
+	}
+	if err != nil {
+		dir.Close()
+		return nil, err
+	}
+	return dir, nil
+}
+
+// share lets a group into a directory that was ours alone.
+func share(dir *os.File, gid int) error {
+	info, err := dir.Stat()
+	if err != nil || info.Mode().Perm()&0o077 != 0 {
+		return err
+	}
+	return errors.Join(dir.Chown(-1, gid), dir.Chmod(0o750))
+}
+
+// clear removes a socket on which nobody answers.
+func clear(socket string) error {
+	info, err := os.Lstat(socket)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().Type() != fs.ModeSocket:
+		return executor.Errorf(executor.FailedPrecondition, "%s is in the way of the API's socket and is no socket; remove it, or set api socket to another path", socket)
+	}
+	conn, err := net.DialTimeout("unix", socket, dialTime)
+	if err == nil {
+		conn.Close()
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return executor.Errorf(executor.FailedPrecondition, "another host answers at %s; stop it, or set api socket to another path", socket)
+	}
+	return os.Remove(socket)
+}

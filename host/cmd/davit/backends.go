@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/davit-run/davit/shared/executor"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) backendsCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "backends [flags]",
+		Short:   "List backends and the state of their executors",
+		Example: "  davit backends\n  davit backends --format json",
+		Args:    atMost(0),
+	}
+	var full bool
+	cmd.Flags().BoolVar(&full, "no-trunc", false, "do not shorten messages")
+	form := formatFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		backends, err := a.client().Backends(cmd.Context())
+		if err != nil {
+			return err
+		}
+		if *form == asJSON {
+			return printJSON(a.stdout, backends)
+		}
+		rows := make([][]string, len(backends))
+		for i, b := range backends {
+			name, problem := b.Name, b.LastError
+			if b.Default {
+				name += " (default)"
+			}
+			if !full {
+				problem = shorten(problem, 80)
+			}
+			rows[i] = []string{
+				name, b.Description.Name, string(b.State), number(b.PID), b.Description.Version,
+				strconv.Itoa(b.Containers), strconv.Itoa(b.Starts), problem,
+			}
+		}
+		return printTable(a.stdout, []string{"NAME", "EXECUTOR", "STATE", "PID", "VERSION", "CONTAINERS", "STARTS", "LAST ERROR"}, rows)
+	}
+	return cmd
+}
+
+func (a *app) runtimesCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "runtimes [flags] [BACKEND...]",
+		Short:   "List the runtimes of backends, of all if none is named",
+		Example: "  davit runtimes\n  davit runtimes main --format json",
+	}
+	form := formatFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.runtimes(cmd.Context(), args, *form)
+	}
+	return cmd
+}
+
+// backendRuntime is a runtime and where it is.
+type backendRuntime struct {
+	Backend string `json:"backend"`
+	executor.RuntimeInfo
+}
+
+func (a *app) runtimes(ctx context.Context, backends []string, form format) error {
+	client := a.client()
+	if len(backends) == 0 {
+		all, err := client.Backends(ctx)
+		if err != nil {
+			return err
+		}
+		for _, b := range all {
+			backends = append(backends, b.Name)
+		}
+	}
+	found := []backendRuntime{}
+	err := a.each(backends, func(name string) error {
+		runtimes, err := client.Runtimes(ctx, name)
+		if err != nil {
+			return fmt.Errorf("backend %s: %w", name, err)
+		}
+		for _, r := range runtimes {
+			found = append(found, backendRuntime{name, r})
+		}
+		return nil
+	})
+	print := printJSON(a.stdout, found)
+	if form == asTable {
+		print = a.runtimeTable(found)
+	}
+	if err == nil {
+		err = print
+	}
+	return err
+}
+
+func (a *app) runtimeTable(found []backendRuntime) error {
+	rows := make([][]string, len(found))
+	for i, r := range found {
+		rows[i] = []string{r.Backend, r.Name, yes(r.Default), r.Shim, r.Path, r.Version, r.Problem}
+	}
+	return printTable(a.stdout, []string{"BACKEND", "NAME", "DEFAULT", "SHIM", "PATH", "VERSION", "PROBLEM"}, rows)
+}

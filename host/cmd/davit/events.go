@@ -1,0 +1,72 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/davit-run/davit/host"
+	"github.com/davit-run/davit/host/api"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) eventsCommand() *cobra.Command {
+	opts := api.EventOptions{}
+	var after uint64
+	tail := tailValue(-1)
+	cmd := &cobra.Command{
+		Use:   "events [flags]",
+		Short: "Print what happened to containers",
+		Long: `Print what happened to containers, from the host's journal: time, number, type
+and details of each event. As JSON, an event is one line.`,
+		Example: "  davit events\n  davit events -f -n 0\n  davit events --after 41 --format json",
+		Args:    atMost(0),
+	}
+	cmd.Flags().BoolVarP(&opts.Follow, "follow", "f", false, "go on with what happens from now on")
+	cmd.Flags().VarP(&tail, "tail", "n", "the latest `N` events, or all that are kept")
+	cmd.Flags().Uint64Var(&after, "after", 0, "those after event `NUMBER`")
+	cmd.MarkFlagsMutuallyExclusive("tail", "after")
+	form := formatFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if cmd.Flags().Changed("after") {
+			opts.After = &after
+		}
+		if tail >= 0 {
+			n := uint64(tail)
+			opts.Tail = &n
+		}
+		for e, err := range a.client().Events(cmd.Context(), opts) {
+			if err != nil {
+				return err
+			}
+			if err := a.printEvent(e, *form); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return cmd
+}
+
+func (a *app) printEvent(e host.Event, form format) error {
+	if form == asJSON {
+		return json.NewEncoder(a.stdout).Encode(e)
+	}
+	details := make([]string, 0, len(e.Data)+1)
+	if e.Backend != "" {
+		details = append(details, "backend="+e.Backend)
+	}
+	for _, key := range slices.Sorted(maps.Keys(e.Data)) {
+		details = append(details, key+"="+commandLine([]string{e.Data[key]}))
+	}
+	subject := e.Container
+	if subject == "" {
+		subject = "-"
+	}
+	line := fmt.Sprintf("%s  %d  %-18s  %s  %s", e.Time.Local().Format(time.StampMilli), e.Seq, e.Type, subject, strings.Join(details, " "))
+	_, err := fmt.Fprintln(a.stdout, printable(line))
+	return err
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/davit-run/davit/host"
+	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/host/config"
+	"github.com/hashicorp/go-hclog"
+	"github.com/spf13/cobra"
+)
+
+// idleTimeout bounds the end of executors that nothing needs any more.
+const idleTimeout = 20 * time.Second
+
+func (a *app) serveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve [flags]",
+		Short: "Run the host, in the foreground",
+		Long: `Run the host, in the foreground. It logs to stderr. On SIGTERM or SIGINT it ends
+and leaves containers running, for the next host to take up; with --drain it
+stops them first. A second signal ends it at once.`,
+		Example: "  davit serve\n  davit serve --config ./davit.hcl\n  davit serve --drain=30s",
+		Args:    atMost(0),
+	}
+	path := configFlag(cmd)
+	var timeout seconds
+	cmd.Flags().Var(&timeout, "drain", "stop the containers before ending; `TIMEOUT` is how long each may take, by default its own")
+	cmd.Flags().Lookup("drain").NoOptDefVal = "0s"
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, diags := config.Load(*path)
+		if err := diags.WriteText(a.stderr); err != nil {
+			return err
+		}
+		if err := refusal(*path, diags); err != nil {
+			return err
+		}
+		var drain *time.Duration
+		if cmd.Flags().Changed("drain") {
+			drain = (*time.Duration)(&timeout)
+		}
+		return a.serve(cmd.Context(), cfg.WithDefaults(), drain)
+	}
+	return cmd
+}
+
+func (a *app) serve(ctx context.Context, cfg config.Config, drain *time.Duration) error {
+	logger := hclog.New(&hclog.LoggerOptions{
+		Level: hclog.LevelFromString(cfg.Log.Level), JSONFormat: cfg.Log.Format == "json", Output: a.stderr,
+	})
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
+	listener, err := api.Listen(cfg)
+	if err != nil {
+		return err
+	}
+	h, err := host.Open(ctx, cfg, host.Options{Logger: logger, Version: build().Version})
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	apiCtx, stopAPI := context.WithCancel(ctx)
+	defer stopAPI()
+	served := make(chan error, 1)
+	go func() {
+		served <- api.Serve(apiCtx, listener, h, api.Options{Version: build(), Logger: logger.Named("api")})
+	}()
+	logger.Info("host is ready", "socket", cfg.API.Socket, "version", build().Version, "host_id", h.ID())
+
+	select {
+	case sig := <-signals:
+		logger.Info("host is stopping", "signal", sig.String(), "drain", drain != nil)
+	case <-ctx.Done():
+	case err := <-served:
+		return errors.Join(fmt.Errorf("the API ended: %w", err), h.Close())
+	}
+	signal.Stop(signals) // the next one ends the process
+	return a.stop(context.WithoutCancel(ctx), h, logger, drain, func() error { stopAPI(); return <-served })
+}
+
+// stop ends a host. Clients are served for as long as containers are stopped, so
+// that those who run one in the foreground see its end.
+func (a *app) stop(ctx context.Context, h *host.Host, logger hclog.Logger, drain *time.Duration, stopAPI func() error) error {
+	if drain != nil {
+		err := errors.Join(h.Shutdown(ctx, *drain), stopAPI())
+		logger.Info("host has stopped, and its containers with it")
+		return err
+	}
+	if err := stopAPI(); err != nil {
+		logger.Warn("requests were cut off", "error", err)
+	}
+	idle, cancel := context.WithTimeout(ctx, idleTimeout)
+	defer cancel()
+	if err := h.StopIdle(idle); err != nil {
+		logger.Warn("an executor did not end", "error", err)
+	}
+	running := 0
+	if backends, err := h.Backends(); err == nil {
+		for _, b := range backends {
+			running += b.Containers
+		}
+	}
+	err := h.Close()
+	logger.Info("host has stopped; its containers run on", "containers", running)
+	return err
+}
