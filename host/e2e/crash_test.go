@@ -1,0 +1,84 @@
+package e2e
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestKilledExecutorCostsItsBackendAlone(t *testing.T) {
+	s := bothDaemons(t)
+	id := s.must("run", "-d", "--rootfs", rootfs, "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do echo $i; sleep 0.2; done; exit 9")
+	before := s.backend("debian")
+	if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if r := s.runRootfs("--rm", "--backend", "newest", "true"); r.code != 0 {
+		t.Errorf("the other backend: got %+v", r)
+	}
+	if got := s.must("wait", id); got != "9" {
+		t.Errorf("got exit code %s, want 9", got)
+	}
+	if got := s.must("logs", id); got != "1\n2\n3\n4\n5\n6\n7\n8\n9" {
+		t.Errorf("got %q", got)
+	}
+	after := s.backend("debian")
+	if after.PID == before.PID || after.Starts != 2 {
+		t.Errorf("got %+v, want a second process", after)
+	}
+	if r := s.runRootfs("--rm", "true"); r.code != 0 {
+		t.Errorf("afterwards: got %+v", r)
+	}
+}
+
+func TestKilledHostLosesNothing(t *testing.T) {
+	s := bothDaemons(t)
+	exits := map[string]string{}
+	for _, backend := range []string{"debian", "newest"} {
+		for _, runtime := range served[backend] {
+			id := s.must("run", "-d", "--rootfs", rootfs, "--backend", backend, "--runtime", runtime, "sh", "-c", "for i in 1 2 3 4; do echo $i; sleep 0.3; done; exit 6")
+			exits[id] = "6"
+		}
+	}
+	pids := map[string]int{}
+	for _, b := range s.backends() {
+		pids[b.Name] = b.PID
+	}
+	s.kill()
+	time.Sleep(1500 * time.Millisecond) // some end meanwhile
+	s.start()
+	for _, b := range s.backends() {
+		s.waitBackend(b.Name)
+		if now := s.backend(b.Name); now.PID != pids[b.Name] || now.Starts != 0 {
+			t.Errorf("backend %s: got %+v, want process %d taken up", b.Name, now, pids[b.Name])
+		}
+	}
+	for id, want := range exits {
+		if got := s.must("wait", id); got != want {
+			t.Errorf("container %s (%s): got exit code %s, want %s", id, s.inspect(id).Runtime, got, want)
+		}
+		if got := s.must("logs", id); got != "1\n2\n3\n4" {
+			t.Errorf("container %s: got output %q", id, got)
+		}
+	}
+}
+
+func TestBrokenBackendHarmsNoOther(t *testing.T) {
+	need(t, debian)
+	s := newSite(t, "default_backend = \"main\"", containerdBackend("main", debian, ""))
+	s.stop()
+	// From here on there is a backend that cannot work.
+	s.addBackend("backend \"broken\" {\n  executor = \"absent\"\n}\nbackend \"cut-off\" {\n  executor = \"containerd\"\n  config {\n    address = \"/nonexistent/containerd.sock\"\n    connect_timeout = \"100ms\"\n  }\n}\n")
+	s.start()
+	s.waitBackend("main")
+	if r := s.runRootfs("--rm", "true"); r.code != 0 {
+		t.Errorf("main: got %+v", r)
+	}
+	for backend, want := range map[string]string{"broken": "davit-executor-absent", "cut-off": "/nonexistent/containerd.sock"} {
+		r := s.runRootfs("--rm", "--backend", backend, "true")
+		if r.code != 125 || !strings.Contains(r.stderr, want) {
+			t.Errorf("%s: got %+v, want 125 and %q", backend, r, want)
+		}
+	}
+}
