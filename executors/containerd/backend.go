@@ -36,6 +36,7 @@ type Backend struct {
 	table  *runtimes.Table
 	conn   *conn
 	marks  marks
+	prober runtimes.Prober
 	boot   string
 	log    hclog.Logger
 
@@ -50,6 +51,9 @@ type Backend struct {
 
 var _ interface {
 	executor.Backend
+	executor.RuntimeResolver
+	executor.RuntimeLister
+	executor.Checker
 	executor.Closer
 } = (*Backend)(nil)
 

@@ -29,6 +29,7 @@ type plan struct {
 	shim    runtimes.Resolved
 	binary  string // OCI binary, empty for the shim's default
 	wire    runtimes.Wire
+	drain   drainCap
 	spec    workloadSpec
 	stdin   string
 	stdout  string
@@ -44,6 +45,11 @@ func (b *Backend) Create(ctx context.Context, w executor.Workload) (executor.Sta
 	if err := b.ready(ctx); err != nil {
 		return executor.Status{}, err
 	}
+	run, err := b.preflight(ctx, p.runtime.Name, p.shim)
+	if err != nil {
+		return executor.Status{}, err
+	}
+	p.drain = run.drainCap()
 	b.setCreating(p.ref.ID, true)
 	defer b.setCreating(p.ref.ID, false)
 
@@ -140,7 +146,7 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 		return executor.Status{}, b.undo(ctx, p, fault(err))
 	}
 	st := executor.Status{Ref: p.ref, State: executor.Running, PID: int(pid), StartedAt: time.Now(), Runtime: p.runtime.Name}
-	b.watch(st, p.cid, oom, b.drainCap(p.shim))
+	b.watch(st, p.cid, oom, p.drain)
 	return st, nil
 }
 

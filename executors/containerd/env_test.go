@@ -38,9 +38,8 @@ func (w testWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// newFixture opens a backend with the given name and config. The name marks
-// what it makes, so that it can be looked for afterwards.
-func newFixture(t *testing.T, config map[string]any, blocks ...executor.RuntimeSettings) *fixture {
+// newFixture opens a backend with the given config for the owner HOST/BACKEND.
+func newFixture(t *testing.T, who string, config map[string]any, blocks ...executor.RuntimeSettings) *fixture {
 	t.Helper()
 	dir := realtest.Dir(t)
 	f := &fixture{t: t, dir: dir, host: newHost(), rootfs: realtest.Rootfs(t)}
@@ -48,8 +47,9 @@ func newFixture(t *testing.T, config map[string]any, blocks ...executor.RuntimeS
 	if err != nil {
 		t.Fatal(err)
 	}
+	host, backend, _ := strings.Cut(who, "/")
 	f.env = executor.Environment{
-		HostID: "host-" + filepath.Base(dir), Backend: "b",
+		HostID: host, Backend: backend,
 		StateDir: filepath.Join(dir, "state"), RunDir: filepath.Join(dir, "run"),
 		Settings: executor.Settings{Config: body, Runtimes: blocks},
 	}
@@ -58,8 +58,8 @@ func newFixture(t *testing.T, config map[string]any, blocks ...executor.RuntimeS
 			t.Fatal(err)
 		}
 	}
-	o := owner{f.env.HostID, f.env.Backend}
-	realtest.NothingLeft(t, o.key())
+	realtest.NothingLeft(t, owner{host, backend}.key())
+	realtest.NothingLeft(t, dir)
 	f.open()
 	t.Cleanup(f.cleanup)
 	return f
@@ -68,7 +68,7 @@ func newFixture(t *testing.T, config map[string]any, blocks ...executor.RuntimeS
 // on opens a backend on a running daemon.
 func on(t *testing.T, d *realtest.Daemon, blocks ...executor.RuntimeSettings) *fixture {
 	t.Helper()
-	return newFixture(t, map[string]any{"address": d.Address}, blocks...)
+	return newFixture(t, filepath.Base(d.Dir)+"/"+"b-"+filepath.Base(t.Name()), map[string]any{"address": d.Address}, blocks...)
 }
 
 // open opens the backend, again if it was closed.

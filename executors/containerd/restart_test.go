@@ -1,0 +1,247 @@
+package containerd
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/davit-run/davit/executors/internal/realtest"
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// waitOutput waits until an attempt has written a line.
+func (f *fixture) waitOutput(ref executor.Ref, line string) {
+	f.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if strings.Contains(f.output(ref, "out"), line) {
+			return
+		}
+	}
+	f.t.Fatalf("%s: no %q in its output", ref, line)
+}
+
+// waitGone waits until a process has ended.
+func waitGone(t *testing.T, pid int) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+		if err != nil || strings.Contains(string(b), ") Z ") {
+			return
+		}
+	}
+	t.Fatalf("process %d does not end", pid)
+}
+
+const untilTerm = `trap 'exit 9' TERM; echo ready; while :; do sleep 0.02; done`
+
+func TestExecutorRestart(t *testing.T) {
+	everyRuntime(t, func(t *testing.T, f *fixture, runtime string) {
+		live, ended := first("live"), first("ended")
+		st := f.run(live, runtime, untilTerm)
+		est := f.run(ended, runtime, untilTerm)
+		f.waitOutput(live, "ready")
+		f.waitOutput(ended, "ready")
+		f.crash()
+		// One ends while there is no executor.
+		if err := syscall.Kill(est.PID, syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		waitGone(t, est.PID)
+		f.open()
+
+		list, err := f.b.List(t.Context())
+		if err != nil || len(list) != 2 {
+			t.Fatalf("list: got %+v, %v", list, err)
+		}
+		for _, s := range list {
+			if want := map[executor.Ref]executor.State{live: executor.Running, ended: executor.Exited}[s.Ref]; s.State != want {
+				t.Errorf("list: %s is %s, want %s", s.Ref, s.State, want)
+			}
+		}
+		for range 2 {
+			got, err := f.b.Restore(t.Context(), live, executor.Stdio{})
+			if err != nil || got.State != executor.Running || got.PID != st.PID {
+				t.Errorf("restore a running one: got %+v, %v", got, err)
+			}
+			got, err = f.b.Restore(t.Context(), ended, executor.Stdio{})
+			if err != nil || !got.State.Ended() {
+				t.Errorf("restore an ended one: got %+v, %v", got, err)
+			}
+		}
+		exit, out := f.host.waitReleased(t, ended)
+		if *exit.Code != 9 || exit.Source != executor.Recovered || exit.OOM == nil || out != executor.Complete {
+			t.Errorf("exit that nobody watched: got %+v, %s", exit, out)
+		}
+		if err := f.b.Signal(t.Context(), live, syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if exit, _ := f.host.waitReleased(t, live); *exit.Code != 9 || exit.Source != executor.Observed {
+			t.Errorf("exit after restore: got %+v", exit)
+		}
+		if _, err := f.b.Restore(t.Context(), executor.Ref{ID: "live", Attempt: 2}, executor.Stdio{}); executor.CodeOf(err) != executor.NotFound {
+			t.Errorf("restore an unknown attempt: got %v", err)
+		}
+		f.host.mu.Lock()
+		defer f.host.mu.Unlock()
+		for ref, exits := range f.host.exits {
+			if len(exits) != 1 {
+				t.Errorf("%s: %d exits were reported, want 1", ref, len(exits))
+			}
+		}
+	})
+}
+
+func TestDaemonRestartWhileRunning(t *testing.T) {
+	everyDaemon(t, func(t *testing.T, version string) {
+		d := startDaemon(t, version)
+		f := on(t, d)
+		for _, rt := range served[version] {
+			f.run(first(id(rt)), rt, untilTerm)
+			f.waitOutput(first(id(rt)), "ready")
+		}
+		for _, stop := range []func(){d.Kill, d.Stop} {
+			stop()
+			time.Sleep(100 * time.Millisecond)
+			d.Start()
+			for _, rt := range served[version] {
+				st, err := f.b.Restore(t.Context(), first(id(rt)), executor.Stdio{})
+				if err != nil || st.State != executor.Running {
+					t.Errorf("%s after the daemon's restart: got %+v, %v", rt, st, err)
+				}
+			}
+		}
+		for _, rt := range served[version] {
+			if err := f.b.Signal(t.Context(), first(id(rt)), syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			if exit, out := f.host.waitReleased(t, first(id(rt))); exit.Code == nil || *exit.Code != 9 || out != executor.Complete {
+				t.Errorf("%s: got %+v, %s", rt, exit, out)
+			}
+		}
+	})
+}
+
+// id makes an id of a runtime's name.
+func id(runtime string) string { return strings.ReplaceAll(runtime, ".", "-") }
+
+func TestDaemonDownWhileExiting(t *testing.T) {
+	everyDaemon(t, func(t *testing.T, version string) {
+		d := startDaemon(t, version)
+		f := on(t, d)
+		pids := make(map[string]int)
+		for _, rt := range served[version] {
+			pids[rt] = f.run(first(id(rt)), rt, untilTerm).PID
+			f.waitOutput(first(id(rt)), "ready")
+		}
+		d.Kill()
+		for _, pid := range pids {
+			if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			waitGone(t, pid)
+		}
+		time.Sleep(100 * time.Millisecond)
+		d.Start()
+		for _, rt := range served[version] {
+			exit, out := f.host.waitReleased(t, first(id(rt)))
+			if exit.Source == executor.Lost && version != realtest.V16 {
+				continue // TODO
+			}
+			if exit.Code == nil || *exit.Code != 9 || exit.Source == executor.Lost {
+				t.Errorf("%s: got %+v, %s", rt, exit, out)
+			}
+		}
+	})
+}
+
+func TestShimKilled(t *testing.T) {
+	everyRuntime(t, func(t *testing.T, f *fixture, runtime string) {
+		ref := first("shimless")
+		st := f.run(ref, runtime, untilTerm)
+		f.waitOutput(ref, "ready")
+		if err := syscall.Kill(parentOf(t, st.PID), syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		exit, out := f.host.waitReleased(t, ref)
+		if exit.Source != executor.Lost || exit.Code != nil || exit.Reason == "" || out != executor.Truncated {
+			t.Errorf("got %+v, %s", exit, out)
+		}
+		t.Log(exit.Reason)
+		waitGone(t, st.PID)
+	})
+}
+
+// parentOf gives the parent of a container's first process: its shim.
+func parentOf(t *testing.T, pid int) int {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(b), ") ")
+	ppid, err := strconv.Atoi(strings.Fields(rest)[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ppid
+}
+
+func TestExitOfExecIsNotTaken(t *testing.T) {
+	everyRuntime(t, func(t *testing.T, f *fixture, runtime string) {
+		ref := first("execs")
+		f.run(ref, runtime, untilTerm)
+		f.waitOutput(ref, "ready")
+		out, err := exec.Command("ctr", "-a", f.b.config.Address, "-n", "davit", "tasks", "exec", "--exec-id", "x", f.b.owner.containerID(ref.ID), "/bin/sh", "-c", "exit 3").CombinedOutput()
+		if err == nil {
+			t.Errorf("exec: got success, want exit code 3: %s", out)
+		}
+		time.Sleep(100 * time.Millisecond)
+		f.host.mu.Lock()
+		if n := len(f.host.exits[ref]); n > 0 {
+			t.Errorf("the exit of an exec ended the container: %+v", f.host.exits[ref][0])
+		}
+		f.host.mu.Unlock()
+		if err := f.b.Signal(t.Context(), ref, syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if exit, _ := f.host.waitReleased(t, ref); *exit.Code != 9 {
+			t.Errorf("got %+v", exit)
+		}
+	})
+}
+
+func TestSameIDOnTwoBackends(t *testing.T) {
+	d, d2 := startDaemon(t, realtest.V16), startDaemon(t, realtest.V16)
+	fixtures := []*fixture{
+		newFixture(t, "host/a", map[string]any{"address": d.Address}),
+		newFixture(t, "host/b", map[string]any{"address": d.Address}),
+		newFixture(t, "host/a", map[string]any{"address": d2.Address}),
+		newFixture(t, "other/a", map[string]any{"address": d2.Address}),
+	}
+	ref := first("same")
+	for i, f := range fixtures {
+		f.run(ref, "", untilTerm)
+		f.waitOutput(ref, "ready")
+		if list, err := f.b.List(t.Context()); err != nil || len(list) != 1 {
+			t.Errorf("backend %d: list: got %+v, %v", i, list, err)
+		}
+	}
+	for i, f := range fixtures {
+		if err := f.b.Signal(t.Context(), ref, syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if exit, _ := f.host.waitReleased(t, ref); *exit.Code != 9 {
+			t.Errorf("backend %d: got %+v", i, exit)
+		}
+		for _, other := range fixtures[i+1:] {
+			if st, err := other.b.Restore(t.Context(), ref, executor.Stdio{}); err != nil || st.State != executor.Running {
+				t.Errorf("after the end on backend %d: another has %+v, %v", i, st, err)
+			}
+		}
+	}
+}

@@ -1,3 +1,0 @@
-package containerd
-
-type daemonInfo struct{}
