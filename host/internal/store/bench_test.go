@@ -92,7 +92,7 @@ func benchCallers(b *testing.B, callers int, prepare, run func(id string) error)
 }
 
 // BenchmarkOpen measures the check of the whole file and what else Open does,
-// with 10,000 containers and specs of 6 KB.
+// with 10,000 containers.
 func BenchmarkOpen(b *testing.B) {
 	for _, spec := range []int{2 << 10, 20 << 10} {
 		b.Run(fmt.Sprintf("containers=10000/spec=%d", spec), func(b *testing.B) {
