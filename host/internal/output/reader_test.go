@@ -103,6 +103,10 @@ func TestReadWhatIsThere(t *testing.T) {
 	stdout := appendTo(t, files.Stdout)
 	write(t, stdout, long+"out\n")
 	write(t, appendTo(t, files.Stderr), "err\n")
+	later := time.Now().Add(time.Second) // than stdout, by more than a tick
+	if err := os.Chtimes(files.Stderr, later, later); err != nil {
+		t.Fatal(err)
+	}
 	for name, tc := range map[string]struct {
 		opts           ReadOptions
 		stdout, stderr string

@@ -1,6 +1,7 @@
 package output
 
 import (
+	"errors"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -16,8 +17,10 @@ import (
 // when what was written, and drops the oldest output beyond a cap. It costs
 // nothing for files that nobody writes to. It is safe for concurrent use.
 //
-// A file that is written to is looked at more often the less room there is under
-// its cap, so that even at burstRate it holds twice the cap at most.
+// A file that is written to is looked at every quarter of a second, and more
+// often the faster it grows and the less room there is under its cap. A workload
+// that writes as fast as it can holds some tens of megabytes more than its cap,
+// but for the first quarter of a second.
 type Tracker struct {
 	watcher *Watcher
 	notice  func(Notice)
@@ -33,11 +36,15 @@ type Tracker struct {
 const (
 	// entryInterval is the least time between two entries of a stream.
 	entryInterval = time.Second
-	// burstRate is what a workload is thought to be able to write, in bytes per
-	// second.
-	burstRate   = 1 << 30
+	// A stream may come to grow this many times faster than it did, and at this
+	// many bytes per second in any case, before it is looked at again.
+	growthMargin = 8
+	growthFloor  = 256 << 20
+	// Looks at a stream that grows are this far apart, and those at streams that
+	// begin to grow are put together.
 	minInterval = 5 * time.Millisecond
-	maxInterval = time.Second
+	maxInterval = 250 * time.Millisecond
+	wakeDelay   = 50 * time.Millisecond
 	// indexSlack is how much of an index may tell of output that is dropped.
 	indexSlack = 1 << 20
 )
@@ -64,6 +71,8 @@ type tracked struct {
 
 	size    int64
 	written time.Time // when size was reached
+	looked  time.Time // when it was read
+	rate    float64   // of growth at that time, in bytes per second
 	low     int64     // all below is dropped
 	entry   entry     // the last one
 	quiet   time.Time // until when nothing came after entry
@@ -75,7 +84,7 @@ type tracked struct {
 	watched bool
 	wd      int32
 	waiter  waiter
-	woken   atomic.Bool
+	woken   atomic.Int64 // the time of the write that did, or 0
 }
 
 // NewTracker makes a Tracker. Notice, which may be nil, is called with what is
@@ -135,7 +144,7 @@ func (t *Tracker) Add(ref executor.Ref, files Files, max int64) error {
 	for _, f := range files.streams() {
 		s := &tracked{ref: ref, stream: f.stream, path: f.path, indexPath: files.Index, max: max, entry: x.last(f.stream), next: time.Now()}
 		s.waiter.wake = func() {
-			s.woken.Store(true)
+			s.woken.Store(time.Now().UnixNano())
 			t.poke()
 		}
 		if err := s.begin(); err != nil {
@@ -153,7 +162,7 @@ func (t *Tracker) Remove(ref executor.Ref) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, s := range t.attempts[ref] {
-		t.look(s)
+		t.look(s, time.Now())
 		s.enter()
 	}
 	t.drop(ref)
@@ -178,17 +187,22 @@ func (t *Tracker) poke() {
 
 func (t *Tracker) run() {
 	defer close(t.stopped)
-	timer := time.NewTimer(time.Hour)
+	timer := time.NewTimer(wakeDelay)
 	defer timer.Stop()
+	var next time.Time // zero if the timer is not set
 	for {
 		select {
 		case <-t.due:
+			if soon := time.Now().Add(wakeDelay); next.IsZero() || soon.Before(next) {
+				next = soon
+				timer.Reset(wakeDelay)
+			}
 		case <-timer.C:
+			if next = t.round(); !next.IsZero() {
+				timer.Reset(max(time.Until(next), minInterval))
+			}
 		case <-t.quit:
 			return
-		}
-		if next := t.round(); !next.IsZero() {
-			timer.Reset(max(time.Until(next), minInterval))
 		}
 	}
 }
@@ -200,9 +214,9 @@ func (t *Tracker) round() (next time.Time) {
 	now := time.Now()
 	for _, list := range t.attempts {
 		for _, s := range list {
-			if s.woken.Swap(false) {
+			if woken := s.woken.Swap(0); woken != 0 {
 				s.watched, s.next = false, now
-				s.rest(now) // until this very moment
+				s.rest(time.Unix(0, woken)) // until that very moment
 			}
 			if !s.next.IsZero() && !s.next.After(now) {
 				t.check(s, now)
@@ -217,15 +231,20 @@ func (t *Tracker) round() (next time.Time) {
 
 // check looks at a stream and decides when to look again.
 func (t *Tracker) check(s *tracked, now time.Time) {
-	grown := t.look(s)
+	grown := t.look(s, now)
 	if !grown {
 		s.rest(now)
 	}
 	if !grown && !s.watched {
 		var err error
-		if s.wd, err = t.watcher.arm(s.path, &s.waiter); err == nil {
+		s.wd, err = t.watcher.arm(s.path, &s.waiter)
+		switch {
+		case err == nil:
 			s.watched = true
-			grown = t.look(s) // what came before the watch did
+			grown = t.look(s, now) // what came before the watch did
+		case errors.Is(err, os.ErrNotExist):
+			s.next = time.Time{}
+			return
 		}
 	}
 	if now.Sub(s.entry.at) >= entryInterval {
@@ -253,8 +272,9 @@ func (s *tracked) interval() time.Duration {
 	if s.max <= 0 || s.failed {
 		return maxInterval
 	}
-	room := s.max - (s.size - s.low)
-	return min(max(time.Duration(float64(room)/burstRate*float64(time.Second)), minInterval), maxInterval)
+	room := float64(s.max - (s.size - s.low))
+	seconds := room / max(growthMargin*s.rate, growthFloor)
+	return min(max(time.Duration(seconds*float64(time.Second)), minInterval), maxInterval)
 }
 
 // begin finds out where a stream stands.
@@ -278,12 +298,14 @@ func (s *tracked) begin() error {
 
 // look sees how far a stream has come, drops what is too much, and tells whether
 // it has grown.
-func (t *Tracker) look(s *tracked) (grown bool) {
+func (t *Tracker) look(s *tracked, now time.Time) (grown bool) {
 	var st unix.Stat_t
 	if err := unix.Lstat(s.path, &st); err != nil || st.Size <= s.size {
+		s.looked = now
 		return false
 	}
-	s.size = st.Size
+	s.rate = float64(st.Size-s.size) / max(now.Sub(s.looked), minInterval).Seconds()
+	s.size, s.looked = st.Size, now
 	s.written = time.Unix(st.Mtim.Unix())
 	if s.max > 0 && s.size-s.low > s.max {
 		t.cut(s)

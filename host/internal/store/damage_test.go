@@ -136,6 +136,7 @@ func checkDamaged(t testing.TB, what string, file []byte, id string, want, befor
 }
 
 func TestFlippedBits(t *testing.T) {
+	t.Parallel()
 	file, id, want, before := pristine(t)
 	used := len(bytes.TrimRight(file, "\x00"))
 	seed := rand.Uint64()

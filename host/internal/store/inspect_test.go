@@ -11,6 +11,7 @@ import (
 // Whatever was committed must pass: a check that cries wolf would throw away
 // good stores.
 func TestEveryCommitPassesInspection(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "state.db")
 	s := openAt(t, path, Options{KeepEvents: 50})
 	seed := rand.Uint64()
