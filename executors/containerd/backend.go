@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	containersapi "github.com/containerd/containerd/api/services/containers/v1"
 	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/hashicorp/go-hclog"
@@ -35,6 +36,7 @@ type Backend struct {
 	owner  owner
 	table  *runtimes.Table
 	conn   *conn
+	own    *private // the daemon, if the backend owns it
 	marks  marks
 	prober runtimes.Prober
 	boot   string
@@ -83,14 +85,25 @@ func Open(ctx context.Context, env executor.Environment, host executor.Host) (*B
 		creating: make(map[string]bool),
 	}
 	b.ctx, b.cancel = context.WithCancel(hclog.WithContext(context.Background(), b.log))
-	b.conn, err = newConn(config.Address, config.Namespace)
-	if err != nil {
-		return nil, err
+	address := config.Address
+	if address == "" {
+		if b.own, err = startPrivate(env, config, b.log); err != nil {
+			return nil, err
+		}
+		address = b.own.address()
 	}
-	if err := b.ready(ctx); err != nil {
-		return nil, errors.Join(err, b.conn.close())
+	b.conn, err = newConn(address, config.Namespace)
+	if err == nil {
+		if err = b.ready(ctx); err == nil {
+			return b, nil
+		}
+		err = errors.Join(err, b.conn.close())
 	}
-	return b, nil
+	if b.own != nil {
+		b.own.leave()
+		err = executor.Errorf(executor.CodeOf(err), "%w; see the log of the backend's own containerd, %s", err, b.own.logFile())
+	}
+	return nil, err
 }
 
 // ready waits until containerd can be asked.
@@ -101,10 +114,20 @@ func (b *Backend) ready(ctx context.Context) error {
 // wrappers is where scripts for runtimes with args are kept.
 func (b *Backend) wrappers() string { return filepath.Join(b.env.StateDir, "wrappers") }
 
-// Close stops watching. Containers run on.
-func (b *Backend) Close(context.Context) error {
+// Close stops watching. Containers run on, and so does the daemon if it is the
+// backend's own, unless it has no containers any more.
+func (b *Backend) Close(ctx context.Context) error {
 	b.cancel()
 	b.wg.Wait()
 	b.owner.removeOwnCgroup()
-	return b.conn.close()
+	if b.own == nil {
+		return b.conn.close()
+	}
+	left, err := b.conn.containers.List(ctx, &containersapi.ListContainersRequest{})
+	err = errors.Join(err, b.conn.close())
+	if err != nil || len(left.GetContainers()) > 0 {
+		b.own.leave()
+		return err
+	}
+	return b.own.stop(ctx)
 }
