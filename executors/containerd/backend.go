@@ -8,7 +8,7 @@ import (
 	"strings"
 	"sync"
 
-	containersapi "github.com/containerd/containerd/api/services/containers/v1"
+	tasksapi "github.com/containerd/containerd/api/services/tasks/v1"
 	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/hashicorp/go-hclog"
@@ -115,7 +115,8 @@ func (b *Backend) ready(ctx context.Context) error {
 func (b *Backend) wrappers() string { return filepath.Join(b.env.StateDir, "wrappers") }
 
 // Close stops watching. Containers run on, and so does the daemon if it is the
-// backend's own, unless it has no containers any more.
+// backend's own, unless it has no tasks any more. Records of containers that have
+// ended are on its disk.
 func (b *Backend) Close(ctx context.Context) error {
 	b.cancel()
 	b.wg.Wait()
@@ -123,9 +124,9 @@ func (b *Backend) Close(ctx context.Context) error {
 	if b.own == nil {
 		return b.conn.close()
 	}
-	left, err := b.conn.containers.List(ctx, &containersapi.ListContainersRequest{})
+	left, err := b.conn.tasks.List(ctx, &tasksapi.ListTasksRequest{})
 	err = errors.Join(err, b.conn.close())
-	if err != nil || len(left.GetContainers()) > 0 {
+	if err != nil || len(left.GetTasks()) > 0 {
 		b.own.leave()
 		return err
 	}
