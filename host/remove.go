@@ -17,7 +17,7 @@ func (h *Host) Remove(ctx context.Context, reference string, force bool) error {
 	}
 	if !ended(c) {
 		if !force {
-			return executor.Errorf(executor.FailedPrecondition, "container %s is %s; stop it first, or force its removal", c.ID, c.State)
+			return executor.Errorf(executor.FailedPrecondition, "container %s is %s; stop it first, or force its removal", reference, c.State)
 		}
 		if err := h.want(ctx, c.ID, store.WantStopped); err != nil {
 			return err

@@ -116,7 +116,7 @@ func (h *Host) Start(ctx context.Context, reference string) (Container, error) {
 		return started
 	})
 	if err == nil && !started {
-		err = executor.Errorf(executor.FailedPrecondition, "container %s is %s", c.ID, c.State)
+		err = executor.Errorf(executor.FailedPrecondition, "container %s is %s", reference, c.State)
 	}
 	if err != nil {
 		return Container{}, err

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/davit-run/davit/executors/internal/realtest"
+	"github.com/davit-run/davit/executors/realtest"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/hashicorp/go-hclog"
 )

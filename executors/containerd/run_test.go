@@ -6,7 +6,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/davit-run/davit/executors/internal/realtest"
+	"github.com/davit-run/davit/executors/realtest"
 	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/shared/executor"
 )

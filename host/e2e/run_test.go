@@ -45,16 +45,19 @@ func TestEveryRuntimeOnEveryDaemon(t *testing.T) {
 				if r := s.runRootfs(with("sh", "-c", "echo out; echo err >&2; exit 7")...); r.code != 7 || r.stdout != "out\n" || r.stderr != "err\n" {
 					t.Errorf("got %+v, want out, err and 7", r)
 				}
-				if r := s.runRootfs(with("sh", "-c", "kill -9 $$")...); r.code != 137 {
-					t.Errorf("death by SIGKILL: got code %d (%s), want 137", r.code, r.stderr)
+				sleeper := s.must(append([]string{"run", "-d", "--rootfs", rootfs}, append(on[1:], "sleep", "60")...)...)
+				s.must("kill", "-s", "KILL", sleeper)
+				s.must("wait", sleeper)
+				if exit := s.inspect(sleeper).Exit; exit == nil || exit.Code == nil || *exit.Code != 137 || exit.Signal != 9 || exit.OOM == nil || *exit.OOM {
+					t.Errorf("death by SIGKILL: got %+v, want code 137 and signal 9", exit)
 				}
+				s.must("rm", sleeper)
 				if r := s.runRootfs(with("/nope")...); r.code != 127 {
 					t.Errorf("missing command: got code %d (%s), want 127", r.code, r.stderr)
 				}
 				if r := s.runRootfs(with("/etc/passwd")...); r.code != 126 {
 					t.Errorf("command that is not executable: got code %d (%s), want 126", r.code, r.stderr)
 				}
-				// tail -c of /dev/zero buffers without end.
 				oom := []string{"--backend", backend, "--runtime", runtime, "--memory", "16m", "sh", "-c", "x=x; while :; do x=$x$x; done"}
 				if r := s.runRootfs(oom...); r.code == 0 || r.code == 125 {
 					t.Errorf("out of memory: got code %d (%s)", r.code, r.stderr)
@@ -241,8 +244,8 @@ func TestStopAndKill(t *testing.T) {
 	time.Sleep(300 * time.Millisecond) // the traps are set
 	s.must("stop", polite)
 	s.must("stop", "-t", "1", stubborn)
-	s.must("kill", "-s", "USR1", killed)
-	for id, want := range map[string]string{polite: "5", stubborn: "137", killed: "138"} {
+	s.must("kill", "-s", "KILL", killed) // pid 1 of a namespace ignores most others
+	for id, want := range map[string]string{polite: "5", stubborn: "137", killed: "137"} {
 		if got := s.must("wait", id); got != want {
 			t.Errorf("got exit code %s, want %s", got, want)
 		}

@@ -144,11 +144,11 @@ func (s *site) start() {
 	s.t.Helper()
 	s.serve = exec.Command(filepath.Join(bin, "davit"), "serve", "--config", s.config)
 	s.serve.Stdout, s.serve.Stderr = s.log, s.log
-	s.serve.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	s.serve.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := s.serve.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	s.waitFor("the host answers", func() bool { return s.run("version").code == 0 })
+	s.waitFor("the host answers", func() bool { return s.run("ps").code == 0 })
 }
 
 // kill kills the host as a crash would.
