@@ -29,6 +29,9 @@ type ContainerOptions struct {
 	// MergeOutput writes stdout and stderr to one file, in the order in which the
 	// workload wrote them.
 	MergeOutput bool `json:"merge_output,omitempty"`
+	// OutputMax is how much of each output stream is kept, in bytes; 0 is the
+	// host's default, -1 no limit. See config.Output.
+	OutputMax int64 `json:"output_max,omitempty"`
 	// AutoRemove removes the container once it has ended.
 	AutoRemove bool              `json:"auto_remove,omitempty"`
 	Labels     map[string]string `json:"labels,omitempty"`

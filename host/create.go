@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/host/internal/supervisor"
 	"github.com/davit-run/davit/host/ocispec"
@@ -95,6 +96,9 @@ func (h *Host) prepare(ctx context.Context, opts ContainerOptions) (*store.Conta
 	if opts.Rootfs != "" && opts.Process.Hostname == "" {
 		opts.Process.Hostname = id
 	}
+	if n := opts.OutputMax; n < -1 || n > 0 && n < config.MinOutput {
+		return fail(executor.Errorf(executor.Invalid, "output limit %d: at least %d bytes are kept of a stream; -1 is no limit", n, config.MinOutput))
+	}
 	spec, command, err := makeSpec(opts)
 	if err != nil {
 		return fail(err)
@@ -112,7 +116,7 @@ func (h *Host) prepare(ctx context.Context, opts ContainerOptions) (*store.Conta
 		Backend: backend, Runtime: runtime, Command: command,
 		Labels: opts.Labels, AutoRemove: opts.AutoRemove, Restart: restart,
 		StopSignal: opts.StopSignal, StopTimeout: opts.StopTimeout,
-		Stdio:     store.Stdio{Merged: opts.MergeOutput},
+		Stdio:     store.Stdio{Merged: opts.MergeOutput, MaxBytes: opts.OutputMax},
 		CreatedAt: time.Now(),
 		Attempt:   1, Desired: store.WantRunning, State: store.Creating,
 	}, spec, session, nil
@@ -141,6 +145,9 @@ func newID() string {
 func (h *Host) start(ctx context.Context, session *supervisor.Session, record *store.Container, spec json.RawMessage) error {
 	ref := record.Ref()
 	files, err := h.output.Create(ref, record.Stdio.Merged)
+	if err == nil {
+		err = h.track(record)
+	}
 	if err != nil {
 		return h.failStart(record, err)
 	}
@@ -186,6 +193,7 @@ func (h *Host) recordRunning(ctx context.Context, status executor.Status) error 
 // back. Nothing of it is left on the backend.
 func (h *Host) failStart(record *store.Container, reason error) error {
 	ctx := context.WithoutCancel(h.ctx)
+	h.tracker.Remove(record.Ref())
 	if record.AutoRemove {
 		return errors.Join(reason, h.forget(ctx, record.ID))
 	}

@@ -89,6 +89,7 @@ func (r reports) Released(ctx context.Context, ref executor.Ref, out executor.Ou
 		return err
 	}
 	if err == nil && record != nil {
+		r.host.tracker.Remove(ref)
 		r.host.afterEnd(record, end)
 	}
 	return err

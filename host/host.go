@@ -36,6 +36,8 @@ type Host struct {
 	store    *store.Store
 	output   *output.Dir
 	watcher  *output.Watcher
+	tracker  *output.Tracker
+	maxBytes int64 // default cap of an output stream
 	backends map[string]*backend
 
 	ctx    context.Context // ends with Close
@@ -84,6 +86,8 @@ func Open(ctx context.Context, cfg config.Config, opts Options) (*Host, error) {
 		backends: map[string]*backend{},
 		holds:    map[string]int{}, ends: map[string]*ending{},
 	}
+	h.maxBytes, _ = cfg.Output.MaxBytes() // was validated
+	h.tracker = output.NewTracker(watcher, h.outputNotice)
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	if damage := st.Info().Damage; damage != nil {
 		h.logger.Error("the state on disk was damaged", "damage", damage.String())
@@ -113,6 +117,7 @@ func (h *Host) Close() error {
 		b.Close()
 	}
 	h.wg.Wait()
+	h.tracker.Close()
 	return errors.Join(h.store.Close(), h.watcher.Close(), h.output.Close())
 }
 

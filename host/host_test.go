@@ -582,3 +582,48 @@ func TestParseRestartPolicy(t *testing.T) {
 		}
 	}
 }
+
+func TestOutputLimit(t *testing.T) {
+	h := openHost(t, testConfig(t))
+	defer stopHost(t, h)
+	opts := program(t, "count stdout 2000000")
+	opts.OutputMax = config.MinOutput
+	c := mustCreate(t, h, opts)
+	mustWait(t, h, c.ID)
+	var out bytes.Buffer
+	var dropped int64
+	err := h.Logs(t.Context(), c.ID, LogOptions{Tail: -1, Dropped: func(_ Stream, n int64) error { dropped += n; return nil }},
+		func(_ Stream, data []byte) error { out.Write(data); return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	const written = 9*2 + 90*3 + 900*4 + 9000*5 + 90000*6 + 900000*7 + 1000001*8
+	if got := dropped + int64(out.Len()); got != written {
+		t.Errorf("got %d bytes and %d dropped, want %d together", out.Len(), dropped, written)
+	}
+	if !strings.HasSuffix(out.String(), "1999999\n2000000\n") || strings.ContainsRune(out.String(), 0) {
+		t.Errorf("got %.40q… …%q", out.String(), out.String()[max(0, out.Len()-40):])
+	}
+}
+
+func TestTimestamps(t *testing.T) {
+	h := openHost(t, testConfig(t))
+	defer stopHost(t, h)
+	before := time.Now().Add(-time.Second)
+	c := mustCreate(t, h, program(t, "print stdout one", "print stdout two"))
+	mustWait(t, h, c.ID)
+	var out bytes.Buffer
+	if err := h.Logs(t.Context(), c.ID, LogOptions{Tail: -1, Timestamps: true}, func(_ Stream, data []byte) error { out.Write(data); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out.String()) {
+		stamp, rest, _ := strings.Cut(line, " ")
+		at, err := time.Parse(time.RFC3339Nano, stamp)
+		if err != nil || at.Before(before) || at.After(time.Now().Add(time.Second)) || rest != "one\n" && rest != "two\n" {
+			t.Errorf("got line %q, %v", line, err)
+		}
+	}
+	if err := h.Logs(t.Context(), c.ID, LogOptions{Tail: -1, Since: time.Now().Add(time.Hour)}, func(_ Stream, data []byte) error { t.Errorf("got %q since a time to come", data); return nil }); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -82,6 +82,9 @@ func (h *Host) reconcileOne(ctx context.Context, session *supervisor.Session, c 
 		}
 		return nil
 	case there && status.Ref.Attempt == c.Attempt:
+		if err := h.track(c); err != nil {
+			h.logger.Warn("output is not tracked", "container", c.ID, "error", err)
+		}
 		// From here on the executor watches it, and reports its end again if that
 		// has come.
 		status, err := session.Restore(ctx, c.Ref(), h.output.Files(c.Ref(), c.Stdio.Merged).Stdio())
@@ -146,6 +149,7 @@ func (h *Host) lose(ctx context.Context, c *store.Container, reason string) erro
 		return release(tx, now, end)
 	})
 	if err == nil && end != nil {
+		h.tracker.Remove(c.Ref())
 		h.logger.Warn("container was lost", "container", c.ID, "reason", reason)
 		h.afterEnd(c, end)
 	}

@@ -56,6 +56,9 @@ func (h *Host) remove(ctx context.Context, id string) error {
 
 // forget removes a container of which the backend holds nothing.
 func (h *Host) forget(ctx context.Context, id string) error {
+	if c, err := h.record(id); err == nil {
+		h.tracker.Remove(c.Ref())
+	}
 	if err := h.output.Remove(id); err != nil {
 		return err
 	}

@@ -6,8 +6,8 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/davit-run/davit/executors/realtest"
 	"github.com/davit-run/davit/executors/internal/runtimes"
+	"github.com/davit-run/davit/executors/realtest"
 	"github.com/davit-run/davit/shared/executor"
 )
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -152,7 +153,7 @@ func TestLogs(t *testing.T) {
 		}
 		var out strings.Builder
 		err := c.Logs(t.Context(), "web", want, func(s host.Stream, data []byte) error { fmt.Fprint(&out, s, data); return nil })
-		if err != nil || got != want || out.String() != "stderr [101]stdout [119 101 98]" {
+		if err != nil || !reflect.DeepEqual(got, want) || out.String() != "stderr [101]stdout [119 101 98]" {
 			t.Errorf("%+v: host got %+v, output %q, %v", want, got, out.String(), err)
 		}
 	}

@@ -1,6 +1,9 @@
 package config
 
 import (
+	"fmt"
+	"github.com/docker/go-units"
+
 	"path/filepath"
 	"slices"
 )
@@ -17,6 +20,7 @@ type Config struct {
 	ExecutorDirs []string `json:"executor_dirs"`
 	API          API      `json:"api"`
 	Log          Log      `json:"log"`
+	Output       Output   `json:"output,omitzero"`
 	// DefaultBackend is the backend of containers that name none. Empty, with
 	// more than one backend, means that each container must name its own.
 	DefaultBackend string    `json:"default_backend"`
@@ -43,6 +47,29 @@ type Log struct {
 	// Format is text or json.
 	Format string `json:"format"`
 }
+
+// Output configures what is kept of the output of containers.
+type Output struct {
+	// MaxSize is how much of each output stream of a container is kept, as a size
+	// such as 256m; the oldest is dropped first. 0 keeps all of it.
+	MaxSize string `json:"max_size"`
+}
+
+// MaxBytes gives MaxSize in bytes, 0 for no limit.
+func (o Output) MaxBytes() (int64, error) {
+	n, err := units.RAMInBytes(o.MaxSize)
+	switch {
+	case err != nil || n < 0:
+		return 0, fmt.Errorf("%q is not a size such as 256m", o.MaxSize)
+	case n != 0 && n < MinOutput:
+		return 0, fmt.Errorf("%q is less than %s", o.MaxSize, units.BytesSize(MinOutput))
+	}
+	return n, nil
+}
+
+// MinOutput is the least that can be kept of an output stream, in bytes. Files
+// are freed in blocks, and while a workload writes.
+const MinOutput = 1 << 20
 
 // Backend is a configured instance of an executor.
 type Backend struct {
@@ -84,6 +111,7 @@ type Runtime struct {
 //	API.Socket      davit.sock in RunDir
 //	Log.Level       info
 //	Log.Format      text
+//	Output.MaxSize  256m
 //	DefaultBackend  the backend, if there is exactly one
 func (c Config) WithDefaults() Config {
 	setDefault(&c.StateDir, "/var/lib/davit")
@@ -94,6 +122,7 @@ func (c Config) WithDefaults() Config {
 	setDefault(&c.API.Socket, filepath.Join(c.RunDir, "davit.sock"))
 	setDefault(&c.Log.Level, "info")
 	setDefault(&c.Log.Format, "text")
+	setDefault(&c.Output.MaxSize, "256m")
 	if len(c.Backends) == 1 {
 		setDefault(&c.DefaultBackend, c.Backends[0].Name)
 	}

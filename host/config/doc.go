@@ -15,6 +15,9 @@
 //	  level  = "info"
 //	  format = "text"
 //	}
+//	output {
+//	  max_size = "256m" # of each stream of a container; the oldest goes first
+//	}
 //	default_backend = "main"
 //
 //	backend "main" {

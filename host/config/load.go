@@ -130,6 +130,9 @@ func fileSchema() executor.Schema {
 				{Name: "level", Type: executor.String},
 				{Name: "format", Type: executor.String},
 			}}},
+			{Name: "output", Schema: executor.Schema{Attributes: []executor.Attribute{
+				{Name: "max_size", Type: executor.String},
+			}}},
 			{Name: "backend"},
 		},
 	}

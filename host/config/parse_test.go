@@ -164,7 +164,7 @@ func TestDefaults(t *testing.T) {
 	d := c.WithDefaults()
 	d.Backends = nil
 	want := `{"state_dir":"/var/lib/davit","run_dir":"/run/davit","executor_dirs":["/usr/libexec/davit"],` +
-		`"api":{"socket":"/run/davit/davit.sock","group":""},"log":{"level":"info","format":"text"},"default_backend":"one"}`
+		`"api":{"socket":"/run/davit/davit.sock","group":""},"log":{"level":"info","format":"text"},"output":{"max_size":"256m"},"default_backend":"one"}`
 	if got := encode(t, d); got != want {
 		t.Errorf("defaults\n got %s\nwant %s", got, want)
 	}

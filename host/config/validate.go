@@ -43,6 +43,9 @@ func (c *Config) Validate() Diagnostics {
 	v.socket(len(d.API.Socket), "choose a shorter path", "api", "socket")
 	v.oneOf(d.Log.Level, logLevels(), "log", "level")
 	v.oneOf(d.Log.Format, logFormats(), "log", "format")
+	if _, err := d.Output.MaxBytes(); err != nil {
+		v.fail(v.at("output", "max_size"), `write a number of bytes, or one with a unit: "64m", "1g", or "0" for no limit`, "output.max_size: %v", err)
+	}
 
 	if len(d.Backends) == 0 {
 		v.fail(v.at(), `add backend "NAME" { executor = "…" }`, "no backend is configured")
