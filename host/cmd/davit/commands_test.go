@@ -49,6 +49,11 @@ func TestCommands(t *testing.T) {
 	if got := s.run("ps", "-a").stdout; !strings.Contains(got, "exited (5) 0s ago") && !strings.Contains(got, "exited (5) 1s ago") {
 		t.Errorf("ps -a:\n%s", got)
 	}
+	s.want(0, "web\n", "", "start", "web")
+	s.until(func() bool { return s.run("logs", "web").stderr != "" })
+	s.want(1, "", "davit: container "+id+" is running\n", "start", "web")
+	s.want(0, "web\n", "", "kill", "-s", "HUP", "web")
+	s.want(0, "5\n", "", "wait", "web")
 	other := s.detach("--backend b", "ignore 15", "print stdout ready", "sleep 60")
 	s.until(func() bool { return s.run("logs", other).stdout != "" })
 	s.want(1, "web\n"+other+"\n", "davit: no container \"nope\"\n", "stop", "-t", "0", "web", "nope", other)
@@ -66,7 +71,7 @@ func TestCommands(t *testing.T) {
 			types = append(types, strings.TrimPrefix(e.Type, "container."))
 		}
 	}
-	if got := strings.Join(types, " "); got != "created started exited removed" {
+	if got := strings.Join(types, " "); got != "created started exited started exited removed" {
 		t.Errorf("events: got %s", got)
 	}
 	if got := s.run("events", "-n", "1").stdout; !regexp.MustCompile(`^\w+ +\d+ [\d:.]+  \d+  container.removed   \w+  backend=[ab]\n$`).MatchString(got) {

@@ -31,6 +31,8 @@ func TestStatus(t *testing.T) {
 		{"exited (168, signal 40) 2m ago", ended(executor.Exit{Code: code(168), Signal: 40}, executor.Complete)},
 		{"exited (0, output incomplete) 2m ago", ended(executor.Exit{Code: code(0)}, executor.Truncated)},
 		{"lost: the machine was restarted", ended(executor.Exit{Source: executor.Lost, Reason: "the machine was restarted"}, executor.Truncated)},
+		{"restarting (1) in 3s", host.Container{State: host.StateRestarting, RestartAt: now.Add(3 * time.Second), Exit: &host.End{Exit: executor.Exit{Code: code(1)}}}},
+		{"restarting (no such file) in 0s", host.Container{State: host.StateRestarting, RestartAt: now, Error: "no such file"}},
 		{"failed: no such file", host.Container{State: host.StateFailed, Error: "no such file"}},
 	} {
 		if got := status(tt.c, now); got != tt.want {

@@ -45,8 +45,8 @@ func TestRunFlags(t *testing.T) {
 		{"bundle", "--bundle b", host.ContainerOptions{Bundle: filepath.Join(cwd, "b"), Process: ocispec.Options{Args: []string{}}}},
 		{"flags of the command", "--rm --rootfs /r ls --rm -d", host.ContainerOptions{Rootfs: "/r", AutoRemove: true, Process: ocispec.Options{Args: []string{"ls", "--rm", "-d"}}}},
 		{"after two dashes", "--rootfs /r -- -d x", host.ContainerOptions{Rootfs: "/r", Process: ocispec.Options{Args: []string{"-d", "x"}}}},
-		{"names", "--rootfs /r --name n --backend b --runtime r --hostname h -w /w -u 1:2 --read-only --merge-output x", host.ContainerOptions{
-			Rootfs: "/r", Name: "n", Backend: "b", Runtime: "r", MergeOutput: true,
+		{"names", "--rootfs /r --name n --backend b --runtime r --restart on-failure:3 --hostname h -w /w -u 1:2 --read-only --merge-output x", host.ContainerOptions{
+			Rootfs: "/r", Name: "n", Backend: "b", Runtime: "r", MergeOutput: true, Restart: "on-failure:3",
 			Process: ocispec.Options{Args: []string{"x"}, Hostname: "h", Cwd: "/w", User: "1:2", ReadOnly: true},
 		}},
 		{"limits", "--rootfs /r -m 64m --cpus 1.5 --pids-limit -1 x", host.ContainerOptions{
