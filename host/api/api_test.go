@@ -38,6 +38,7 @@ func TestCalls(t *testing.T) {
 		inspect: func(ref string) (host.Container, error) { got = []any{ref}; return container, nil },
 		list:    func() ([]host.Container, error) { got = nil; return []host.Container{container}, nil },
 		wait:    func(_ context.Context, ref string) (*host.End, error) { got = []any{ref}; return end, nil },
+		start:   func(_ context.Context, ref string) (host.Container, error) { got = []any{ref}; return container, nil },
 		kill: func(_ context.Context, ref string, sig executor.Signal) error {
 			got = []any{ref, sig}
 			return nil
@@ -76,6 +77,7 @@ func TestCalls(t *testing.T) {
 		{"odd", func() result { return of(c.Inspect(ctx, "a?b#c d%2f\x00é")) }, []any{"a?b#c d%2f\x00é"}, container},
 		{"list", func() result { return of(c.List(ctx)) }, nil, []host.Container{container}},
 		{"wait", func() result { return of(c.Wait(ctx, "c1")) }, []any{"c1"}, end},
+		{"start", func() result { return of(c.Start(ctx, "c1")) }, []any{"c1"}, container},
 		{"kill", func() result { return of(nil, c.Kill(ctx, "c1", syscall.SIGHUP)) }, []any{"c1", syscall.SIGHUP}, nil},
 		{"real-time signal", func() result { return of(nil, c.Kill(ctx, "c1", 40)) }, []any{"c1", syscall.Signal(40)}, nil},
 		{"stop", func() result { return of(nil, c.Stop(ctx, "c1", time.Second)) }, []any{"c1", time.Second}, nil},

@@ -104,6 +104,17 @@ func (c *Client) Remove(ctx context.Context, reference string, force bool) error
 	return c.callOn(ctx, http.MethodDelete, reference, suffix, nil, nil)
 }
 
+func (s *handler) start(w http.ResponseWriter, r *http.Request) error {
+	c, err := s.host.Start(r.Context(), r.PathValue("ref"))
+	return s.answer(w, c, err)
+}
+
+// Start starts a container that has ended once more.
+func (c *Client) Start(ctx context.Context, reference string) (started host.Container, err error) {
+	err = c.callOn(ctx, http.MethodPost, reference, "/start", nil, &started)
+	return started, err
+}
+
 func (s *handler) kill(w http.ResponseWriter, r *http.Request) error {
 	req := killRequest{Signal: signalName(unix.SIGKILL)}
 	if err := readBody(w, r, &req, true); err != nil {

@@ -8,6 +8,7 @@
 //	POST   /v1/containers?attach=true        the same; streams output and end
 //	GET    /v1/containers/{ref}
 //	DELETE /v1/containers/{ref}              ?force=true
+//	POST   /v1/containers/{ref}/start        one that has ended, once more
 //	POST   /v1/containers/{ref}/kill         {"signal": "TERM"}, default KILL
 //	POST   /v1/containers/{ref}/stop         {"timeout": "10s"}, negative: wait for ever
 //	GET    /v1/containers/{ref}/wait

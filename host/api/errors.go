@@ -67,7 +67,7 @@ func readFailure(resp *http.Response) error {
 }
 
 // errStopping ends the streams of a host that stops.
-var errStopping = executor.Errorf(executor.Unavailable, "the host is stopping; containers run on")
+var errStopping = executor.Errorf(executor.Unavailable, "the host is stopping")
 
 // cause gives the reason of a request's end in place of a context's mere
 // "canceled".

@@ -22,6 +22,7 @@ type fake struct {
 	inspect  func(string) (host.Container, error)
 	list     func() ([]host.Container, error)
 	wait     func(context.Context, string) (*host.End, error)
+	start    func(context.Context, string) (host.Container, error)
 	kill     func(context.Context, string, executor.Signal) error
 	stop     func(context.Context, string, time.Duration) error
 	remove   func(context.Context, string, bool) error
@@ -45,6 +46,9 @@ func (f *fake) Inspect(ref string) (host.Container, error) { return f.inspect(re
 func (f *fake) List() ([]host.Container, error)            { return f.list() }
 func (f *fake) Wait(ctx context.Context, ref string) (*host.End, error) {
 	return f.wait(ctx, ref)
+}
+func (f *fake) Start(ctx context.Context, ref string) (host.Container, error) {
+	return f.start(ctx, ref)
 }
 func (f *fake) Kill(ctx context.Context, ref string, sig executor.Signal) error {
 	return f.kill(ctx, ref, sig)

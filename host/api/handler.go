@@ -32,6 +32,7 @@ type hosting interface {
 	Inspect(reference string) (host.Container, error)
 	List() ([]host.Container, error)
 	Wait(ctx context.Context, reference string) (*host.End, error)
+	Start(ctx context.Context, reference string) (host.Container, error)
 	Kill(ctx context.Context, reference string, sig executor.Signal) error
 	Stop(ctx context.Context, reference string, timeout time.Duration) error
 	Remove(ctx context.Context, reference string, force bool) error
@@ -66,6 +67,7 @@ func newHandler(h hosting, opts Options) *handler {
 		"POST /v1/containers":              s.create,
 		"GET /v1/containers/{ref}":         s.inspect,
 		"DELETE /v1/containers/{ref}":      s.remove,
+		"POST /v1/containers/{ref}/start":  s.start,
 		"POST /v1/containers/{ref}/kill":   s.kill,
 		"POST /v1/containers/{ref}/stop":   s.stop,
 		"GET /v1/containers/{ref}/wait":    s.wait,

@@ -76,16 +76,19 @@ func (a *app) root() *cobra.Command {
 		Long: `davit runs OCI containers through pluggable backends.
 
 ` + "`davit serve`" + ` is the host; the other commands talk to it over its Unix socket.`,
-		Args:                       cobra.ArbitraryArgs, // so that RunE explains a wrong one
-		SilenceErrors:              true,
-		SilenceUsage:               true,
-		DisableAutoGenTag:          true,
-		SuggestionsMinimumDistance: 2,
+		Args:              cobra.ArbitraryArgs, // so that RunE explains a wrong one
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		DisableAutoGenTag: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return cmd.Help()
 			}
-			return fmt.Errorf("unknown command %q%s", args[0], didYouMean(cmd.SuggestionsFor(args[0]), "davit --help"))
+			var names []string
+			for _, c := range cmd.Commands() {
+				names = append(names, c.Name())
+			}
+			return fmt.Errorf("unknown command %q; %s", args[0], suggest(args[0], names, cmd.CommandPath()))
 		},
 	}
 	socket, ok := a.env("DAVIT_HOST")
@@ -103,7 +106,7 @@ func (a *app) root() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add(containers, a.runCommand(), a.psCommand(), a.inspectCommand(), a.logsCommand(), a.stopCommand(), a.killCommand(), a.waitCommand(), a.rmCommand())
+	add(containers, a.runCommand(), a.psCommand(), a.inspectCommand(), a.logsCommand(), a.startCommand(), a.stopCommand(), a.killCommand(), a.waitCommand(), a.rmCommand())
 	add(hosts, a.serveCommand(), a.validateCommand(), a.backendsCommand(), a.runtimesCommand(), a.eventsCommand(), a.versionCommand())
 	// The program alone does nothing, though cobra must be able to run it.
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable .HasParent}}", 1))
@@ -120,27 +123,30 @@ func (a *app) client() *api.Client {
 
 // flagError explains a wrong flag.
 func flagError(cmd *cobra.Command, err error) error {
-	help := cmd.CommandPath() + " --help"
-	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok && unknown.GetSpecifiedShortnames() == "" {
-		var near []string
-		cmd.Flags().VisitAll(func(f *pflag.Flag) {
-			if levenshtein.Distance(unknown.GetSpecifiedName(), f.Name, nil) <= 2 {
-				near = append(near, "--"+f.Name)
-			}
-		})
-		return fmt.Errorf("%w%s", err, didYouMean(near, help))
-	}
 	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok && wrong.Unwrap() != nil {
 		return fmt.Errorf("--%s %q: %w", wrong.GetFlag().Name, wrong.GetValue(), wrong.Unwrap())
 	}
-	return fmt.Errorf("%w; see %s", err, help)
+	var names []string
+	written := ""
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok && unknown.GetSpecifiedShortnames() == "" {
+		written = "--" + unknown.GetSpecifiedName()
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+	}
+	return fmt.Errorf("%w; %s", err, suggest(written, names, cmd.CommandPath()))
 }
 
-func didYouMean(near []string, help string) string {
-	if len(near) == 0 {
-		return "; see " + help
+// suggest says what may have been meant, or where to look.
+func suggest(written string, names []string, path string) string {
+	var near []string
+	for _, name := range names {
+		if d := levenshtein.Distance(written, name, nil); d <= max(1, len(name)/3) {
+			near = append(near, name)
+		}
 	}
-	return fmt.Sprintf("; did you mean %s?", strings.Join(near, " or "))
+	if len(near) == 0 {
+		return "see " + path + " --help"
+	}
+	return "did you mean " + strings.Join(near, " or ") + "?"
 }
 
 // some wants at least one argument.

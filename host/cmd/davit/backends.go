@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"strconv"
 
 	"github.com/davit-run/davit/shared/executor"
@@ -80,21 +80,17 @@ func (a *app) runtimes(ctx context.Context, backends []string, form format) erro
 	err := a.each(backends, func(name string) error {
 		runtimes, err := client.Runtimes(ctx, name)
 		if err != nil {
-			return fmt.Errorf("backend %s: %w", name, err)
+			return err
 		}
 		for _, r := range runtimes {
 			found = append(found, backendRuntime{name, r})
 		}
 		return nil
 	})
-	print := printJSON(a.stdout, found)
-	if form == asTable {
-		print = a.runtimeTable(found)
+	if form == asJSON {
+		return cmp.Or(err, printJSON(a.stdout, found))
 	}
-	if err == nil {
-		err = print
-	}
-	return err
+	return cmp.Or(err, a.runtimeTable(found))
 }
 
 func (a *app) runtimeTable(found []backendRuntime) error {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+
 	"github.com/davit-run/davit/host"
 	"github.com/spf13/cobra"
 )
@@ -22,10 +24,7 @@ func (a *app) inspectCommand() *cobra.Command {
 				}
 				return err
 			})
-			if printErr := printJSON(a.stdout, found); err == nil {
-				err = printErr
-			}
-			return err
+			return cmp.Or(err, printJSON(a.stdout, found))
 		},
 	}
 }

@@ -73,6 +73,12 @@ func status(c host.Container, now time.Time) string {
 	switch c.State {
 	case host.StateRunning, host.StatePaused:
 		return string(c.State) + " " + since(c.StartedAt, now)
+	case host.StateRestarting:
+		why := c.Error
+		if c.Exit != nil {
+			why = strings.Join(exitDetails(c.Exit), ", ")
+		}
+		return fmt.Sprintf("restarting (%s) in %s", why, since(now, c.RestartAt))
 	case host.StateFailed:
 		return "failed: " + c.Error
 	case host.StateExited:

@@ -4,14 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/davit-run/davit/host"
-	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/shared/executor"
-	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 )
 
 func (a *app) runCommand() *cobra.Command {
@@ -57,55 +53,6 @@ func (a *app) detach(ctx context.Context, opts host.ContainerOptions) error {
 	return nil
 }
 
-// attach runs a container in the foreground.
-func (a *app) attach(ctx context.Context, opts host.ContainerOptions) error {
-	client := a.client()
-	f := newForwarder(ctx, a, client)
-	end, err := client.Run(f.ctx, opts, f.started, a.output)
-	id := f.close()
-	if left, ok := errors.AsType[leftError](context.Cause(f.ctx)); ok {
-		return &codeError{exitRunFailed, left.about(id)}
-	}
-	if err != nil {
-		if id != "" {
-			err = fmt.Errorf("%w; container %s runs on unless it has ended: see davit inspect %s", err, id, id)
-		}
-		return runError(err)
-	}
-	if end.Output == executor.Truncated {
-		a.complain(fmt.Errorf("the output of container %s may be incomplete", id))
-	}
-	if end.Code == nil {
-		return &codeError{exitRunFailed, fmt.Errorf("container %s was lost, so its exit code is not known: %s", id, end.Reason)}
-	}
-	a.explain(end, opts)
-	if *end.Code != 0 {
-		return &codeError{code: *end.Code}
-	}
-	return nil
-}
-
-// explain tells a person about an end that the code alone does not explain.
-func (a *app) explain(end *host.End, opts host.ContainerOptions) {
-	if end.OOM == nil || !*end.OOM || !isTerminal(a.stderr) {
-		return
-	}
-	limit := ""
-	if opts.Process.MemoryBytes > 0 {
-		limit = fmt.Sprintf(" (limit %s)", units.BytesSize(float64(opts.Process.MemoryBytes)))
-	}
-	a.complain(fmt.Errorf("killed: out of memory%s", limit))
-}
-
-func isTerminal(w any) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-	return err == nil
-}
-
 // runError gives the exit code of a container that could not be run.
 func runError(err error) error {
 	code := exitRunFailed
@@ -117,5 +64,3 @@ func runError(err error) error {
 	}
 	return &codeError{code, err}
 }
-
-var _ killer = (*api.Client)(nil)

@@ -61,6 +61,7 @@ func (f *runFlags) register(fs *pflag.FlagSet, env func(string) (string, bool)) 
 	})
 	fs.Int64Var(&p.PidsLimit, "pids-limit", 0, "limit on processes and threads, a `NUMBER`; -1 is none")
 	fs.Func("label", "label `NAME[=VALUE]`, for people and programs", func(s string) error { return addLabel(o, s) })
+	fs.StringVar(&o.Restart, "restart", "", "restart `POLICY`: no, on-failure[:N], always or unless-stopped")
 	fs.Func("stop-signal", "`SIGNAL` with which to stop it (default TERM)", func(s string) (err error) {
 		o.StopSignal, err = parseSignal(s)
 		return err

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestRun(t *testing.T) {
+	s := newSite(t)
+	s.serve()
+	t.Run("output and code", func(t *testing.T) {
+		s.want(3, "hello\n", "oops\n", s.program("", "print stdout hello", "print stderr oops", "exit 3")...)
+	})
+	t.Run("success", func(t *testing.T) {
+		s.want(0, "1\n2\n3\n", "", s.program("--rm", "count stdout 3")...)
+	})
+	t.Run("killed", func(t *testing.T) {
+		s.want(137, "", "", s.program("", "die 9")...)
+	})
+	t.Run("out of memory", func(t *testing.T) {
+		s.want(137, "", "", s.program("", "oom")...) // said to terminals only
+	})
+	t.Run("command not found", func(t *testing.T) {
+		r := s.run(s.program("", "nonsense")...)
+		if r.code != 127 || !strings.HasPrefix(r.stderr, "davit: ") || strings.Count(r.stderr, "\n") != 1 {
+			t.Errorf("got %+v", r)
+		}
+	})
+	t.Run("command not executable", func(t *testing.T) {
+		if r := s.run(s.program("", "exec /etc/passwd")...); r.code != 126 {
+			t.Errorf("got %+v", r)
+		}
+	})
+	t.Run("unknown backend", func(t *testing.T) {
+		s.want(125, "", "davit: no backend is named \"c\"; the backends are: a, b\n", s.program("--backend c", "exit 0")...)
+	})
+	t.Run("merged output", func(t *testing.T) {
+		s.want(0, "a\nb\nc\n", "", s.program("--merge-output", "print stdout a", "print stderr b", "print stdout c")...)
+	})
+	t.Run("flags of the command", func(t *testing.T) {
+		s.want(0, "-d\n", "", s.program("", "print stdout -d")...)
+		s.want(0, "-d\n", "", append(s.program("--"), "print", "stdout", "-d")...)
+	})
+}
+
+func TestRunWithoutHost(t *testing.T) {
+	s := newSite(t)
+	want := "davit: cannot reach the davit host at " + s.socket + ": is `davit serve` running?\n"
+	s.want(125, "", want, s.program("", "exit 0")...)
+	s.want(1, "", want, "ps")
+}
+
+// TestRunSignals sends signals to the command line.
+func TestRunSignals(t *testing.T) {
+	s := newSite(t)
+	s.serve()
+	for _, tt := range []struct {
+		name    string
+		program []string
+		signals []syscall.Signal
+		code    int
+		stderr  string
+	}{
+		{"forwarded", []string{"trap 15 7", "print stdout ready", "sleep 60"}, []syscall.Signal{syscall.SIGTERM}, 7, ""},
+		{"others", []string{"trap 12 8", "print stdout ready", "sleep 60"}, []syscall.Signal{syscall.SIGUSR2}, 8, ""},
+		{"not for it", []string{"trap 15 9", "trap 17 1", "trap 23 1", "print stdout ready", "sleep 60"}, []syscall.Signal{syscall.SIGCHLD, syscall.SIGURG, syscall.SIGTERM}, 9, ""},
+		{"enough", []string{"ignore 2", "print stdout ready", "sleep 60"}, []syscall.Signal{syscall.SIGINT, syscall.SIGINT, syscall.SIGINT}, 125, "runs on: see `davit stop "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cmd := s.command(s.program("", tt.program...)...)
+			var stdout, stderr syncBuffer
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			s.until(func() bool { return stdout.String() == "ready\n" })
+			for i, sig := range tt.signals {
+				if err := cmd.Process.Signal(sig); err != nil {
+					t.Fatal(err)
+				}
+				if i+1 < len(tt.signals) { // or the kernel makes one of several
+					s.until(func() bool { return !pending(t, cmd.Process.Pid, sig) })
+				}
+			}
+			_ = cmd.Wait()
+			if code := cmd.ProcessState.ExitCode(); code != tt.code {
+				t.Errorf("got code %d, want %d; stderr %q", code, tt.code, stderr.String())
+			}
+			if !strings.Contains(stderr.String(), tt.stderr) || tt.stderr == "" && stderr.String() != "" {
+				t.Errorf("got stderr %q, want %q", stderr.String(), tt.stderr)
+			}
+		})
+	}
+}
+
+// pending reports whether a signal to a process has not been taken yet.
+func pending(t *testing.T, pid int, sig syscall.Signal) bool {
+	t.Helper()
+	status, err := os.ReadFile(filepath.Join("/proc", itoa(pid), "status"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if mask, ok := strings.CutPrefix(line, "ShdPnd:"); ok {
+			return hex(t, strings.TrimSpace(mask))&(1<<(sig-1)) != 0
+		}
+	}
+	t.Fatal("no ShdPnd")
+	return false
+}
+
+func TestRunWhoseReaderLeaves(t *testing.T) {
+	s := newSite(t)
+	s.serve()
+	gate := filepath.Join(s.dir, "gate")
+	cmd := s.command(s.program("--name web", "print stdout first", "await "+gate, "print stdout second", "sleep 60")...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr syncBuffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(out, make([]byte, len("first\n"))); err != nil {
+		t.Fatal(err)
+	}
+	out.Close()
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 125 || !strings.Contains(stderr.String(), "broken pipe; container ") {
+		t.Errorf("got code %d, stderr %q", code, stderr.String())
+	}
+	if r := s.run("ps"); !strings.Contains(r.stdout, "web") {
+		t.Errorf("the container does not run any more: %+v", r)
+	}
+}
+
+// TestRunOfAHostThatEnds looks at what a foreground run says when its host goes.
+func TestRunOfAHostThatEnds(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		signal os.Signal
+		want   string
+	}{
+		{"in order", os.Interrupt, "the host is stopping; container "},
+		{"killed", os.Kill, "broke: unexpected EOF; container "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newSite(t)
+			h := s.serve()
+			cmd := s.command(s.program("", "print stdout ready", "sleep 60")...)
+			var stdout, stderr syncBuffer
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			s.until(func() bool { return stdout.String() == "ready\n" })
+			if err := h.cmd.Process.Signal(tt.signal); err != nil {
+				t.Fatal(err)
+			}
+			_ = h.cmd.Wait()
+			_ = cmd.Wait()
+			if code := cmd.ProcessState.ExitCode(); code != 125 || !strings.Contains(stderr.String(), tt.want) {
+				t.Errorf("got code %d, stderr %q", code, stderr.String())
+			}
+			s.serve() // takes the container up, and so it is removed in the end
+			if r := s.run("ps"); !strings.Contains(r.stdout, "running") {
+				t.Errorf("the container does not run any more: %+v", r)
+			}
+		})
+	}
+}
