@@ -21,7 +21,8 @@ type subject struct {
 	// subject; only upgrades are asserted from it.
 	backend      executor.Backend
 	capabilities []executor.Capability
-	started      bool
+	// ran says that the executor was started at all, runs that it is up.
+	ran, runs bool
 }
 
 // open gives a backend on a system that holds nothing of it.
@@ -49,10 +50,8 @@ func (t *trial) prepare(hostID, backend string) *subject {
 
 // start starts the executor and connects a new host to it.
 func (s *subject) start() {
-	ctx, cancel := s.bounded()
-	defer cancel()
-	s.t.must(s.link.start(ctx), "starting the executor")
-	s.started = true
+	s.t.must(s.link.start(), "starting the executor")
+	s.ran, s.runs = true, true
 	s.connect(newRecorder())
 }
 
@@ -74,7 +73,7 @@ func (s *subject) kill() {
 	ctx, cancel := s.bounded()
 	defer cancel()
 	s.link.kill(ctx)
-	s.started = false
+	s.runs = false
 }
 
 // close ends the executor in good order.
@@ -82,7 +81,7 @@ func (s *subject) close() {
 	ctx, cancel := s.bounded()
 	defer cancel()
 	s.t.must(s.link.close(ctx), "closing the backend")
-	s.started = false
+	s.runs = false
 }
 
 func (s *subject) bounded() (context.Context, context.CancelFunc) {
@@ -188,9 +187,9 @@ func call[T any](ctx context.Context, t *trial, method string, fn func(context.C
 // cleanup removes all workloads and ends the executor. It is the backstop of a
 // check that failed, so its own errors do not matter.
 func (s *subject) cleanup(ctx context.Context) {
-	if s.started {
+	if s.runs {
 		s.link.disconnect()
-	} else if s.link.start(ctx) != nil {
+	} else if !s.ran || s.link.start() != nil {
 		return
 	}
 	if b, _, err := s.link.connect(ctx, s.env, newRecorder()); err == nil {
