@@ -54,4 +54,24 @@ func TestMemoryBinary(t *testing.T) {
 	target := memoryTarget(nil)
 	target.Binary = buildMemory(t)
 	Test(t, target)
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(pollInterval) {
+		left := processesOf(target.Binary)
+		if len(left) == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the suite left processes of %s: %v", target.Binary, left)
+		}
+	}
+}
+
+// processesOf gives the processes that run a program.
+func processesOf(program string) (pids []string) {
+	links, _ := filepath.Glob("/proc/[0-9]*/exe")
+	for _, link := range links {
+		if path, err := os.Readlink(link); err == nil && path == program {
+			pids = append(pids, filepath.Base(filepath.Dir(link)))
+		}
+	}
+	return pids
 }

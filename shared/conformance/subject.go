@@ -57,11 +57,11 @@ func (s *subject) start() {
 
 // connect connects host.
 func (s *subject) connect(host *recorder) {
-	ctx, cancel := s.bounded()
-	defer cancel()
 	s.host = host
-	var err error
-	s.backend, s.capabilities, err = s.link.connect(ctx, s.env, host)
+	_, err := call(s.t.ctx, s.t, "Open", func(ctx context.Context) (_ any, err error) {
+		s.backend, s.capabilities, err = s.link.connect(ctx, s.env, host)
+		return nil, err
+	})
 	s.t.must(err, "connecting and opening the backend")
 }
 
@@ -70,18 +70,19 @@ func (s *subject) disconnect() { s.link.disconnect() }
 
 // kill ends the executor without a warning.
 func (s *subject) kill() {
-	ctx, cancel := s.bounded()
-	defer cancel()
-	s.link.kill(ctx)
 	s.runs = false
+	_, err := call(s.t.ctx, s.t, "Close", func(ctx context.Context) (any, error) {
+		s.link.kill(ctx)
+		return nil, nil
+	})
+	s.t.must(err, "ending the executor")
 }
 
 // close ends the executor in good order.
 func (s *subject) close() {
-	ctx, cancel := s.bounded()
-	defer cancel()
-	s.t.must(s.link.close(ctx), "closing the backend")
 	s.runs = false
+	_, err := call(s.t.ctx, s.t, "Close", func(ctx context.Context) (any, error) { return nil, s.link.close(ctx) })
+	s.t.must(err, "closing the backend")
 }
 
 func (s *subject) bounded() (context.Context, context.CancelFunc) {

@@ -21,7 +21,8 @@ const (
 	// Connected puts the plugin kit and the transport in between, over a socket
 	// within this process.
 	Connected Mode = "connected"
-	// Binary starts the built program, and kills it where a check says so.
+	// Binary starts the built program. Only in this mode can an executor be killed;
+	// in the others it is closed, and opened again, in its place.
 	Binary Mode = "binary"
 )
 
