@@ -26,7 +26,7 @@ import (
 func binaryWire(target *Target, dir string) *wire {
 	logFile := filepath.Join(dir, "log")
 	return &wire{
-		launch: func(context.Context) (peer, error) { return startProgram(target, dir, logFile) },
+		launch: func() (peer, error) { return startProgram(target, dir, logFile) },
 		logged: func() string {
 			logged, _ := os.ReadFile(logFile)
 			return tailOf(logged)

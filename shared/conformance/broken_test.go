@@ -50,6 +50,9 @@ var brokenExecutors = []broken{
 			return nil, executor.Errorf(executor.Unavailable, "there is no daemon")
 		}
 	}},
+	{name: "hangs while it is opened", fails: []string{"open"}, program: func(e *executor.Executor) {
+		e.Open = func(context.Context, executor.Environment, executor.Host) (executor.Backend, error) { select {} }
+	}},
 	{name: "declares an attribute of unknown type", fails: []string{"describe"}, program: func(e *executor.Executor) {
 		e.Config.Attributes = append(e.Config.Attributes, executor.Attribute{Name: "speed", Type: "float"})
 	}},

@@ -15,7 +15,7 @@ type direct struct {
 	backend  executor.Backend
 }
 
-func (d *direct) start(context.Context) error {
+func (d *direct) start() error {
 	d.port = &port{changed: make(chan struct{})}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 // methods are not called concurrently.
 type link interface {
 	// start starts the executor.
-	start(ctx context.Context) error
+	start() error
 	// connect makes host the executor's one host and opens the backend. It comes
 	// after start, and again after disconnect.
 	connect(ctx context.Context, env executor.Environment, host *recorder) (executor.Backend, []executor.Capability, error)

@@ -2,11 +2,9 @@ package conformance
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
 
@@ -14,43 +12,11 @@ import (
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// memorySpec makes specs for the memory executor.
-func memorySpec(p Program, scratch string) (json.RawMessage, error) {
-	var args []string
-	for _, s := range p {
-		if args != nil {
-			args = append(args, ";")
-		}
-		file := filepath.Join(scratch, s.File)
-		switch s.Action {
-		case Print:
-			args = append(args, "print", s.Stream, s.Text)
-		case Count:
-			args = append(args, "count", s.Stream, strconv.Itoa(s.N))
-		case Mark:
-			args = append(args, "mark", file, s.Text)
-		case Await:
-			args = append(args, "await", file)
-		case Ignore:
-			args = append(args, "ignore", strconv.Itoa(int(s.Signal)))
-		case Trap:
-			args = append(args, "trap", strconv.Itoa(int(s.Signal)), strconv.Itoa(s.N))
-		case Exit:
-			args = append(args, "exit", strconv.Itoa(s.N))
-		case Exec:
-			args = append(args, "exec", file)
-		default:
-			return nil, fmt.Errorf("unknown action %q", s.Action)
-		}
-	}
-	return json.Marshal(map[string]any{"process": map[string]any{"args": args}})
-}
-
 // memoryTarget is a target on the memory executor e.
 func memoryTarget(e *executor.Executor) Target {
 	return Target{
 		Executor: e,
-		Spec:     memorySpec,
+		Spec:     Memory,
 		Patience: 20 * time.Second,
 		Settings: executor.Settings{
 			Config:   json.RawMessage(`{"create_delay":"2ms"}`),
@@ -88,4 +54,24 @@ func TestMemoryBinary(t *testing.T) {
 	target := memoryTarget(nil)
 	target.Binary = buildMemory(t)
 	Test(t, target)
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(pollInterval) {
+		left := processesOf(target.Binary)
+		if len(left) == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the suite left processes of %s: %v", target.Binary, left)
+		}
+	}
+}
+
+// processesOf gives the processes that run a program.
+func processesOf(program string) (pids []string) {
+	links, _ := filepath.Glob("/proc/[0-9]*/exe")
+	for _, link := range links {
+		if path, err := os.Readlink(link); err == nil && path == program {
+			pids = append(pids, filepath.Base(filepath.Dir(link)))
+		}
+	}
+	return pids
 }

@@ -37,13 +37,17 @@ type Report []Result
 // Run makes all checks in all modes of target, one after the other. Each result
 // is given to progress, which may be nil, as soon as it is there. When the
 // executor cannot even be opened, the other checks of the mode are skipped. An
-// end of ctx fails the checks that are left.
-func Run(ctx context.Context, target Target, progress func(Result)) Report {
+// end of ctx fails the checks that are left. The error is about the target
+// alone: it cannot be tested as it stands.
+func Run(ctx context.Context, target Target, progress func(Result)) (Report, error) {
+	if err := target.validate(); err != nil {
+		return nil, err
+	}
 	var report Report
 	for _, mode := range target.Modes() {
 		report = append(report, runMode(ctx, target, mode, progress)...)
 	}
-	return report
+	return report, nil
 }
 
 func runMode(ctx context.Context, target Target, mode Mode, progress func(Result)) Report {
@@ -52,7 +56,7 @@ func runMode(ctx context.Context, target Target, mode Mode, progress func(Result
 	for _, check := range Checks() {
 		r := check.skipped(mode, cannotOpen)
 		if !unusable {
-			r = check.Run(ctx, target, mode)
+			r = check.try(ctx, target, mode)
 			unusable = check.Name == openCheck && r.Outcome == Failed
 		}
 		if progress != nil {
@@ -69,8 +73,8 @@ const (
 	cannotOpen = "the executor could not be opened"
 )
 
-// Run makes the check in one of target's modes.
-func (c Check) Run(ctx context.Context, target Target, mode Mode) Result {
+// try makes the check in one of target's modes.
+func (c Check) try(ctx context.Context, target Target, mode Mode) Result {
 	if reason, ok := target.Skip[c.Name]; ok {
 		return c.skipped(mode, reason)
 	}
@@ -83,7 +87,7 @@ func (c Check) Run(ctx context.Context, target Target, mode Mode) Result {
 	if err != nil {
 		return Result{Mode: mode, Name: c.Name, Duty: c.Duty, Outcome: Failed, Reasons: []string{err.Error()}}
 	}
-	skip := t.try(c)
+	skip := t.run(c)
 	r := Result{Mode: mode, Name: c.Name, Duty: c.Duty, Outcome: Passed, Reasons: t.reasons}
 	switch {
 	case len(t.reasons) > 0:
@@ -103,8 +107,8 @@ func (c Check) skipped(mode Mode, reason string) Result {
 	return Result{Mode: mode, Name: c.Name, Duty: c.Duty, Outcome: Skipped, Reasons: []string{reason}}
 }
 
-// try runs the check to its end, whatever that is.
-func (t *trial) try(c Check) (skip string) {
+// run runs the check to its end, whatever that is.
+func (t *trial) run(c Check) (skip string) {
 	defer func() {
 		if p := recover(); p != nil {
 			a, ok := p.(abandoned)

@@ -21,7 +21,8 @@ type subject struct {
 	// subject; only upgrades are asserted from it.
 	backend      executor.Backend
 	capabilities []executor.Capability
-	started      bool
+	// ran says that the executor was started at all, runs that it is up.
+	ran, runs bool
 }
 
 // open gives a backend on a system that holds nothing of it.
@@ -49,20 +50,18 @@ func (t *trial) prepare(hostID, backend string) *subject {
 
 // start starts the executor and connects a new host to it.
 func (s *subject) start() {
-	ctx, cancel := s.bounded()
-	defer cancel()
-	s.t.must(s.link.start(ctx), "starting the executor")
-	s.started = true
+	s.t.must(s.link.start(), "starting the executor")
+	s.ran, s.runs = true, true
 	s.connect(newRecorder())
 }
 
 // connect connects host.
 func (s *subject) connect(host *recorder) {
-	ctx, cancel := s.bounded()
-	defer cancel()
 	s.host = host
-	var err error
-	s.backend, s.capabilities, err = s.link.connect(ctx, s.env, host)
+	_, err := call(s.t.ctx, s.t, "Open", func(ctx context.Context) (_ any, err error) {
+		s.backend, s.capabilities, err = s.link.connect(ctx, s.env, host)
+		return nil, err
+	})
 	s.t.must(err, "connecting and opening the backend")
 }
 
@@ -71,18 +70,19 @@ func (s *subject) disconnect() { s.link.disconnect() }
 
 // kill ends the executor without a warning.
 func (s *subject) kill() {
-	ctx, cancel := s.bounded()
-	defer cancel()
-	s.link.kill(ctx)
-	s.started = false
+	s.runs = false
+	_, err := call(s.t.ctx, s.t, "Close", func(ctx context.Context) (any, error) {
+		s.link.kill(ctx)
+		return nil, nil
+	})
+	s.t.must(err, "ending the executor")
 }
 
 // close ends the executor in good order.
 func (s *subject) close() {
-	ctx, cancel := s.bounded()
-	defer cancel()
-	s.t.must(s.link.close(ctx), "closing the backend")
-	s.started = false
+	s.runs = false
+	_, err := call(s.t.ctx, s.t, "Close", func(ctx context.Context) (any, error) { return nil, s.link.close(ctx) })
+	s.t.must(err, "closing the backend")
 }
 
 func (s *subject) bounded() (context.Context, context.CancelFunc) {
@@ -188,9 +188,9 @@ func call[T any](ctx context.Context, t *trial, method string, fn func(context.C
 // cleanup removes all workloads and ends the executor. It is the backstop of a
 // check that failed, so its own errors do not matter.
 func (s *subject) cleanup(ctx context.Context) {
-	if s.started {
+	if s.runs {
 		s.link.disconnect()
-	} else if s.link.start(ctx) != nil {
+	} else if !s.ran || s.link.start() != nil {
 		return
 	}
 	if b, _, err := s.link.connect(ctx, s.env, newRecorder()); err == nil {

@@ -2,7 +2,10 @@ package conformance
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
@@ -18,12 +21,13 @@ const (
 	// Connected puts the plugin kit and the transport in between, over a socket
 	// within this process.
 	Connected Mode = "connected"
-	// Binary starts the built program, and kills it where a check says so.
+	// Binary starts the built program. Only in this mode can an executor be killed;
+	// in the others it is closed, and opened again, in its place.
 	Binary Mode = "binary"
 )
 
-// Target is an executor to be tested. The zero value of a field means what its
-// comment says; Spec and one of Executor and Binary are required.
+// Target is an executor to be tested. Spec is required, and one of Executor and
+// Binary or both.
 type Target struct {
 	// Executor is tested in the modes Direct and Connected. Several backends are
 	// opened on it, at the same time and one after the other, so what it keeps
@@ -34,9 +38,10 @@ type Target struct {
 	// Env is added to the environment of Binary, which is else PATH alone.
 	Env []string
 
-	// Spec gives an OCI spec that makes a workload do p. The workload must see
-	// the directory scratch, for reading and writing, and so must this process.
-	// An Unsupported error skips the checks that need p, with its message.
+	// Spec gives an OCI spec that makes a workload do p: see [OCI], [Shell] and
+	// [Memory]. The workload must see the directory scratch, for reading and
+	// writing. An error of code executor.Unsupported skips the check that needs
+	// p, with its message.
 	Spec func(p Program, scratch string) (json.RawMessage, error)
 	// Settings are what the backend is opened with. None by default.
 	Settings executor.Settings
@@ -70,6 +75,21 @@ func (t Target) Modes() []Mode {
 		modes = append(modes, Binary)
 	}
 	return modes
+}
+
+func (t Target) validate() error {
+	if len(t.Modes()) == 0 {
+		return errors.New("conformance: the target has neither an Executor nor a Binary")
+	}
+	if t.Spec == nil {
+		return errors.New("conformance: the target has no Spec")
+	}
+	for name := range t.Skip {
+		if !slices.ContainsFunc(Checks(), func(c Check) bool { return c.Name == name }) {
+			return fmt.Errorf("conformance: the target skips %q, but there is no such check", name)
+		}
+	}
+	return nil
 }
 
 func (t Target) withDefaults() Target {

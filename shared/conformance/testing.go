@@ -10,10 +10,13 @@ import (
 //
 //	func TestConformance(t *testing.T) {
 //		e := mine.Executor()
-//		conformance.Test(t, conformance.Target{Executor: &e, Spec: …})
+//		conformance.Test(t, conformance.Target{Executor: &e, Spec: conformance.OCI(rootfs)})
 //	}
 func Test(t *testing.T, target Target) {
 	t.Helper()
+	if err := target.validate(); err != nil {
+		t.Fatal(err)
+	}
 	for _, mode := range target.Modes() {
 		t.Run(string(mode), func(t *testing.T) { testMode(t, target, mode) })
 	}
@@ -26,7 +29,7 @@ func testMode(t *testing.T, target Target, mode Mode) {
 			if unusable {
 				t.Skip(cannotOpen)
 			}
-			r := check.Run(t.Context(), target, mode)
+			r := check.try(t.Context(), target, mode)
 			switch r.Outcome {
 			case Skipped:
 				t.Skip(strings.Join(r.Reasons, "; "))

@@ -34,8 +34,8 @@ type trial struct {
 type abandoned struct{ skip string }
 
 func newTrial(ctx context.Context, target *Target, mode Mode) (*trial, error) {
-	// Below the directory are sockets and what workloads of other users see.
-	dir, err := os.MkdirTemp("", "cf")
+	// Sockets need a short path, and workloads of other users see what is below.
+	dir, err := os.MkdirTemp("/tmp", "cf")
 	if err != nil {
 		return nil, err
 	}
@@ -128,12 +128,15 @@ func (t *trial) subdir(name string) string {
 	}
 }
 
-// cleanup ends what the trial has left.
+// cleanup ends what the trial has left, unless that hangs.
 func (t *trial) cleanup() {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), t.target.Patience)
 	defer cancel()
-	for _, s := range t.subjects {
-		s.cleanup(ctx)
-	}
+	_, _ = call(ctx, t, "cleaning up", func(ctx context.Context) (any, error) {
+		for _, s := range t.subjects {
+			s.cleanup(ctx)
+		}
+		return nil, nil
+	})
 	_ = os.RemoveAll(t.dir)
 }

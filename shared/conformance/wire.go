@@ -20,7 +20,7 @@ const hostVersion = "conformance"
 
 // wire is a link over the transport.
 type wire struct {
-	launch func(context.Context) (peer, error)
+	launch func() (peer, error)
 	logged func() string
 	peer   peer
 	epoch  uint64
@@ -37,9 +37,13 @@ type peer interface {
 	killable() bool
 }
 
-func (w *wire) start(ctx context.Context) (err error) {
-	w.peer, err = w.launch(ctx)
-	return err
+func (w *wire) start() error {
+	p, err := w.launch()
+	if err != nil {
+		return err
+	}
+	w.peer = p
+	return nil
 }
 
 func (w *wire) connect(ctx context.Context, env executor.Environment, host *recorder) (executor.Backend, []executor.Capability, error) {
@@ -111,7 +115,7 @@ func insideWire(target *Target) *wire {
 	var logged logBuffer
 	logger := hclog.New(&hclog.LoggerOptions{Output: &logged, Level: hclog.Debug})
 	return &wire{
-		launch: func(context.Context) (peer, error) {
+		launch: func() (peer, error) {
 			return &inside{server: plugin.NewServer(*target.Executor, logger), serve: target.serve}, nil
 		},
 		logged: logged.tail,

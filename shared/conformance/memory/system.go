@@ -39,7 +39,7 @@ func (s *System) Close() error {
 	s.closed = true
 	for _, held := range s.routines {
 		for _, r := range held {
-			go func() { _ = r.signal(context.Background(), syscall.SIGKILL) }()
+			s.wg.Go(func() { _ = r.signal(context.Background(), syscall.SIGKILL) })
 		}
 	}
 	s.mu.Unlock()

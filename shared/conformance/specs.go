@@ -4,9 +4,13 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
+
+// ociVersion is one that older runtimes take too.
+const ociVersion = "1.0.2"
 
 // scratchMount is where containers see their scratch directory.
 const scratchMount = "/scratch"
@@ -20,10 +24,52 @@ func OCI(rootfs string) func(p Program, scratch string) (json.RawMessage, error)
 	}
 }
 
+// Shell is a Target.Spec for executors that run commands on this machine, with
+// its own shell.
+func Shell(p Program, scratch string) (json.RawMessage, error) {
+	return json.Marshal(specs.Spec{
+		Version: ociVersion,
+		Process: &specs.Process{Args: p.Args(scratch), Cwd: "/", Env: []string{"PATH=" + os.Getenv("PATH")}},
+		Root:    &specs.Root{Path: "/"},
+	})
+}
+
+// Memory is a Target.Spec for the memory executor, package memory.
+func Memory(p Program, scratch string) (json.RawMessage, error) {
+	var args []string
+	for i, s := range p {
+		if i > 0 {
+			args = append(args, ";")
+		}
+		args = append(args, s.memory(scratch)...)
+	}
+	return json.Marshal(specs.Spec{Version: ociVersion, Process: &specs.Process{Args: args, Cwd: "/"}})
+}
+
+func (s Step) memory(scratch string) []string {
+	file, n, sig := filepath.Join(scratch, s.File), strconv.Itoa(s.N), strconv.Itoa(int(s.Signal))
+	verb := string(s.Action)
+	switch s.Action {
+	case Print:
+		return []string{verb, s.Stream, s.Text}
+	case Count:
+		return []string{verb, s.Stream, n}
+	case Mark:
+		return []string{verb, file, s.Text}
+	case Await, Exec:
+		return []string{verb, file}
+	case Ignore:
+		return []string{verb, sig}
+	case Trap:
+		return []string{verb, sig, n}
+	}
+	return []string{verb, n} // Exit
+}
+
 // ociSpec isolates what every runtime can isolate, and asks for nothing else.
 func ociSpec(rootfs, scratch string, args []string) specs.Spec {
 	return specs.Spec{
-		Version: "1.0.2", // older runtimes refuse a later one
+		Version: ociVersion,
 		Process: &specs.Process{
 			Args:            args,
 			Cwd:             "/",
