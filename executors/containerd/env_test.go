@@ -88,6 +88,9 @@ func (f *fixture) crash() {
 	f.b.cancel()
 	f.b.wg.Wait()
 	f.b.conn.close()
+	if f.b.own != nil {
+		f.b.own.leave()
+	}
 }
 
 // cleanup removes all containers and closes the backend.
