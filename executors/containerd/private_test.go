@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/davit-run/davit/executors/internal/realtest"
+	"github.com/davit-run/davit/executors/realtest"
 	"github.com/davit-run/davit/shared/executor"
 )
 
