@@ -26,8 +26,7 @@ type ContainerOptions struct {
 	// Rootfs is a directory with a root file system.
 	Rootfs  string          `json:"rootfs,omitempty"`
 	Process ocispec.Options `json:"process,omitzero"`
-	// MergeOutput writes stdout and stderr to one file, in the order in which the
-	// workload wrote them.
+	// MergeOutput writes stdout and stderr to one file; see executor.Stdio.
 	MergeOutput bool `json:"merge_output,omitempty"`
 	// OutputMax is how much of each output stream is kept, in bytes; 0 is the
 	// host's default, -1 no limit. See config.Output.

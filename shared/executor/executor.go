@@ -97,8 +97,9 @@ type Backend interface {
 	Signal(ctx context.Context, ref Ref, sig Signal) error
 
 	// Delete removes all that the backend still holds of an attempt that has
-	// ended. One that runs is [FailedPrecondition]; one that is unknown is no
-	// error, so that Delete can be repeated.
+	// ended; until then List, Restore and Create know it. An Exited of it that was
+	// not answered yet is given up. One that runs is [FailedPrecondition]; one that
+	// is unknown is no error, so that Delete can be repeated.
 	Delete(ctx context.Context, ref Ref) error
 }
 

@@ -31,7 +31,9 @@ type Status struct {
 	State State `json:"state"`
 	// PID is the first process in the executor's PID namespace, 0 where there is
 	// none (any more).
-	PID       int       `json:"pid,omitempty"`
+	PID int `json:"pid,omitempty"`
+	// StartedAt is the same in every status of an attempt, or zero if it is not
+	// known.
 	StartedAt time.Time `json:"started_at,omitzero"`
 	// Exit is set when State.Ended.
 	Exit *Exit `json:"exit,omitempty"`

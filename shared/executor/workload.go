@@ -96,8 +96,9 @@ type Stream struct {
 }
 
 // Stdio are the standard streams of an attempt. Stdout and Stderr on the same
-// path are merged in the order in which the workload wrote them. The executor
-// hands the paths to whatever holds the workload's output and outlives the
+// path are merged; what goes to one stream stays in order, and no line is torn,
+// but between the streams the order is as good as the backend can: shims, for
+// one, have a pipe for each. The executor hands the paths to whatever holds the workload's output and outlives the
 // executor; output never crosses the connection to the host.
 type Stdio struct {
 	Stdin  Stream `json:"stdin,omitzero"`

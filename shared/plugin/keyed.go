@@ -40,9 +40,13 @@ func (k *keyedMutex) lock(ctx context.Context, key string) (unlock func(), err e
 	}
 	select {
 	case <-t.token:
-		return func() { t.token <- struct{}{}; leave() }, nil
+		if ctx.Err() == nil {
+			return func() { t.token <- struct{}{}; leave() }, nil
+		}
+		// Both were ready. A call that was given up must not run.
+		t.token <- struct{}{}
 	case <-ctx.Done():
-		leave()
-		return nil, context.Cause(ctx)
 	}
+	leave()
+	return nil, context.Cause(ctx)
 }
