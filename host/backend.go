@@ -46,9 +46,12 @@ func (h *Host) startBackend(cfg *config.Backend) error {
 	logger := h.logger.Named(cfg.Name)
 	h.backends[cfg.Name] = b
 	b.Backend = supervisor.Start(supervisor.Config{
-		Name:     cfg.Name,
-		RunDir:   runDir,
-		Find:     func() (string, error) { return supervisor.Find(h.config.ExecutorDirs, cfg.Executor) },
+		Name:   cfg.Name,
+		RunDir: runDir,
+		Find: func() (supervisor.Binary, error) {
+			path, err := supervisor.Find(h.config.ExecutorDirs, cfg.Executor)
+			return supervisor.Binary{Path: path, SHA256: cfg.SHA256}, err
+		},
 		LogLevel: logger.GetLevel().String(),
 		Logger:   logger,
 		Hello:    transport.Hello{Protocol: transport.ProtocolVersion, Version: h.version, Epoch: h.store.Info().Epoch},

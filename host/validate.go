@@ -18,7 +18,7 @@ func Validate(ctx context.Context, cfg config.Config) config.Diagnostics {
 	diags := cfg.Validate()
 	for i := range cfg.Backends {
 		b := &cfg.Backends[i]
-		err := ask(ctx, cfg, b.Executor, func(client transport.Client, desc executor.Description) error {
+		err := ask(ctx, cfg, b.Executor, b.SHA256, func(client transport.Client, desc executor.Description) error {
 			_, found := decode(ctx, b, client, desc)
 			diags = append(diags, found...)
 			return nil
@@ -35,17 +35,17 @@ func Validate(ctx context.Context, cfg config.Config) config.Diagnostics {
 
 // Describe gives what an executor tells about itself.
 func Describe(ctx context.Context, cfg config.Config, name string) (desc executor.Description, err error) {
-	err = ask(ctx, cfg.WithDefaults(), name, func(_ transport.Client, d executor.Description) error {
+	err = ask(ctx, cfg.WithDefaults(), name, "", func(_ transport.Client, d executor.Description) error {
 		desc = d
 		return nil
 	})
 	return desc, err
 }
 
-func ask(ctx context.Context, cfg config.Config, name string, fn func(transport.Client, executor.Description) error) error {
-	binary, err := supervisor.Find(cfg.ExecutorDirs, name)
+func ask(ctx context.Context, cfg config.Config, name, digest string, fn func(transport.Client, executor.Description) error) error {
+	path, err := supervisor.Find(cfg.ExecutorDirs, name)
 	if err != nil {
 		return err
 	}
-	return supervisor.Ask(ctx, binary, transport.Hello{Protocol: transport.ProtocolVersion}, fn)
+	return supervisor.Ask(ctx, supervisor.Binary{Path: path, SHA256: digest}, transport.Hello{Protocol: transport.ProtocolVersion}, fn)
 }

@@ -19,16 +19,9 @@ import (
 	goplugin "github.com/hashicorp/go-plugin"
 )
 
-// What a host tells an executor through the environment, beside go-plugin's own
-// variables.
-const (
-	// EnvLogLevel is an hclog level name.
-	EnvLogLevel = "DAVIT_LOG_LEVEL"
-	// EnvLockFD is the number of an inherited file descriptor that must stay open
-	// for the life of the process and must not reach its children: the host tells
-	// by a lock on it whether the process lives.
-	EnvLockFD = "DAVIT_LOCK_FD"
-)
+// EnvLogLevel is the variable by which a host tells an executor the level to log
+// at, an hclog level name.
+const EnvLogLevel = "DAVIT_LOG_LEVEL"
 
 // closeTimeout bounds Backend.Close on SIGTERM.
 const closeTimeout = 30 * time.Second
@@ -44,7 +37,7 @@ func Serve(e executor.Executor) {
 	if os.Getenv(handshake.MagicCookieKey) != handshake.MagicCookieValue {
 		introduce(e)
 	}
-	if err := keepLock(); err != nil {
+	if err := keepDescriptors(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -93,17 +86,19 @@ func introduce(e executor.Executor) {
 	os.Exit(1)
 }
 
-// keepLock keeps the inherited lock from our children.
-func keepLock() error {
-	value := os.Getenv(EnvLockFD)
-	if value == "" {
-		return nil
+// keepDescriptors keeps the descriptors that the host gave us from our children.
+// One holds a lock for as long as the process lives, by which the host tells
+// that it does; a child that outlived us would hold it too.
+func keepDescriptors() error {
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
 	}
-	fd, err := strconv.Atoi(value)
-	if err != nil || fd < 3 {
-		return fmt.Errorf("%s=%q is not a file descriptor", EnvLockFD, value)
+	for _, entry := range fds {
+		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd > 2 {
+			syscall.CloseOnExec(fd)
+		}
 	}
-	syscall.CloseOnExec(fd)
 	return nil
 }
 

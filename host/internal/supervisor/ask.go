@@ -13,7 +13,7 @@ import (
 // Ask starts the executor at binary beside whatever runs, without a backend,
 // calls fn and ends it again. It serves to validate settings and to describe
 // executors.
-func Ask(ctx context.Context, binary string, hello transport.Hello, fn func(transport.Client, executor.Description) error) error {
+func Ask(ctx context.Context, binary Binary, hello transport.Hello, fn func(transport.Client, executor.Description) error) error {
 	dir, err := os.MkdirTemp("", "davit-ask")
 	if err != nil {
 		return err

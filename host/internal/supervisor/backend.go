@@ -37,8 +37,8 @@ const (
 type Config struct {
 	Name   string
 	RunDir string // of this backend alone, mode 0700
-	// Find gives the path of the executor's binary, each time one is started.
-	Find     func() (string, error)
+	// Find gives the executor's program, each time one is started.
+	Find     func() (Binary, error)
 	LogLevel string // of the executor, an hclog level name
 	Logger   hclog.Logger
 	Hello    transport.Hello

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -88,7 +89,7 @@ func testConfig(t *testing.T, dir, mode string) Config {
 	return Config{
 		Name: "b", RunDir: dir, Host: nobody{}, LogLevel: "debug", Logger: hclog.NewNullLogger(),
 		Hello: transport.Hello{Protocol: transport.ProtocolVersion, Epoch: 1},
-		Find:  func() (string, error) { return self, nil },
+		Find:  func() (Binary, error) { return Binary{Path: self}, nil },
 		Environment: func(context.Context, transport.Client, executor.Description) (executor.Environment, error) {
 			return executor.Environment{Backend: "b"}, nil
 		},
@@ -282,7 +283,7 @@ func TestBadExecutors(t *testing.T) {
 			config := testConfig(t, runDir(t), tt.mode)
 			config.Timing.Launch = 2 * time.Second
 			if tt.binary != "" {
-				config.Find = func() (string, error) { return tt.binary, nil }
+				config.Find = func() (Binary, error) { return Binary{Path: tt.binary}, nil }
 			}
 			b := Start(config)
 			defer b.Close()
@@ -295,6 +296,36 @@ func TestBadExecutors(t *testing.T) {
 				t.Errorf("got %q, want it to say %q", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestDigest(t *testing.T) {
+	config := testConfig(t, runDir(t), "")
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, _ := config.Find()
+	found.SHA256 = fmt.Sprintf("%X", sha256.Sum256(self))
+	config.Find = func() (Binary, error) { return found, nil }
+	b := Start(config)
+	pid := b.waitPID(t)
+	if exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); !strings.Contains(exe, "memfd:") {
+		t.Errorf("runs %s, want the verified copy", exe)
+	}
+	if err := b.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	found.SHA256 = strings.Repeat("0", 64)
+	b = Start(config)
+	defer b.Close()
+	for deadline := time.Now().Add(20 * time.Second); b.Info().LastError == ""; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("no error: %+v", b.Info())
+		}
+	}
+	if info := b.Info(); !strings.Contains(info.LastError, "the config wants 000") || info.Starts != 0 {
+		t.Errorf("wrong digest: got %+v", info)
 	}
 }
 

@@ -1,8 +1,11 @@
 package supervisor
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -10,10 +13,47 @@ import (
 	"syscall"
 
 	"github.com/davit-run/davit/shared/executor"
+	"golang.org/x/sys/unix"
 )
 
 // Prefix of the file name of every executor.
 const Prefix = "davit-executor-"
+
+// Binary is an executor's program.
+type Binary struct {
+	Path string
+	// SHA256 is the digest in hex that its bytes must have, or empty.
+	SHA256 string
+}
+
+// verified gives a copy of the program in memory that nobody can change any
+// more, and whose digest is right. What is executed is the copy, so that it is of
+// no use to swap the file between the check and the start.
+func (b Binary) verified() (*os.File, error) {
+	file, err := os.Open(b.Path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	fd, err := unix.MemfdCreate(filepath.Base(b.Path), unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		return nil, fmt.Errorf("memory for %s: %w", b.Path, err)
+	}
+	image := os.NewFile(uintptr(fd), b.Path)
+	digest := sha256.New()
+	_, err = io.Copy(io.MultiWriter(image, digest), file)
+	if err == nil {
+		_, err = unix.FcntlInt(image.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_WRITE)
+	}
+	if got := hex.EncodeToString(digest.Sum(nil)); err == nil && !strings.EqualFold(got, b.SHA256) {
+		err = executor.Errorf(executor.FailedPrecondition, "%s has the SHA-256 digest %s, the config wants %s: install the program that was meant, or set sha256 anew", b.Path, got, strings.ToLower(b.SHA256))
+	}
+	if err != nil {
+		_ = image.Close()
+		return nil, err
+	}
+	return image, nil
+}
 
 // Find looks an executor up in dirs, in order, and checks that nobody but root
 // and the host's own user can have put it there. PATH is never consulted.

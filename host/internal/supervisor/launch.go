@@ -76,7 +76,7 @@ func (l *launched) ending() string {
 
 // launch starts the executor at binary, or takes up the one that holds the lock
 // in dir. ctx bounds it.
-func launch(ctx context.Context, dir, binary, logLevel string) (*launched, error) {
+func launch(ctx context.Context, dir string, binary Binary, logLevel string) (*launched, error) {
 	if err := os.MkdirAll(filepath.Join(dir, WorkDir), 0o700); err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ type child struct {
 
 // spawn starts binary with files for its output, a session of its own and the
 // lock as descriptor 3.
-func spawn(dir, binary, logLevel string, lock *os.File) (*child, error) {
+func spawn(dir string, binary Binary, logLevel string, lock *os.File) (*child, error) {
 	// What an earlier process left must not be taken for this one's.
 	stale, _ := filepath.Glob(filepath.Join(dir, "plugin*"))
 	for _, path := range append(stale, filepath.Join(dir, stdoutFile)) {
@@ -142,16 +142,24 @@ func spawn(dir, binary, logLevel string, lock *os.File) (*child, error) {
 	defer stderr.Close()
 
 	handshake := transport.Handshake()
-	cmd := exec.Command(binary)
+	cmd := exec.Command(binary.Path)
 	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.ExtraFiles = []*os.File{lock}
+	if binary.SHA256 != "" {
+		image, err := binary.verified()
+		if err != nil {
+			return nil, err
+		}
+		defer image.Close()
+		cmd.ExtraFiles = append(cmd.ExtraFiles, image)
+		cmd.Path = "/proc/self/fd/4" // of the child: after stdio and the lock
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.Env = []string{
 		handshake.MagicCookieKey + "=" + handshake.MagicCookieValue,
 		"PLUGIN_UNIX_SOCKET_DIR=" + dir,
 		plugin.EnvLogLevel + "=" + logLevel,
-		plugin.EnvLockFD + "=3",
 	}
 	for _, key := range keptEnv {
 		if value, ok := os.LookupEnv(key); ok {
@@ -159,7 +167,7 @@ func spawn(dir, binary, logLevel string, lock *os.File) (*child, error) {
 		}
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting %s: %w", binary, err)
+		return nil, fmt.Errorf("starting %s: %w", binary.Path, err)
 	}
 	c := &child{pid: cmd.Process.Pid, exited: make(chan struct{})}
 	go func() {
