@@ -30,6 +30,7 @@ type Daemon struct {
 // version, and then in those of path, in this order; runc is always found.
 func Start(t testing.TB, version string, path ...string) *Daemon {
 	t.Helper()
+	t.Logf("real backend: containerd %s", version) // .ci/run counts these
 	dir := Dir(t)
 	d := &Daemon{Dir: dir, Address: filepath.Join(dir, "c.sock"), t: t, bin: filepath.Join(Bin(t, version), "containerd")}
 	if path == nil {

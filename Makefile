@@ -1,0 +1,117 @@
+# davit: build, try and test. On Debian 12, Go, gcc, make and git are enough, as
+# root: whatever else a target needs, it installs or builds first, once. Outputs
+# are in .build; longer recipes are scripts in .tools.
+
+# What is built from the Go module proxy. This is the one place with the versions
+# of what davit is tested against; development tools are pinned in .tools/go.mod.
+CONTAINERD_2 := 2.4.2
+CONTAINERD_1 := 1.7.35
+SHIM_2       := 2.3.7
+RUNC         := 1.5.2
+
+# What comes from Debian, as WHAT=PACKAGE: installed where WHAT, a command or a
+# file, is missing. Its containerd, 1.6, is the oldest one that davit supports.
+DEBIAN := containerd=containerd runc=runc busybox=busybox-static \
+	/usr/include/stdio.h=libc6-dev /etc/ssl/certs/ca-certificates.crt=ca-certificates
+
+# Variables to set on the command line: make test PKG=./host/... TESTFLAGS=-run=Foo
+PKG       := ./...
+TESTFLAGS := -race -shuffle=on -timeout=20m
+BENCH     := .
+COUNT     := 6
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+export PATH := $(PATH):/usr/sbin:/sbin
+
+BIN   := .build/bin
+TOOLS := .build/tools/bin
+DEPS  := .build/deps
+C2    := $(DEPS)/containerd-$(CONTAINERD_2)
+C1    := $(DEPS)/containerd-$(CONTAINERD_1)
+S2    := $(DEPS)/shim-$(SHIM_2)
+R     := $(DEPS)/runc-$(RUNC)
+
+##@ Use
+.PHONY: help build run
+help: ## list the targets
+	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build davit and its executors into .build/bin
+	@mkdir -p $(BIN)
+	$(if $(COMMANDS),CGO_ENABLED=0 go build -trimpath -o $(BIN)/ $(COMMANDS),@echo "no commands yet")
+COMMANDS := $(addprefix ./,$(wildcard host/cmd/* executors/*/cmd/*))
+
+run: debian rootfs build ## run a container through an out-of-process executor, and clean up
+	@.tools/run
+
+##@ Check
+.PHONY: test lint fmt bench fresh
+test: setup build $(TOOLS)/gotestsum ## run all tests, with real containerds
+	DAVIT_REQUIRE_REAL=1 $(TOOLS)/gotestsum --format=standard-quiet --jsonfile=.build/test.json -- $(TESTFLAGS) $(PKG)
+
+lint: $(TOOLS)/golangci-lint ## check formatting, go.mod and the code (.golangci.yml)
+	go mod tidy -diff
+	$(TOOLS)/golangci-lint run
+
+fmt: $(TOOLS)/golangci-lint ## format the code
+	$(TOOLS)/golangci-lint fmt
+
+bench: setup build $(TOOLS)/benchstat ## run the benchmarks and print their medians
+	go test -run='^$$' -bench='$(BENCH)' -benchmem -count=$(COUNT) $(PKG) | tee .build/bench.txt
+	$(TOOLS)/benchstat .build/bench.txt
+
+fresh: ## run `make run` and `make test` in a new Debian with only Go, gcc, make and git
+	@.tools/apt debootstrap=debootstrap
+	@.tools/fresh run test
+
+##@ Set up (the targets above do it when needed)
+.PHONY: setup debian deps rootfs runc versions clean
+setup: debian deps rootfs ## all of the following
+
+debian: ## install missing Debian packages; starts no service, removes nothing
+	@.tools/apt $(DEBIAN)
+
+deps: $(C2)/.done $(C1)/.done $(S2)/.done ## build the pinned containerds and shims
+	@rm -rf $(filter-out $(C2) $(C1) $(S2) $(R),$(wildcard $(DEPS)/*))
+
+rootfs: .build/rootfs/bin/busybox ## make a root file system with busybox
+
+runc: $(R)/.done ## build the pinned runc, which nothing needs: Debian's is the default
+
+versions: ## print the versions of everything involved
+	@.tools/versions
+
+clean: ## remove all outputs, but not what was installed
+	rm -rf --one-file-system .build
+
+# containerd 2 serves runc.v1 too when the 1.7 line's shim lies beside its own.
+$(C2)/.done: $(C1)/.done
+	@CGO_ENABLED=0 .tools/build-module github.com/containerd/containerd/v2 $(CONTAINERD_2) $(@D) \
+		cmd/containerd cmd/ctr cmd/containerd-shim-runc-v2
+	@cp $(C1)/bin/containerd-shim-runc-v1 $(@D)/bin/
+	@touch $@
+
+$(C1)/.done: | debian
+	@CGO_ENABLED=0 .tools/build-module github.com/containerd/containerd $(CONTAINERD_1) $(@D) \
+		cmd/containerd cmd/ctr cmd/containerd-shim-runc-v2 cmd/containerd-shim-runc-v1 cmd/containerd-shim
+	@touch $@
+
+$(S2)/.done: | debian
+	@CGO_ENABLED=0 .tools/build-module github.com/containerd/containerd/v2 $(SHIM_2) $(@D) \
+		cmd/containerd-shim-runc-v2
+	@touch $@
+
+$(R)/.done: | debian
+	@.tools/apt pkg-config=pkg-config /usr/include/seccomp.h=libseccomp-dev
+	@CGO_ENABLED=1 GOFLAGS=-tags=seccomp .tools/build-module github.com/opencontainers/runc $(RUNC) $(@D) .
+	@touch $@
+
+.build/rootfs/bin/busybox: .tools/rootfs | debian
+	@.tools/rootfs .build/rootfs
+
+$(TOOLS)/golangci-lint: TOOL := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+$(TOOLS)/gotestsum:     TOOL := gotest.tools/gotestsum
+$(TOOLS)/benchstat:     TOOL := golang.org/x/perf/cmd/benchstat
+$(TOOLS)/%: .tools/go.mod | debian
+	CGO_ENABLED=0 go build -C .tools -trimpath -o $(CURDIR)/$@ $(TOOL)
