@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -23,7 +24,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, executors, rootfs string, command []string) error {
+func run(ctx context.Context, executors, rootfs string, command []string) (err error) {
 	dir, err := os.MkdirTemp("", "embed")
 	if err != nil {
 		return err
@@ -37,7 +38,7 @@ func run(ctx context.Context, executors, rootfs string, command []string) error 
 	if err != nil {
 		return err
 	}
-	defer h.Shutdown(ctx, 0)
+	defer func() { err = errors.Join(err, h.Shutdown(ctx, 0)) }()
 	end, err := h.Run(ctx, host.ContainerOptions{Rootfs: rootfs, Process: ocispec.Options{Args: command}}, nil,
 		func(_ host.Stream, data []byte) error { _, err := os.Stdout.Write(data); return err })
 	if err != nil {

@@ -101,7 +101,7 @@ func (p *private) ensure() (ended func(context.Context), err error) {
 	}
 	if running != nil {
 		return func(ctx context.Context) {
-			defer running.Release()
+			defer func() { _ = running.Release() }()
 			for ctx.Err() == nil && running.Signal(syscall.Signal(0)) == nil {
 				select {
 				case <-time.After(privatePoll):
@@ -250,7 +250,7 @@ func (p *private) stop(ctx context.Context) error {
 
 // endDaemon ends a process by SIGTERM, and by SIGKILL if it takes too long.
 func endDaemon(ctx context.Context, daemon *os.Process) error {
-	defer daemon.Release()
+	defer func() { _ = daemon.Release() }()
 	ctx, cancel := context.WithTimeout(ctx, privateTerm)
 	defer cancel()
 	err := daemon.Signal(syscall.SIGTERM)

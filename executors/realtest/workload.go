@@ -2,6 +2,7 @@ package realtest
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -39,9 +40,7 @@ func Spec(t testing.TB, rootfs string, linux map[string]any, args ...string) jso
 	section := map[string]any{
 		"namespaces": []map[string]string{{"type": "pid"}, {"type": "ipc"}, {"type": "uts"}, {"type": "mount"}},
 	}
-	for k, v := range linux {
-		section[k] = v
-	}
+	maps.Copy(section, linux)
 	b, err := json.Marshal(map[string]any{
 		"ociVersion": "1.0.2",
 		"process": map[string]any{

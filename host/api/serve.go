@@ -50,6 +50,6 @@ func serve(ctx context.Context, l net.Listener, handler *handler) error {
 	if err != nil {
 		err = errors.Join(err, server.Close())
 	}
-	<-served
+	_ = <-served // http.ErrServerClosed
 	return err
 }

@@ -104,7 +104,7 @@ func (ds Diagnostics) WriteText(w io.Writer) error {
 		fmt.Fprintln(&b, d)
 		if r := d.Range; r.text != "" && len(r.text) <= 200 {
 			number := fmt.Sprint(r.Line)
-			marks := 1
+			var marks int
 			if r.EndLine == r.Line {
 				marks = max(1, r.EndColumn-r.Column)
 			} else {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -105,7 +106,7 @@ func read(file string) ([]byte, error) {
 
 // reason leaves out the path, which stands in the Range.
 func reason(err error) error {
-	if e, ok := err.(*os.PathError); ok {
+	if e, ok := errors.AsType[*os.PathError](err); ok {
 		return fmt.Errorf("cannot be read: %w", e.Err)
 	}
 	return err

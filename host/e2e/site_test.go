@@ -61,7 +61,7 @@ func prepare() error {
 	if err := exec.Command("cp", busybox, rootfs+"/bin/busybox").Run(); err != nil {
 		return err
 	}
-	for _, applet := range strings.Fields("sh true false cat echo sleep id hostname env pwd ls seq md5sum kill dd touch wc yes head") {
+	for applet := range strings.FieldsSeq("sh true false cat echo sleep id hostname env pwd ls seq md5sum kill dd touch wc yes head") {
 		if err := os.Symlink("busybox", filepath.Join(rootfs, "bin", applet)); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package ocispec
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -67,7 +68,7 @@ func rootDirectory(path string) (string, error) {
 
 // reason gives the cause of an error whose path the message has already.
 func reason(err error) error {
-	if e, ok := err.(*os.PathError); ok {
+	if e, ok := errors.AsType[*os.PathError](err); ok {
 		return e.Err
 	}
 	return err

@@ -2,6 +2,7 @@ package ocispec_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -48,7 +49,7 @@ func busyboxRootfs(t *testing.T, rootfs, busybox string) {
 	if err := os.WriteFile(rootfs+"/bin/busybox", binary, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, applet := range strings.Fields("sh id hostname cat touch cut ls wc grep tr") {
+	for applet := range strings.FieldsSeq("sh id hostname cat touch cut ls wc grep tr") {
 		if err := os.Symlink("busybox", rootfs+"/bin/"+applet); err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +103,7 @@ func TestRuncSpec(t *testing.T) {
 }
 
 func exitCode(err error) int {
-	if e, ok := err.(*exec.ExitError); ok {
+	if e, ok := errors.AsType[*exec.ExitError](err); ok {
 		return e.ExitCode()
 	}
 	return 0

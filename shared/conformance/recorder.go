@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/davit-run/davit/shared/executor"
@@ -99,7 +100,7 @@ func (r *recorder) hold() (release func()) {
 func (r *recorder) all() ([]event, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.events[:len(r.events):len(r.events)], r.changed
+	return slices.Clip(r.events), r.changed
 }
 
 // find gives the first event of a kind for ref, and its place in the order.

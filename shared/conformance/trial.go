@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -74,17 +76,14 @@ func (t *trial) must(err error, format string, args ...any) {
 
 // wantCode notes an error that does not have one of the codes.
 func (t *trial) wantCode(err error, what string, codes ...executor.Code) {
-	got := executor.CodeOf(err)
-	for _, code := range codes {
-		if got == code {
-			return
-		}
+	if slices.Contains(codes, executor.CodeOf(err)) {
+		return
 	}
-	want := fmt.Sprint(codes[0])
-	for _, code := range codes[1:] {
-		want += " or " + fmt.Sprint(code)
+	names := make([]string, len(codes))
+	for i, code := range codes {
+		names[i] = string(code)
 	}
-	t.errorf("%s: got %s, want an error with the code %s", what, describe(err), want)
+	t.errorf("%s: got %s, want an error with the code %s", what, describe(err), strings.Join(names, " or "))
 }
 
 func describe(err error) string {

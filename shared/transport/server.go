@@ -55,11 +55,12 @@ type calls struct {
 // begin runs on the reading goroutine, in the order of the stream.
 func (c *calls) begin(req *Request) {
 	c.slots <- struct{}{}
-	ctx, cancel := c.ctx, context.CancelFunc(nil)
+	var ctx context.Context
+	var cancel context.CancelFunc
 	if req.Timeout > 0 {
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(req.Timeout))
+		ctx, cancel = context.WithTimeout(c.ctx, time.Duration(req.Timeout))
 	} else {
-		ctx, cancel = context.WithCancel(ctx)
+		ctx, cancel = context.WithCancel(c.ctx)
 	}
 	req.call = &inbound{ctx: WithTraceparent(ctx, req.Traceparent), cancel: cancel}
 	c.mu.Lock()
