@@ -68,8 +68,8 @@ func TestRunErrors(t *testing.T) {
 		if _, err := c.Run(t.Context(), host.ContainerOptions{}, nil, nil); !errors.Is(err, executor.CommandNotFound) {
 			t.Errorf("got %v", err)
 		}
-		if resp := raw(t, c, "POST", "/v1/containers?attach=true", "{}"); resp.StatusCode != 422 {
-			t.Errorf("got status %d", resp.StatusCode)
+		if got := raw(t, c, "POST", "/v1/containers?attach=true", "{}"); got.status != 422 {
+			t.Errorf("got status %d", got.status)
 		}
 	})
 	t.Run("after the start", func(t *testing.T) {
@@ -152,8 +152,8 @@ func TestLogs(t *testing.T) {
 			return errors.Join(sink(host.Stderr, []byte("e")), sink(host.Stdout, []byte(ref)))
 		}
 		var out strings.Builder
-		err := c.Logs(t.Context(), "web", want, func(s host.Stream, data []byte) error { fmt.Fprint(&out, s, data); return nil })
-		if err != nil || !reflect.DeepEqual(got, want) || out.String() != "stderr [101]stdout [119 101 98]" {
+		err := c.Logs(t.Context(), "web", want, func(s host.Stream, data []byte) error { fmt.Fprint(&out, s, string(data), " "); return nil })
+		if err != nil || !reflect.DeepEqual(got, want) || out.String() != "stderre stdoutweb " {
 			t.Errorf("%+v: host got %+v, output %q, %v", want, got, out.String(), err)
 		}
 	}
