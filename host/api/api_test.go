@@ -174,6 +174,7 @@ func TestBadRequests(t *testing.T) {
 		{"unknown parameter", "GET", "/v1/containers/x/logs?folow=1", "", 400, `parameter "folow" is not known here`},
 		{"bad bool", "DELETE", "/v1/containers/x?force=yes", "", 400, `parameter force: "yes" is not allowed`},
 		{"bad number", "GET", "/v1/containers/x/logs?tail=all", "", 400, `parameter tail: "all" is not allowed`},
+		{"bad time", "GET", "/v1/containers/x/logs?since=5m", "", 400, `parameter since: "5m" is not allowed`},
 		{"twice", "GET", "/v1/containers/x/logs?tail=1&tail=2", "", 400, "parameter tail is given 2 times"},
 		{"negative cursor", "GET", "/v1/events?after=-1", "", 400, `parameter after: "-1" is not allowed`},
 		{"both cursors", "GET", "/v1/events?after=1&tail=1", "", 400, "do not go together"},

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/davit-run/davit/host"
 )
@@ -27,6 +28,10 @@ func TestCommands(t *testing.T) {
 	s.want(0, "hello\n", "", "logs", "--stdout", "web")
 	s.want(0, "", "oops\n", "logs", "--stderr", "-n", "1", "web")
 	s.want(0, "", "", "logs", "--tail=0", "web")
+	s.want(0, "hello\n", "oops\n", "logs", "--since", time.Now().Add(-time.Hour).Format(time.DateTime), "web")
+	if got := s.run("logs", "-t", "--stdout", "web").stdout; !regexp.MustCompile(`^\d{4}-\d\d-\d\dT\S+ hello\n$`).MatchString(got) {
+		t.Errorf("logs -t: got %q", got)
+	}
 	s.want(1, "", "davit: container web is running; stop it first, or force its removal\n", "rm", "web")
 	s.want(0, "web\n", "", "kill", "-s", "USR1", "web")
 	s.run("kill", "-s", "HUP", "web") // may be told that it has ended, of this
@@ -111,6 +116,7 @@ func TestUsage(t *testing.T) {
 		{"kill -s NOPE web", 1, `"NOPE" is not a signal; give a name such as TERM, or a number`},
 		{"logs a b", 1, "too many arguments (b); usage: davit logs [flags] CONTAINER"},
 		{"logs -n few web", 1, `--tail "few": give a number of lines, or all`},
+		{"logs --since yesterday web", 1, `--since "yesterday": give a time such as 2026-01-31T12:00:00Z, or how long ago, such as 10m`},
 		{"events -n 1 --after 1", 1, "if any flags in the group [tail after] are set none of the others can be; [after tail] were all set"},
 		{"rm ..", 1, `".." is not the name of a container`},
 		{"run", 125, "nothing to run: give --rootfs DIR and a command, or --bundle DIR"},
