@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,8 +18,6 @@ import (
 	"github.com/davit-run/davit/host/ocispec"
 	"github.com/davit-run/davit/shared/executor"
 )
-
-func reader(s string) io.Reader { return strings.NewReader(s) }
 
 // TestCalls makes each call through a client and a server.
 func TestCalls(t *testing.T) {
@@ -142,8 +141,8 @@ func TestErrors(t *testing.T) {
 			if !errors.Is(err, tt.code) || err.Error() != failing.Error() {
 				t.Errorf("got %q (%s), want %q", err, executor.CodeOf(err), failing)
 			}
-			if resp := raw(t, c, "POST", "/v1/containers/c1/kill", ""); resp.StatusCode != tt.status {
-				t.Errorf("got status %d, want %d", resp.StatusCode, tt.status)
+			if got := raw(t, c, "POST", "/v1/containers/c1/kill", ""); got.status != tt.status {
+				t.Errorf("got status %d, want %d", got.status, tt.status)
 			}
 		})
 	}
@@ -175,23 +174,25 @@ func TestBadRequests(t *testing.T) {
 		{"unknown parameter", "GET", "/v1/containers/x/logs?folow=1", "", 400, `parameter "folow" is not known here`},
 		{"bad bool", "DELETE", "/v1/containers/x?force=yes", "", 400, `parameter force: "yes" is not allowed`},
 		{"bad number", "GET", "/v1/containers/x/logs?tail=all", "", 400, `parameter tail: "all" is not allowed`},
+		{"bad time", "GET", "/v1/containers/x/logs?since=5m", "", 400, `parameter since: "5m" is not allowed`},
 		{"twice", "GET", "/v1/containers/x/logs?tail=1&tail=2", "", 400, "parameter tail is given 2 times"},
 		{"negative cursor", "GET", "/v1/events?after=-1", "", 400, `parameter after: "-1" is not allowed`},
 		{"both cursors", "GET", "/v1/events?after=1&tail=1", "", 400, "do not go together"},
 		{"bad query", "GET", "/v1/events?%zz", "", 400, "invalid URL escape"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			resp := raw(t, c, tt.method, tt.path, tt.body)
-			err := readFailure(resp)
-			if resp.StatusCode != tt.status || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("got %d %v, want %d %s", resp.StatusCode, err, tt.status, tt.want)
+			got := raw(t, c, tt.method, tt.path, tt.body)
+			var f failure
+			err := json.Unmarshal([]byte(got.body), &f)
+			if err != nil || got.status != tt.status || f.Code == "" || !strings.Contains(f.Message, tt.want) {
+				t.Errorf("got %d %s, want %d %s", got.status, got.body, tt.status, tt.want)
 			}
-			if ct := resp.Header.Get("Content-Type"); ct != "application/json" {
+			if ct := got.header.Get("Content-Type"); ct != "application/json" {
 				t.Errorf("got content type %q", ct)
 			}
 		})
 	}
-	if allow := raw(t, c, "PUT", "/v1/containers", "").Header.Get("Allow"); allow != "GET, HEAD, POST" {
+	if allow := raw(t, c, "PUT", "/v1/containers", "").header.Get("Allow"); allow != "GET, HEAD, POST" {
 		t.Errorf("got Allow %q", allow)
 	}
 }
@@ -202,8 +203,8 @@ func TestDefaults(t *testing.T) {
 	c, _ := serveFake(t, f)
 	var sig executor.Signal
 	f.kill = func(_ context.Context, _ string, s executor.Signal) error { sig = s; return nil }
-	if resp := raw(t, c, "POST", "/v1/containers/x/kill", ""); resp.StatusCode != 204 || sig != syscall.SIGKILL {
-		t.Errorf("kill: got %d, %v", resp.StatusCode, sig)
+	if got := raw(t, c, "POST", "/v1/containers/x/kill", ""); got.status != 204 || sig != syscall.SIGKILL {
+		t.Errorf("kill: got %d, %v", got.status, sig)
 	}
 	var timeout time.Duration
 	f.stop = func(_ context.Context, _ string, d time.Duration) error { timeout = d; return nil }
@@ -213,9 +214,8 @@ func TestDefaults(t *testing.T) {
 	if raw(t, c, "POST", "/v1/containers/x/stop", `{"timeout":"0s"}`); timeout != 1 {
 		t.Errorf("stop at once: got %v", timeout)
 	}
-	resp := raw(t, c, "GET", "/v1/containers", "")
-	if body, _ := io.ReadAll(resp.Body); string(body) != "[]\n" {
-		t.Errorf("no containers: got %q", body)
+	if got := raw(t, c, "GET", "/v1/containers", ""); got.body != "[]\n" {
+		t.Errorf("no containers: got %q", got.body)
 	}
 }
 

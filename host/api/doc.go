@@ -12,7 +12,7 @@
 //	POST   /v1/containers/{ref}/kill         {"signal": "TERM"}, default KILL
 //	POST   /v1/containers/{ref}/stop         {"timeout": "10s"}, negative: wait for ever
 //	GET    /v1/containers/{ref}/wait
-//	GET    /v1/containers/{ref}/logs         ?follow=true&tail=N&stdout=true&stderr=true
+//	GET    /v1/containers/{ref}/logs         ?follow, tail, stdout, stderr, since, until, timestamps
 //	GET    /v1/backends
 //	GET    /v1/backends/{name}/runtimes
 //	GET    /v1/backends/{name}/check
@@ -22,7 +22,7 @@
 // [MaxBody] bytes. A ref is an id, the beginning of one, or a name. The server
 // never resolves a path against a working directory: paths in requests are
 // absolute. Durations are written as in Go ("1m30s"), signals by name or number,
-// both as strings.
+// both as strings, times as in RFC 3339.
 //
 // An error is a status and {"code": "not_found", "message": "…"}, where the code
 // is an executor.Code. The client makes the same error of it again.
@@ -33,8 +33,8 @@
 // header, namely the stream (1 is stdout, 2 is stderr), three zero bytes and the
 // length of the data, big-endian; then the data. Frames of stream 0 hold
 // messages, lines of JSON: {"container": …} when an attached container has
-// started, {"end": …} when it has ended, and {"error": …} when the stream cannot
-// go on. A message that is larger than a frame goes on in the next. Until the
+// started, {"end": …} when it has ended, {"dropped": {"stream": 1, "bytes": N}}
+// where output is not kept any more, and {"error": …} when the stream cannot go on. A message that is larger than a frame goes on in the next. Until the
 // first frame, an error is an HTTP status as everywhere else.
 //
 // Events are one JSON object a line. A last line with an "error" member says why

@@ -2,11 +2,12 @@ package api
 
 import (
 	"context"
+	"io"
 	"iter"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,22 +117,29 @@ func serveFake(t testing.TB, f *fake) (*Client, func() error) {
 	return c, stop
 }
 
+// An answer is what a client that knows nothing of this package sees.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
 // raw makes a request as it stands.
-func raw(t *testing.T, c *Client, method, path, body string) *http.Response {
+func raw(t *testing.T, c *Client, method, path, body string) answer {
 	t.Helper()
-	conn, err := net.Dial("unix", c.socket)
+	req, err := http.NewRequest(method, "http://davit"+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
-	req, err := http.NewRequest(method, "http://davit"+path, reader(body))
+	transport := &http.Transport{DialContext: c.dial, DisableKeepAlives: true}
+	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := (&http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil }}).RoundTrip(req)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { resp.Body.Close() })
-	return resp
+	return answer{resp.StatusCode, resp.Header, string(text)}
 }

@@ -22,9 +22,8 @@ import (
 // maxSocketPath is what sockaddr_un holds, less its final zero byte.
 const maxSocketPath = 107
 
-// dialTime is how long a host may take to accept; the kernel does it for one
-// that is busy.
-const dialTime = 2 * time.Second
+// answerTime is how long somebody must answer on a socket to be a host.
+const answerTime = time.Second
 
 func checkLength(socket string) error {
 	if len(socket) > maxSocketPath {
@@ -40,7 +39,9 @@ func checkLength(socket string) error {
 // The socket's directory is made if there is none. It and RunDir are opened to
 // the group as far as is needed to reach the socket; other directories are left
 // as they are.
-func Listen(cfg config.Config) (net.Listener, error) {
+func Listen(cfg config.Config) (net.Listener, error) { return listen(cfg, answerTime) }
+
+func listen(cfg config.Config, answerTime time.Duration) (net.Listener, error) {
 	cfg = cfg.WithDefaults()
 	socket := cfg.API.Socket
 	if err := checkLength(socket); err != nil {
@@ -63,7 +64,7 @@ func Listen(cfg config.Config) (net.Listener, error) {
 	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil {
 		return nil, fmt.Errorf("lock on %s: %w", dir.Name(), err)
 	}
-	if err := clear(socket); err != nil {
+	if err := removeStale(socket, answerTime); err != nil {
 		return nil, err
 	}
 	// The mode of the unbound socket becomes that of the file, so that there is no
@@ -131,8 +132,8 @@ func share(dir *os.File, gid int) error {
 	return errors.Join(dir.Chown(-1, gid), dir.Chmod(0o750))
 }
 
-// clear removes a socket on which nobody answers.
-func clear(socket string) error {
+// removeStale removes a socket on which nobody answers for a time.
+func removeStale(socket string, answerTime time.Duration) error {
 	info, err := os.Lstat(socket)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -142,12 +143,21 @@ func clear(socket string) error {
 	case info.Mode().Type() != fs.ModeSocket:
 		return executor.Errorf(executor.FailedPrecondition, "%s is in the way of the API's socket and is no socket; remove it, or set api socket to another path", socket)
 	}
-	conn, err := net.DialTimeout("unix", socket, dialTime)
-	if err == nil {
-		conn.Close()
-	}
-	if !errors.Is(err, syscall.ECONNREFUSED) {
+	// A host that was killed while it started a process has its sockets for a
+	// moment longer, in the child that has not become that process yet.
+	for end := time.Now().Add(answerTime); answers(socket); time.Sleep(20 * time.Millisecond) {
+		if time.Now().Before(end) {
+			continue
+		}
 		return executor.Errorf(executor.FailedPrecondition, "another host answers at %s; stop it, or set api socket to another path", socket)
 	}
 	return os.Remove(socket)
+}
+
+func answers(socket string) bool {
+	conn, err := net.Dial("unix", socket) // the kernel answers, or fails, at once
+	if err == nil {
+		conn.Close()
+	}
+	return !errors.Is(err, syscall.ECONNREFUSED)
 }

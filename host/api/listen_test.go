@@ -95,7 +95,7 @@ func TestListenAgain(t *testing.T) {
 	cfg := config.Config{RunDir: shortDir(t)}
 	socket := filepath.Join(cfg.RunDir, "davit.sock")
 	first := mustListen(t, cfg)
-	if _, err := Listen(cfg); !errors.Is(err, executor.FailedPrecondition) || !strings.Contains(err.Error(), "another host answers at "+socket) {
+	if _, err := listen(cfg, 0); !errors.Is(err, executor.FailedPrecondition) || !strings.Contains(err.Error(), "another host answers at "+socket) {
 		t.Errorf("beside a host: got %v", err)
 	}
 	first.(*net.UnixListener).SetUnlinkOnClose(false)
@@ -135,7 +135,7 @@ func TestOneOfManyListens(t *testing.T) {
 		var listener net.Listener
 		for range 4 {
 			wg.Go(func() {
-				if l, err := Listen(cfg); err == nil {
+				if l, err := listen(cfg, 0); err == nil {
 					won.Add(1)
 					listener = l
 				}

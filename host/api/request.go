@@ -97,6 +97,14 @@ func (q *query) cursor(name string) *uint64 {
 	return nil
 }
 
+// time gives a time, or the zero one if it is not there.
+func (q *query) time(name string) (t time.Time) {
+	if s, ok := q.take(name); ok {
+		t = parsed(q, name, s, func(s string) (time.Time, error) { return time.Parse(time.RFC3339Nano, s) })
+	}
+	return t
+}
+
 func parsed[T any](q *query, name, s string, parse func(string) (T, error)) T {
 	v, err := parse(s)
 	if err != nil && q.err == nil {

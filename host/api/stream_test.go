@@ -68,8 +68,8 @@ func TestRunErrors(t *testing.T) {
 		if _, err := c.Run(t.Context(), host.ContainerOptions{}, nil, nil); !errors.Is(err, executor.CommandNotFound) {
 			t.Errorf("got %v", err)
 		}
-		if resp := raw(t, c, "POST", "/v1/containers?attach=true", "{}"); resp.StatusCode != 422 {
-			t.Errorf("got status %d", resp.StatusCode)
+		if got := raw(t, c, "POST", "/v1/containers?attach=true", "{}"); got.status != 422 {
+			t.Errorf("got status %d", got.status)
 		}
 	})
 	t.Run("after the start", func(t *testing.T) {
@@ -145,15 +145,19 @@ func TestLogs(t *testing.T) {
 		{Tail: 0, Follow: true},
 		{Tail: 5, Stdout: true},
 		{Tail: -1, Stderr: true, Follow: true},
+		{Tail: -1, Since: time.Unix(5, 7).UTC(), Until: time.Unix(6, 0).UTC(), Timestamps: true},
 	} {
 		var got host.LogOptions
 		f.logs = func(_ context.Context, ref string, o host.LogOptions, sink host.Sink) error {
-			got = o
-			return errors.Join(sink(host.Stderr, []byte("e")), sink(host.Stdout, []byte(ref)))
+			err := errors.Join(sink(host.Stderr, []byte("e")), o.Dropped(host.Stdout, 9), sink(host.Stdout, []byte(ref)))
+			got, got.Dropped = o, nil
+			return err
 		}
 		var out strings.Builder
-		err := c.Logs(t.Context(), "web", want, func(s host.Stream, data []byte) error { fmt.Fprint(&out, s, data); return nil })
-		if err != nil || !reflect.DeepEqual(got, want) || out.String() != "stderr [101]stdout [119 101 98]" {
+		opts := want
+		opts.Dropped = func(s host.Stream, n int64) error { fmt.Fprintf(&out, "%s -%d,", s, n); return nil }
+		err := c.Logs(t.Context(), "web", opts, func(s host.Stream, data []byte) error { fmt.Fprintf(&out, "%s %s,", s, data); return nil })
+		if err != nil || !reflect.DeepEqual(got, want) || out.String() != "stderr e,stdout -9,stdout web," {
 			t.Errorf("%+v: host got %+v, output %q, %v", want, got, out.String(), err)
 		}
 	}

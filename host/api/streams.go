@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/davit-run/davit/host"
 	"github.com/davit-run/davit/host/internal/stream"
@@ -19,8 +20,15 @@ import (
 // message is what a frame of stream.Control holds. One member is set.
 type message struct {
 	Container *host.Container `json:"container,omitempty"`
+	Dropped   *dropped        `json:"dropped,omitempty"`
 	End       *host.End       `json:"end,omitempty"`
 	Error     *failure        `json:"error,omitempty"`
+}
+
+// dropped is output that is not kept any more.
+type dropped struct {
+	Stream host.Stream `json:"stream"`
+	Bytes  int64       `json:"bytes"`
 }
 
 // frames writes frames as a response, each at once: what waits to be read next
@@ -101,11 +109,15 @@ func (c *Client) Run(ctx context.Context, opts host.ContainerOptions, started fu
 
 func (s *handler) logs(w http.ResponseWriter, r *http.Request) error {
 	q := queryOf(r)
-	opts := host.LogOptions{Follow: q.bool("follow"), Tail: q.int("tail", -1), Stdout: q.bool("stdout"), Stderr: q.bool("stderr")}
+	f := newFrames(w)
+	opts := host.LogOptions{
+		Follow: q.bool("follow"), Tail: q.int("tail", -1), Stdout: q.bool("stdout"), Stderr: q.bool("stderr"),
+		Since: q.time("since"), Until: q.time("until"), Timestamps: q.bool("timestamps"),
+		Dropped: func(s host.Stream, bytes int64) error { return f.send(message{Dropped: &dropped{s, bytes}}) },
+	}
 	if err := q.done(); err != nil {
 		return err
 	}
-	f := newFrames(w)
 	return f.fail(r.Context(), s.host.Logs(r.Context(), r.PathValue("ref"), opts, f.write))
 }
 
@@ -116,9 +128,14 @@ func (c *Client) Logs(ctx context.Context, reference string, opts host.LogOption
 		return err
 	}
 	q := url.Values{}
-	for name, set := range map[string]bool{"follow": opts.Follow, "stdout": opts.Stdout, "stderr": opts.Stderr} {
+	for name, set := range map[string]bool{"follow": opts.Follow, "stdout": opts.Stdout, "stderr": opts.Stderr, "timestamps": opts.Timestamps} {
 		if set {
 			q.Set(name, "true")
+		}
+	}
+	for name, t := range map[string]time.Time{"since": opts.Since, "until": opts.Until} {
+		if !t.IsZero() {
+			q.Set(name, t.Format(time.RFC3339Nano))
 		}
 	}
 	if opts.Tail >= 0 {
@@ -129,7 +146,12 @@ func (c *Client) Logs(ctx context.Context, reference string, opts host.LogOption
 		return err
 	}
 	defer body.Close()
-	return c.read(ctx, http.MethodGet, body, sink, func(message) error { return nil })
+	return c.read(ctx, http.MethodGet, body, sink, func(m message) error {
+		if m.Dropped != nil && opts.Dropped != nil {
+			return opts.Dropped(m.Dropped.Stream, m.Dropped.Bytes)
+		}
+		return nil
+	})
 }
 
 // read takes frames apart until they end.

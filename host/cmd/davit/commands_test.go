@@ -3,29 +3,18 @@ package main
 import (
 	"encoding/json"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/davit-run/davit/host"
 )
-
-func itoa(n int) string { return strconv.Itoa(n) }
-
-func hex(t *testing.T, s string) uint64 {
-	t.Helper()
-	n, err := strconv.ParseUint(s, 16, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
 
 // TestCommands follows one container through all commands.
 func TestCommands(t *testing.T) {
 	s := newSite(t)
 	s.serve()
-	id := s.detach("--name web --label k=v", "trap 15 4", "trap 1 5", "print stdout hello", "print stderr oops", "sleep 60")
+	id := s.detach("--name web --label k=v", "trap 15 4", "trap 1 5", "ignore 10", "print stdout hello", "print stderr oops", "sleep 60")
 	s.want(0, id+"\n", "", "ps", "-q")
 	if got := s.run("ps").stdout; !regexp.MustCompile(`(?m)^ID +NAME +BACKEND +RUNTIME +COMMAND +CREATED +STATUS\n` + id + ` +web +a +\S+ +"?trap 15 4.*… +\S.* ago +running \ds\n$`).MatchString(got) {
 		t.Errorf("ps:\n%s", got)
@@ -39,8 +28,13 @@ func TestCommands(t *testing.T) {
 	s.want(0, "hello\n", "", "logs", "--stdout", "web")
 	s.want(0, "", "oops\n", "logs", "--stderr", "-n", "1", "web")
 	s.want(0, "", "", "logs", "--tail=0", "web")
-	s.want(1, "", "davit: container "+id+" is running; stop it first, or force its removal\n", "rm", "web")
-	s.want(0, "web\n", "", "kill", "-s", "HUP", "web")
+	s.want(0, "hello\n", "oops\n", "logs", "--since", time.Now().Add(-time.Hour).Format(time.DateTime), "web")
+	if got := s.run("logs", "-t", "--stdout", "web").stdout; !regexp.MustCompile(`^\d{4}-\d\d-\d\dT\S+ hello\n$`).MatchString(got) {
+		t.Errorf("logs -t: got %q", got)
+	}
+	s.want(1, "", "davit: container web is running; stop it first, or force its removal\n", "rm", "web")
+	s.want(0, "web\n", "", "kill", "-s", "USR1", "web")
+	s.run("kill", "-s", "HUP", "web") // may be told that it has ended, of this
 	s.want(0, "5\n", "", "wait", "web")
 	s.want(0, "hello\n", "oops\n", "logs", "-f", "web")
 	s.want(1, "", "davit: container "+id+" is not running\n", "kill", "web")
@@ -51,8 +45,8 @@ func TestCommands(t *testing.T) {
 	}
 	s.want(0, "web\n", "", "start", "web")
 	s.until(func() bool { return s.run("logs", "web").stderr != "" })
-	s.want(1, "", "davit: container "+id+" is running\n", "start", "web")
-	s.want(0, "web\n", "", "kill", "-s", "HUP", "web")
+	s.want(1, "", "davit: container web is running\n", "start", "web")
+	s.run("kill", "-s", "HUP", "web")
 	s.want(0, "5\n", "", "wait", "web")
 	other := s.detach("--backend b", "ignore 15", "print stdout ready", "sleep 60")
 	s.until(func() bool { return s.run("logs", other).stdout != "" })
@@ -122,6 +116,7 @@ func TestUsage(t *testing.T) {
 		{"kill -s NOPE web", 1, `"NOPE" is not a signal; give a name such as TERM, or a number`},
 		{"logs a b", 1, "too many arguments (b); usage: davit logs [flags] CONTAINER"},
 		{"logs -n few web", 1, `--tail "few": give a number of lines, or all`},
+		{"logs --since yesterday web", 1, `--since "yesterday": give a time such as 2026-01-31T12:00:00Z, or how long ago, such as 10m`},
 		{"events -n 1 --after 1", 1, "if any flags in the group [tail after] are set none of the others can be; [after tail] were all set"},
 		{"rm ..", 1, `".." is not the name of a container`},
 		{"run", 125, "nothing to run: give --rootfs DIR and a command, or --bundle DIR"},

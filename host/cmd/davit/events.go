@@ -59,6 +59,9 @@ func (a *app) printEvent(e host.Event, form format) error {
 	if e.Backend != "" {
 		details = append(details, "backend="+e.Backend)
 	}
+	if e.Attempt > 1 {
+		details = append(details, fmt.Sprintf("attempt=%d", e.Attempt))
+	}
 	for _, key := range slices.Sorted(maps.Keys(e.Data)) {
 		details = append(details, key+"="+commandLine([]string{e.Data[key]}))
 	}

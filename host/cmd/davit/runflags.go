@@ -11,6 +11,7 @@ import (
 
 	"github.com/davit-run/davit/host"
 	"github.com/davit-run/davit/host/ocispec"
+	"github.com/docker/go-units"
 	"github.com/spf13/pflag"
 )
 
@@ -68,6 +69,10 @@ func (f *runFlags) register(fs *pflag.FlagSet, env func(string) (string, bool)) 
 	})
 	fs.Var(&f.stop, "stop-timeout", "`DURATION` or seconds from the stop signal to killing it (default 10s)")
 	fs.BoolVar(&o.MergeOutput, "merge-output", false, "keep stdout and stderr as one stream, in their order")
+	fs.Func("output-max", "how much of each output stream is kept, a `SIZE` such as 64m; -1 is all (default: the host's)", func(s string) (err error) {
+		o.OutputMax, err = parseOutputMax(s)
+		return err
+	})
 }
 
 // options gives what the flags and the arguments say.
@@ -123,6 +128,17 @@ func readEnv(list *[]string, path string, env func(string) (string, bool)) error
 		}
 	}
 	return lines.Err()
+}
+
+func parseOutputMax(s string) (int64, error) {
+	if s == "-1" {
+		return -1, nil
+	}
+	n, err := units.RAMInBytes(s)
+	if err != nil || n <= 0 {
+		return 0, errors.New("give a size such as 64m, or -1 for all")
+	}
+	return n, nil
 }
 
 func addLabel(o *host.ContainerOptions, s string) error {

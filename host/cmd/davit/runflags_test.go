@@ -49,8 +49,8 @@ func TestRunFlags(t *testing.T) {
 			Rootfs: "/r", Name: "n", Backend: "b", Runtime: "r", MergeOutput: true, Restart: "on-failure:3",
 			Process: ocispec.Options{Args: []string{"x"}, Hostname: "h", Cwd: "/w", User: "1:2", ReadOnly: true},
 		}},
-		{"limits", "--rootfs /r -m 64m --cpus 1.5 --pids-limit -1 x", host.ContainerOptions{
-			Rootfs: "/r", Process: ocispec.Options{Args: []string{"x"}, MemoryBytes: 64 << 20, CPUs: 1.5, PidsLimit: -1},
+		{"limits", "--rootfs /r --output-max 1g -m 64m --cpus 1.5 --pids-limit -1 x", host.ContainerOptions{
+			Rootfs: "/r", OutputMax: 1 << 30, Process: ocispec.Options{Args: []string{"x"}, MemoryBytes: 64 << 20, CPUs: 1.5, PidsLimit: -1},
 		}},
 		{"environment", "--rootfs /r -e A=b,c -e OURS -e NOBODYS -e E= --env-file env x", host.ContainerOptions{
 			Rootfs: "/r", Process: ocispec.Options{Args: []string{"x"}, Env: []string{"A=file", "OURS=ours", "B= spaced # no comment ", "A=b,c", "OURS=ours", "E="}},
@@ -81,7 +81,7 @@ func TestRunFlags(t *testing.T) {
 	for _, args := range []string{
 		"--rootfs /r -e =x x", "--rootfs /r --env-file nowhere x", "--rootfs /r -v a:/b x", "--rootfs /r --mount x x",
 		"--rootfs /r -m 1k x", "--rootfs /r --cpus 0 x", "--rootfs /r --pids-limit many x", "--rootfs /r --label =x x",
-		"--rootfs /r --stop-signal NOPE x", "--rootfs /r --stop-timeout soon x", "--rootfs= x", "x",
+		"--rootfs /r --output-max 0 x", "--rootfs /r --stop-signal NOPE x", "--rootfs /r --stop-timeout soon x", "--rootfs= x", "x",
 	} {
 		if got, err := parseRun(strings.Fields(args)...); err == nil {
 			t.Errorf("%s: got %+v, want an error", args, got)

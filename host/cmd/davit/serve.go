@@ -52,7 +52,8 @@ stops them first. A second signal ends it at once.`,
 
 func (a *app) serve(ctx context.Context, cfg config.Config, drain *time.Duration) error {
 	logger := hclog.New(&hclog.LoggerOptions{
-		Level: hclog.LevelFromString(cfg.Log.Level), JSONFormat: cfg.Log.Format == "json", Output: a.stderr,
+		Level: hclog.LevelFromString(cfg.Log.Level), JSONFormat: cfg.Log.Format == "json",
+		Output: a.stderr, Color: hclog.AutoColor, ColorHeaderOnly: true,
 	})
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
