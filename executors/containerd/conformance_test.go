@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
-	"github.com/davit-run/davit/executors/internal/realtest"
+	"github.com/davit-run/davit/executors/realtest"
 	"github.com/davit-run/davit/shared/conformance"
 	"github.com/davit-run/davit/shared/executor"
 )
