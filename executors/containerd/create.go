@@ -30,6 +30,7 @@ type plan struct {
 	binary  string // OCI binary, empty for the shim's default
 	wire    runtimes.Wire
 	drain   drainCap
+	shield  bool
 	spec    workloadSpec
 	stdio   stdio
 }
@@ -47,7 +48,7 @@ func (b *Backend) Create(ctx context.Context, w executor.Workload) (executor.Sta
 	if err != nil {
 		return executor.Status{}, err
 	}
-	p.drain = run.drainCap()
+	p.drain, p.shield = run.drainCap(), run.shield
 	b.setCreating(p.ref.ID, true)
 	defer b.setCreating(p.ref.ID, false)
 
@@ -125,6 +126,8 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 	var pid uint32
 	var m mark
 	if err == nil {
+		shielded := make(chan error, 1)
+		go func() { shielded <- b.shield(work, p) }()
 		var resp *tasksapi.CreateTaskResponse
 		resp, err = b.conn.tasks.Create(work, &tasksapi.CreateTaskRequest{
 			ContainerID: p.cid,
@@ -135,6 +138,9 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 			Options:     p.wire.Task,
 		})
 		pid = resp.GetPid()
+		if serr := <-shielded; serr != nil {
+			b.log.Warn("the exit may be lost if containerd is down at the end", "ref", p.ref, "error", serr)
+		}
 	}
 	if err == nil && ctx.Err() == nil {
 		m, err = b.start(work, p.ref, p.cid, int(pid))

@@ -139,6 +139,9 @@ func (b *Backend) label(ctx context.Context, cid, key, value string) error {
 
 // dropRecord deletes a record and what is kept beside it.
 func (b *Backend) dropRecord(ctx context.Context, cid string) error {
+	if err := b.unshield(ctx, cid); err != nil {
+		return err
+	}
 	_, err := b.conn.containers.Delete(ctx, &containersapi.DeleteContainerRequest{ID: cid})
 	if err != nil && !errdefs.IsNotFound(err) {
 		return err
