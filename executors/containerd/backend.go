@@ -95,6 +95,7 @@ func Open(ctx context.Context, env executor.Environment, host executor.Host) (*B
 	b.conn, err = newConn(address, config.Namespace)
 	if err == nil {
 		if err = b.ready(ctx); err == nil {
+			b.sweepWrappers(ctx)
 			return b, nil
 		}
 		err = errors.Join(err, b.conn.close())
@@ -113,6 +114,22 @@ func (b *Backend) ready(ctx context.Context) error {
 
 // wrappers is where scripts for runtimes with args are kept.
 func (b *Backend) wrappers() string { return filepath.Join(b.env.StateDir, "wrappers") }
+
+// sweepWrappers removes the scripts that no container uses. Those of containers
+// that come later are written again.
+func (b *Backend) sweepWrappers(ctx context.Context) {
+	recs, err := b.records(ctx)
+	if err == nil {
+		used := make(map[string]bool)
+		for _, r := range recs {
+			used[r.binary] = true
+		}
+		err = runtimes.Sweep(b.wrappers(), used)
+	}
+	if err != nil {
+		b.log.Warn("wrapper scripts could not be tidied up", "error", err)
+	}
+}
 
 // Close stops watching. Containers run on, and so does the daemon if it is the
 // backend's own, unless it has no tasks any more. Records of containers that have

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	containersapi "github.com/containerd/containerd/api/services/containers/v1"
+	sandboxapi "github.com/containerd/containerd/api/services/sandbox/v1"
 	tasksapi "github.com/containerd/containerd/api/services/tasks/v1"
 	versionapi "github.com/containerd/containerd/api/services/version/v1"
 	"github.com/containerd/errdefs/pkg/errgrpc"
@@ -28,6 +29,7 @@ type conn struct {
 	cc         *grpc.ClientConn
 	tasks      tasksapi.TasksClient
 	containers containersapi.ContainersClient
+	sandboxes  sandboxapi.StoreClient
 	versions   versionapi.VersionClient
 
 	mu      sync.Mutex
@@ -65,6 +67,7 @@ func newConn(address, namespace string) (*conn, error) {
 	c.cc = cc
 	c.tasks = tasksapi.NewTasksClient(cc)
 	c.containers = containersapi.NewContainersClient(cc)
+	c.sandboxes = sandboxapi.NewStoreClient(cc)
 	c.versions = versionapi.NewVersionClient(cc)
 	return c, nil
 }

@@ -30,10 +30,9 @@ type plan struct {
 	binary  string // OCI binary, empty for the shim's default
 	wire    runtimes.Wire
 	drain   drainCap
+	shield  bool
 	spec    workloadSpec
-	stdin   string
-	stdout  string
-	stderr  string
+	stdio   stdio
 }
 
 // Create implements [executor.Backend].
@@ -49,7 +48,7 @@ func (b *Backend) Create(ctx context.Context, w executor.Workload) (executor.Sta
 	if err != nil {
 		return executor.Status{}, err
 	}
-	p.drain = run.drainCap()
+	p.drain, p.shield = run.drainCap(), run.shield
 	b.setCreating(p.ref.ID, true)
 	defer b.setCreating(p.ref.ID, false)
 
@@ -91,12 +90,13 @@ func (b *Backend) plan(w executor.Workload) (plan, error) {
 	if p.spec, err = prepareSpec(w.Spec, b.cgroupFor(p.cid, systemd != nil && *systemd)); err != nil {
 		return plan{}, err
 	}
-	if p.stdin, p.stdout, p.stderr, err = stdioPaths(w.Stdio, p.spec.terminal); err != nil {
+	if p.stdio, err = newStdio(w.Stdio, p.spec.terminal); err != nil {
 		return plan{}, err
 	}
-	if p.binary, err = p.shim.Binary(b.wrappers()); err != nil {
+	if p.binary, err = p.shim.Binary(b.wrappers(), p.stdio.merged); err != nil {
 		return plan{}, err
 	}
+	p.stdio = p.stdio.split(p.shim.Kind() != runtimes.KindGeneric)
 	p.wire, err = p.shim.Wire(p.binary)
 	return p, err
 }
@@ -115,6 +115,7 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 			labelAttempt: strconv.Itoa(p.ref.Attempt),
 			labelRuntime: p.runtime.Name,
 			labelBoot:    b.boot,
+			labelBinary:  p.binary,
 		},
 		Runtime: &containersapi.Container_Runtime{Name: p.shim.Shim, Options: p.wire.Container},
 		Spec:    &anypb.Any{TypeUrl: specURL, Value: p.spec.json},
@@ -123,21 +124,26 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 		return executor.Status{}, err
 	}
 	var pid uint32
-	var oom oomSource
+	var m mark
 	if err == nil {
+		shielded := make(chan error, 1)
+		go func() { shielded <- b.shield(work, p) }()
 		var resp *tasksapi.CreateTaskResponse
 		resp, err = b.conn.tasks.Create(work, &tasksapi.CreateTaskRequest{
 			ContainerID: p.cid,
-			Stdin:       p.stdin,
-			Stdout:      p.stdout,
-			Stderr:      p.stderr,
+			Stdin:       p.stdio.stdin,
+			Stdout:      p.stdio.stdout,
+			Stderr:      p.stdio.stderr,
 			Terminal:    p.spec.terminal,
 			Options:     p.wire.Task,
 		})
 		pid = resp.GetPid()
+		if serr := <-shielded; serr != nil {
+			b.log.Warn("the exit may be lost if containerd is down at the end", "ref", p.ref, "error", serr)
+		}
 	}
 	if err == nil && ctx.Err() == nil {
-		oom, err = b.start(work, p.ref, p.cid, int(pid))
+		m, err = b.start(work, p.ref, p.cid, int(pid))
 	}
 	if err == nil {
 		err = ctx.Err()
@@ -145,19 +151,19 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 	if err != nil {
 		return executor.Status{}, b.undo(ctx, p, fault(err))
 	}
-	st := executor.Status{Ref: p.ref, State: executor.Running, PID: int(pid), StartedAt: time.Now(), Runtime: p.runtime.Name}
-	b.watch(st, p.cid, oom, p.drain)
+	st := executor.Status{Ref: p.ref, State: executor.Running, PID: int(pid), StartedAt: m.StartedAt, Runtime: p.runtime.Name}
+	b.watch(st, p.cid, m.OOM, p.drain)
 	return st, nil
 }
 
 // start starts a task that was created.
-func (b *Backend) start(ctx context.Context, ref executor.Ref, cid string, pid int) (oomSource, error) {
-	oom := oomSourceOf(pid)
-	if err := b.marks.write(cid, mark{Attempt: ref.Attempt, OOM: oom}); err != nil {
-		return oom, err
+func (b *Backend) start(ctx context.Context, ref executor.Ref, cid string, pid int) (mark, error) {
+	m := mark{Attempt: ref.Attempt, StartedAt: time.Now().UTC(), OOM: oomSourceOf(pid)}
+	if err := b.marks.write(cid, m); err != nil {
+		return m, err
 	}
 	_, err := b.conn.tasks.Start(ctx, &tasksapi.StartRequest{ContainerID: cid})
-	return oom, err
+	return m, err
 }
 
 // settle deals with the record that is in the way of a create. found means that

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // marks are small files that say, of each container, what containerd cannot:
-// that a start of it was asked for, and how much its cgroup had seen by then.
+// that and when a start of it was asked for, and what its cgroup had seen by then.
 //
 // They are not synced. They have to outlive processes and not the machine, and
 // after a reboot no task is left that they could speak of.
@@ -18,8 +19,9 @@ type marks struct{ dir string }
 // mark is made after the task and before its start. A record without task and
 // mark is one that never ran.
 type mark struct {
-	Attempt int       `json:"attempt"`
-	OOM     oomSource `json:"oom"`
+	Attempt   int       `json:"attempt"`
+	StartedAt time.Time `json:"started_at"`
+	OOM       oomSource `json:"oom"`
 }
 
 func (m marks) path(cid string) string { return filepath.Join(m.dir, cid) }

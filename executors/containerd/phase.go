@@ -21,7 +21,10 @@ const (
 // classify says where an attempt stands by what containerd and our mark tell.
 // task is nil if there is none. boot is the present one.
 func classify(r record, task *tasktypes.Process, m mark, started bool, boot string) (executor.Status, phase) {
-	st := executor.Status{Ref: r.ref, StartedAt: r.createdAt, Runtime: r.runtime}
+	st := executor.Status{Ref: r.ref, StartedAt: m.StartedAt, Runtime: r.runtime}
+	if !started {
+		st.StartedAt = r.createdAt // as near as can be told
+	}
 	end := func(exit *executor.Exit) (executor.Status, phase) {
 		st.State, st.Exit = executor.Exited, exit
 		if r.output != "" {

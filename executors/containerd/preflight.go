@@ -15,6 +15,7 @@ type runnable struct {
 	shim        string // path of the shim's binary
 	shimVersion string
 	oci         string // path of the OCI binary
+	shield      bool   // see needsShield
 }
 
 // preflight finds out whether the connected daemon can run a runtime, before
@@ -34,6 +35,7 @@ func (b *Backend) preflight(ctx context.Context, name string, r runtimes.Resolve
 
 // examine is preflight with the problem in words, "" if there is none.
 func (b *Backend) examine(ctx context.Context, d daemonInfo, r runtimes.Resolved) (run runnable, problem string) {
+	run.shield = needsShield(d, r)
 	release, known := d.release()
 	if known && r.Kind() == runtimes.KindLinux && !release.Before(v2_0) {
 		return run, fmt.Sprintf("containerd %s cannot serve the shim %s, which ended with containerd 1.7; use %s", d.version, r.Shim, runtimes.ShimRuncV2)

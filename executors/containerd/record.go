@@ -27,6 +27,9 @@ const (
 	labelAttempt = "davit.run/attempt"
 	labelRuntime = "davit.run/runtime"
 	labelBoot    = "davit.run/boot"
+	// labelBinary is the OCI binary that the shim calls, which may be a wrapper
+	// script of ours, empty for the shim's default.
+	labelBinary = "davit.run/binary"
 	// labelExit is an executor.Exit as JSON, labelOutput an executor.Output.
 	labelExit   = "davit.run/exit"
 	labelOutput = "davit.run/output"
@@ -56,7 +59,7 @@ type record struct {
 	createdAt time.Time
 	exit      *executor.Exit
 	output    executor.Output
-	options   []byte // of the runtime, encoded
+	binary    string
 }
 
 func (o owner) parse(c *containersapi.Container) (record, error) {
@@ -72,7 +75,7 @@ func (o owner) parse(c *containersapi.Container) (record, error) {
 		boot:      l[labelBoot],
 		createdAt: c.GetCreatedAt().AsTime(),
 		output:    executor.Output(l[labelOutput]),
-		options:   c.GetRuntime().GetOptions().GetValue(),
+		binary:    l[labelBinary],
 	}
 	if err == nil {
 		err = r.ref.Validate()
@@ -136,6 +139,9 @@ func (b *Backend) label(ctx context.Context, cid, key, value string) error {
 
 // dropRecord deletes a record and what is kept beside it.
 func (b *Backend) dropRecord(ctx context.Context, cid string) error {
+	if err := b.unshield(ctx, cid); err != nil {
+		return err
+	}
 	_, err := b.conn.containers.Delete(ctx, &containersapi.DeleteContainerRequest{ID: cid})
 	if err != nil && !errdefs.IsNotFound(err) {
 		return err

@@ -149,10 +149,38 @@ func TestDaemonDownWhileExiting(t *testing.T) {
 		d.Start()
 		for _, rt := range served[version] {
 			exit, out := f.host.waitReleased(t, first(id(rt)))
-			if exit.Source == executor.Lost && version != realtest.V16 {
-				continue // TODO
-			}
 			if exit.Code == nil || *exit.Code != 9 || exit.Source == executor.Lost {
+				t.Errorf("%s: got %+v, %s", rt, exit, out)
+			}
+		}
+	})
+}
+
+func TestExecutorAndDaemonDownWhileExiting(t *testing.T) {
+	everyDaemon(t, func(t *testing.T, version string) {
+		d := startDaemon(t, version)
+		f := on(t, d)
+		pids := make(map[string]int)
+		for _, rt := range served[version] {
+			pids[rt] = f.run(first(id(rt)), rt, untilTerm).PID
+			f.waitOutput(first(id(rt)), "ready")
+		}
+		f.crash()
+		d.Kill()
+		for _, pid := range pids {
+			if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			waitGone(t, pid)
+		}
+		d.Start()
+		f.open()
+		for _, rt := range served[version] {
+			if _, err := f.b.Restore(t.Context(), first(id(rt)), executor.Stdio{}); err != nil {
+				t.Fatal(err)
+			}
+			exit, out := f.host.waitReleased(t, first(id(rt)))
+			if exit.Code == nil || *exit.Code != 9 || exit.Source != executor.Recovered || out != executor.Complete {
 				t.Errorf("%s: got %+v, %s", rt, exit, out)
 			}
 		}

@@ -57,7 +57,7 @@ func Need(t testing.TB, program string) {
 
 func deps() string {
 	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "../../../.build/deps")
+	return filepath.Join(filepath.Dir(file), "../../.build/deps")
 }
 
 // Dir makes a directory with a path that is short enough for sockets.

@@ -1,6 +1,7 @@
 package runtimes
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -11,14 +12,21 @@ import (
 )
 
 // Binary gives the program that the shim is to call as its OCI binary: Path, or
-// a script in dir that adds Args. The script is written if it is not there yet.
-// Empty means the shim's default.
-func (r Resolved) Binary(dir string) (string, error) {
-	if len(r.Args) == 0 {
+// a script in dir that calls it with Args. Empty means the shim's default.
+//
+// With merge set, the script also makes the workload's stderr the same pipe as
+// its stdout: a shim copies from one pipe for each, so this alone keeps the lines
+// of both in order. The shim's own stderr stream then stays empty.
+//
+// A script is written if it is not there yet; see [Sweep].
+func (r Resolved) Binary(dir string, merge bool) (string, error) {
+	merge = merge && r.Kind().takesPath()
+	if len(r.Args) == 0 && !merge {
 		return r.Path, nil
 	}
-	script := r.script()
-	path := r.wrapper(dir)
+	script := r.script(merge)
+	sum := sha256.Sum256([]byte(script))
+	path := filepath.Join(dir, hex.EncodeToString(sum[:16]))
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	} else if !errors.Is(err, os.ErrNotExist) {
@@ -30,21 +38,21 @@ func (r Resolved) Binary(dir string) (string, error) {
 	return path, nil
 }
 
-func (r Resolved) wrapper(dir string) string {
-	sum := sha256.Sum256([]byte(r.script()))
-	return filepath.Join(dir, hex.EncodeToString(sum[:16]))
+func (r Resolved) script(merge bool) string {
+	command := "exec " + quote(cmp.Or(r.Path, defaultBinary))
+	for _, a := range r.Args {
+		command += " " + quote(a)
+	}
+	command += ` "$@"`
+	if !merge {
+		return "#!/bin/sh\n" + command + "\n"
+	}
+	// What else the shim calls answers on stdout, where stderr must not show up.
+	return "#!/bin/sh\nfor a; do\n\tcase $a in create) " + command + " 2>&1 ;; esac\ndone\n" + command + "\n"
 }
 
-func (r Resolved) script() string {
-	var b strings.Builder
-	b.WriteString("#!/bin/sh\nexec ")
-	b.WriteString(quote(r.Path))
-	for _, a := range r.Args {
-		b.WriteString(" " + quote(a))
-	}
-	b.WriteString(" \"$@\"\n")
-	return b.String()
-}
+// defaultBinary is what the shims of runc call unless told otherwise.
+const defaultBinary = "runc"
 
 // quote makes s one word of a shell.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
