@@ -91,7 +91,7 @@ func (b *Backend) stopWatching(id string) {
 
 // watch starts a watcher for an attempt that stands as st says. Nobody else may
 // work on the id meanwhile.
-func (b *Backend) watch(st executor.Status, cid string, oom oomSource, drain drainCap) *attempt {
+func (b *Backend) watch(st executor.Status, cid string, oom oomSource, drain drainCap) {
 	b.stopWatching(st.Ref.ID)
 	ctx, cancel := context.WithCancel(b.ctx)
 	a := &attempt{ref: st.Ref, cid: cid, oom: oom, drain: drain, cancel: cancel, done: make(chan struct{}), st: st}
@@ -106,5 +106,4 @@ func (b *Backend) watch(st executor.Status, cid string, oom oomSource, drain dra
 			b.log.Error("attempt is not followed any more", "ref", a.ref, "error", a.err)
 		}
 	})
-	return a
 }

@@ -39,11 +39,11 @@ func (r Resolved) Binary(dir string, merge bool) (string, error) {
 }
 
 func (r Resolved) script(merge bool) string {
-	command := "exec " + quote(cmp.Or(r.Path, defaultBinary))
+	words := []string{"exec", quote(cmp.Or(r.Path, defaultBinary))}
 	for _, a := range r.Args {
-		command += " " + quote(a)
+		words = append(words, quote(a))
 	}
-	command += ` "$@"`
+	command := strings.Join(append(words, `"$@"`), " ")
 	if !merge {
 		return "#!/bin/sh\n" + command + "\n"
 	}
