@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 }
 
 // testConfig configures backends of the memory executor, a and those named.
-func testConfig(t *testing.T, more ...string) config.Config {
+func testConfig(t testing.TB, more ...string) config.Config {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "dv") // short enough for sockets
 	if err != nil {
@@ -625,5 +625,22 @@ func TestTimestamps(t *testing.T) {
 	}
 	if err := h.Logs(t.Context(), c.ID, LogOptions{Tail: -1, Since: time.Now().Add(time.Hour)}, func(_ Stream, data []byte) error { t.Errorf("got %q since a time to come", data); return nil }); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// BenchmarkRun measures what the host and the transport cost around a workload
+// that costs next to nothing, durable commits included.
+func BenchmarkRun(b *testing.B) {
+	cfg := testConfig(b)
+	h, err := Open(b.Context(), cfg, Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = h.Shutdown(context.Background(), time.Second) }()
+	opts := ContainerOptions{Rootfs: b.TempDir(), Process: ocispec.Options{Args: []string{"exit", "0"}}, AutoRemove: true}
+	for b.Loop() {
+		if _, err := h.Run(b.Context(), opts, nil, func(Stream, []byte) error { return nil }); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
