@@ -121,6 +121,13 @@ func release(tx *store.Tx, c *store.Container, end *End) error {
 // afterEnd does what follows the end of an attempt.
 func (h *Host) afterEnd(c *store.Container, end *End) {
 	h.announce(c.ID, end)
+	h.followUp(c)
+}
+
+// followUp removes a container that has ended, or starts it again, if that is
+// what it was made for. A host that dies before it is done is followed by one
+// that does it when it reconciles.
+func (h *Host) followUp(c *store.Container) {
 	switch {
 	case c.AutoRemove:
 		h.removeWhenFree(c.ID)

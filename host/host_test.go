@@ -331,6 +331,26 @@ func TestAutoRemoveWaitsForTheReader(t *testing.T) {
 	}
 }
 
+func TestInterruptedRemovalIsCompleted(t *testing.T) {
+	cfg := testConfig(t)
+	first := openHost(t, cfg)
+	opts := program(t, "exit 0")
+	opts.AutoRemove = true
+	c, release, err := first.create(t.Context(), opts) // never released: the host dies first
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = release
+	mustWait(t, first, c.ID)
+	first.Close()
+	second := openHost(t, cfg)
+	defer stopHost(t, second)
+	waitFor(t, "it is removed", func() bool {
+		_, err := second.Inspect(c.ID)
+		return errors.Is(err, executor.NotFound)
+	})
+}
+
 func TestContainersOutliveTheHost(t *testing.T) {
 	cfg := testConfig(t)
 	first := openHost(t, cfg)

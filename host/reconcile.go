@@ -77,9 +77,7 @@ func (h *Host) reconcileOne(ctx context.Context, session *supervisor.Session, c 
 		}
 		return h.forget(ctx, c.ID)
 	case ended(c):
-		if !c.RestartAt.IsZero() {
-			h.scheduleRestart(c)
-		}
+		h.followUp(c)
 		return nil
 	case there && status.Ref.Attempt == c.Attempt:
 		if err := h.track(c); err != nil {

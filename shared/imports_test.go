@@ -1,0 +1,61 @@
+// Package shared_test holds what the packages below may import. Imports run one
+// way: host and plugin kit, transport, contract; executors know the contract and
+// the kit alone.
+package shared_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/davit-run/davit/"
+
+// imports gives what each package of the module imports itself, tests left out.
+func imports(t *testing.T) map[string][]string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string][]string{}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		all[strings.TrimPrefix(words[0], module)] = words[1:]
+	}
+	return all
+}
+
+func TestImportsRunOneWay(t *testing.T) {
+	all := imports(t)
+	if len(all) < 10 {
+		t.Fatalf("go list found %d packages", len(all))
+	}
+	for pkg, imported := range all {
+		for _, path := range imported {
+			own, ours := strings.CutPrefix(path, module)
+			top, _, _ := strings.Cut(own, "/")
+			var why string
+			switch {
+			case pkg == "shared/executor" && strings.Contains(path, ".") && !strings.HasPrefix(path, "github.com/opencontainers/runtime-spec"):
+				why = "the contract knows the standard library and the OCI runtime spec"
+			case pkg != "shared/transport" && path == "net/rpc":
+				why = "shared/transport alone knows net/rpc"
+			case path == "github.com/hashicorp/go-plugin" && !slices.Contains([]string{"shared/transport", "shared/plugin", "shared/conformance"}, pkg):
+				why = "go-plugin is known to the transport, the kit and the conformance suite, which starts programs with it"
+			case ours && strings.HasPrefix(pkg, "shared/") && top != "shared":
+				why = "shared imports nothing of the host or of executors"
+			case ours && strings.HasPrefix(pkg, "host") && top == "executors" && !strings.Contains(pkg, "storm"):
+				why = "the host knows no executor"
+			case ours && strings.HasPrefix(pkg, "executors/") && top == "host":
+				why = "executors do not know the host"
+			case ours && strings.HasPrefix(pkg, "host") && strings.HasPrefix(own, "shared/conformance"):
+				why = "the host does not need the conformance suite"
+			}
+			if why != "" {
+				t.Errorf("%s imports %s: %s", pkg, path, why)
+			}
+		}
+	}
+}
