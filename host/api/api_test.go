@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"reflect"
 	"strings"
@@ -269,6 +270,25 @@ func TestStoppingHost(t *testing.T) {
 	go func() { <-started; _ = stop() }()
 	if _, err := c.Wait(t.Context(), "x"); !errors.Is(err, executor.Unavailable) || err.Error() != errStopping.Error() {
 		t.Errorf("got %v, want %v", err, errStopping)
+	}
+}
+
+func TestStoppingHostWaitsForNoUnusedConnection(t *testing.T) {
+	c, stop := serveFake(t, &fake{list: func() ([]host.Container, error) { return nil, nil }})
+	conn, err := net.Dial("unix", c.socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := c.List(t.Context()); err != nil { // the other one has been accepted, too
+		t.Fatal(err)
+	}
+	start := time.Now()
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if d := time.Since(start); d > 4*time.Second {
+		t.Errorf("it took %s", d)
 	}
 }
 

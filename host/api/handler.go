@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -98,7 +99,7 @@ func (s *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 			s.fail(rec, r, executor.Errorf(executor.Internal, "a fault in the host: %v; its log says more", fault))
 		}
-		s.logger.Debug("request", "method", r.Method, "path", r.URL.Path, "status", rec.status, "took", time.Since(start).String())
+		s.logger.Debug("request", "method", r.Method, "path", r.URL.Path, "status", cmp.Or(rec.status, http.StatusOK), "took", time.Since(start).String())
 	}()
 	next, pattern := s.mux.Handler(r)
 	if pattern == "" { // the mux's own answer is text

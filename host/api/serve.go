@@ -28,14 +28,17 @@ func Serve(ctx context.Context, l net.Listener, h *host.Host, opts Options) erro
 func serve(ctx context.Context, l net.Listener, handler *handler) error {
 	base, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
+	fresh := &unused{conns: map[net.Conn]struct{}{}}
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: headerTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeader,
+		ConnState:         fresh.note,
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ErrorLog:          handler.logger.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
 	}
+	server.RegisterOnShutdown(fresh.close)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
 	select {

@@ -68,7 +68,7 @@ func TestCommands(t *testing.T) {
 	if got := strings.Join(types, " "); got != "created started exited started exited removed" {
 		t.Errorf("events: got %s", got)
 	}
-	if got := s.run("events", "-n", "1").stdout; !regexp.MustCompile(`^\w+ +\d+ [\d:.]+  \d+  container.removed   \w+  backend=[ab]\n$`).MatchString(got) {
+	if got := s.run("events", "-n", "1").stdout; !regexp.MustCompile(`^\w+ +\d+ [\d:.]+  \d+  container.removed   \w+  backend=[ab]( attempt=2)?\n$`).MatchString(got) {
 		t.Errorf("events: got %q", got)
 	}
 }
