@@ -39,7 +39,8 @@ help: ## list the targets
 
 build: ## build davit and its executors into .build/bin
 	@mkdir -p $(BIN)
-	$(if $(COMMANDS),CGO_ENABLED=0 go build -trimpath -o $(BIN)/ $(COMMANDS),@echo "no commands yet")
+	$(if $(COMMANDS),CGO_ENABLED=0 go build -trimpath -ldflags='-s -w -X main.version=$(VERSION)' -o $(BIN)/ $(COMMANDS),@echo "no commands yet")
+VERSION  := $(or $(shell git describe --tags --always --dirty 2>/dev/null),devel)
 COMMANDS := $(addprefix ./,$(wildcard host/cmd/* executors/*/cmd/*))
 
 run: debian rootfs build ## run a container through an out-of-process executor, and clean up

@@ -76,6 +76,12 @@ func (h *Host) prepare(ctx context.Context, opts ContainerOptions) (*store.Conta
 	fail := func(err error) (*store.Container, json.RawMessage, *supervisor.Session, error) {
 		return nil, nil, nil, err
 	}
+	h.mu.Lock()
+	draining := h.draining
+	h.mu.Unlock()
+	if draining {
+		return fail(executor.Errorf(executor.Unavailable, "the host is shutting down"))
+	}
 	if opts.Name != "" {
 		if err := ocispec.ValidateName(opts.Name); err != nil {
 			return fail(err)

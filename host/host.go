@@ -46,6 +46,8 @@ type Host struct {
 
 	mu      sync.Mutex
 	closing bool
+	// draining says that no container may be started any more.
+	draining bool
 	// holds keep containers from being removed automatically, by id.
 	holds map[string]int
 	// ends are told to those who wait for a container, by id.
@@ -165,6 +167,9 @@ func (h *Host) runningByBackend() (map[string]int, error) {
 // Shutdown stops every container as Stop does, all at once, and then the
 // executors and the host.
 func (h *Host) Shutdown(ctx context.Context, timeout time.Duration) error {
+	h.mu.Lock()
+	h.draining = true
+	h.mu.Unlock()
 	all, err := h.List()
 	if err != nil {
 		return err
