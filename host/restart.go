@@ -96,7 +96,7 @@ func (h *Host) scheduleRestart(c *store.Container) {
 		err := h.nextAttempt(h.ctx, c.ID, func(now *store.Container) bool {
 			return now.Attempt == c.Attempt && now.RestartAt.Equal(c.RestartAt) && now.Desired == store.WantRunning
 		})
-		if err != nil && h.ctx.Err() == nil {
+		if err != nil && h.ctx.Err() == nil && !errors.Is(err, executor.NotFound) { // removed meanwhile
 			h.logger.Warn("restart failed", "container", c.ID, "attempt", c.Attempt+1, "error", err)
 		}
 	})
