@@ -2,6 +2,7 @@ package containerd
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -52,19 +53,32 @@ func (b *Backend) Create(ctx context.Context, w executor.Workload) (executor.Sta
 	b.setCreating(p.ref.ID, true)
 	defer b.setCreating(p.ref.ID, false)
 
-	// The record is tried first, since it is almost never there.
-	for range 3 {
+	// The record is tried first, since it is almost never there. If containerd
+	// is restarted meanwhile, what it then has tells how far we had come.
+	for range 5 {
 		st, err := b.create(ctx, p)
-		if !errdefs.IsAlreadyExists(err) {
+		switch {
+		case errors.Is(err, errCutOff):
+			if rerr := b.ready(ctx); rerr != nil {
+				return executor.Status{}, executor.Errorf(executor.OutcomeUnknown, "containerd ended while it created %s: %w", p.ref, rerr)
+			}
+		case !errors.Is(err, errInTheWay):
 			return st, err
 		}
 		st, found, err := b.settle(ctx, p)
-		if found || err != nil {
+		if found || err != nil && !errors.Is(err, executor.Unavailable) {
 			return st, err
 		}
 	}
-	return executor.Status{}, executor.Errorf(executor.AlreadyExists, "container %s is being made by somebody else", p.ref)
+	return executor.Status{}, b.undo(ctx, p, executor.Errorf(executor.Unavailable, "containerd did not stay up for long enough to create %s", p.ref))
 }
+
+var (
+	// errInTheWay: there is a record, or a rest of an attempt that was cut off.
+	errInTheWay = errors.New("something is in the way")
+	// errCutOff: containerd ended half-way, and what was made is as it was.
+	errCutOff = errors.New("containerd ended")
+)
 
 func (b *Backend) setCreating(id string, on bool) {
 	b.mu.Lock()
@@ -101,12 +115,44 @@ func (b *Backend) plan(w executor.Workload) (plan, error) {
 	return p, err
 }
 
-// create makes record and task and starts it, or leaves nothing behind. The
-// error is errdefs.ErrAlreadyExists if there is a record already.
+// create makes record and task and starts it, or leaves nothing behind, save when
+// it gives errInTheWay or errCutOff.
 func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 	work, cancel := linger(ctx, grace)
 	defer cancel()
-	_, err := b.conn.containers.Create(work, &containersapi.CreateContainerRequest{Container: &containersapi.Container{
+	err := b.makeRecord(work, p)
+	if errdefs.IsAlreadyExists(err) {
+		return executor.Status{}, errInTheWay
+	}
+	var pid int
+	if err == nil {
+		pid, err = b.makeTask(work, p)
+	}
+	var m mark
+	if err == nil && ctx.Err() == nil {
+		m, err = b.start(work, p.ref, p.cid, pid)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return executor.Status{}, b.undo(ctx, p, fault(ctx.Err()))
+	case errdefs.IsUnavailable(err):
+		return executor.Status{}, errCutOff
+	case err != nil && bundleInTheWay(err) != "":
+		if rerr := b.removeBundle(bundleInTheWay(err), p.cid); rerr != nil {
+			return executor.Status{}, b.undo(ctx, p, rerr)
+		}
+		return executor.Status{}, errInTheWay
+	case err != nil:
+		return executor.Status{}, b.undo(ctx, p, fault(err))
+	}
+	st := executor.Status{Ref: p.ref, State: executor.Running, PID: pid, StartedAt: m.StartedAt, Runtime: p.runtime.Name}
+	b.watch(st, p.cid, m.OOM, p.drain)
+	return st, nil
+}
+
+// makeRecord is the first step of a create.
+func (b *Backend) makeRecord(ctx context.Context, p plan) error {
+	_, err := b.conn.containers.Create(ctx, &containersapi.CreateContainerRequest{Container: &containersapi.Container{
 		ID: p.cid,
 		Labels: map[string]string{
 			labelHost:    b.owner.host,
@@ -120,43 +166,29 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 		Runtime: &containersapi.Container_Runtime{Name: p.shim.Shim, Options: p.wire.Container},
 		Spec:    &anypb.Any{TypeUrl: specURL, Value: p.spec.json},
 	}})
-	if errdefs.IsAlreadyExists(err) {
-		return executor.Status{}, err
-	}
-	var pid uint32
-	var m mark
-	if err == nil {
-		shielded := make(chan error, 1)
-		go func() { shielded <- b.shield(work, p) }()
-		var resp *tasksapi.CreateTaskResponse
-		resp, err = b.conn.tasks.Create(work, &tasksapi.CreateTaskRequest{
-			ContainerID: p.cid,
-			Stdin:       p.stdio.stdin,
-			Stdout:      p.stdio.stdout,
-			Stderr:      p.stdio.stderr,
-			Terminal:    p.spec.terminal,
-			Options:     p.wire.Task,
-		})
-		pid = resp.GetPid()
-		if serr := <-shielded; serr != nil {
-			b.log.Warn("the exit may be lost if containerd is down at the end", "ref", p.ref, "error", serr)
-		}
-	}
-	if err == nil && ctx.Err() == nil {
-		m, err = b.start(work, p.ref, p.cid, int(pid))
-	}
-	if err == nil {
-		err = ctx.Err()
-	}
-	if err != nil {
-		return executor.Status{}, b.undo(ctx, p, fault(err))
-	}
-	st := executor.Status{Ref: p.ref, State: executor.Running, PID: int(pid), StartedAt: m.StartedAt, Runtime: p.runtime.Name}
-	b.watch(st, p.cid, m.OOM, p.drain)
-	return st, nil
+	return err
 }
 
-// start starts a task that was created.
+// makeTask is the second: it makes the container's first process, which waits for
+// its start, and gives its pid.
+func (b *Backend) makeTask(ctx context.Context, p plan) (int, error) {
+	shielded := make(chan error, 1)
+	go func() { shielded <- b.shield(ctx, p) }()
+	resp, err := b.conn.tasks.Create(ctx, &tasksapi.CreateTaskRequest{
+		ContainerID: p.cid,
+		Stdin:       p.stdio.stdin,
+		Stdout:      p.stdio.stdout,
+		Stderr:      p.stdio.stderr,
+		Terminal:    p.spec.terminal,
+		Options:     p.wire.Task,
+	})
+	if serr := <-shielded; serr != nil && err == nil {
+		b.log.Warn("the exit may be lost if containerd is down at the end", "ref", p.ref, "error", serr)
+	}
+	return int(resp.GetPid()), err
+}
+
+// start is the last step.
 func (b *Backend) start(ctx context.Context, ref executor.Ref, cid string, pid int) (mark, error) {
 	m := mark{Attempt: ref.Attempt, StartedAt: time.Now().UTC(), OOM: oomSourceOf(pid)}
 	if err := b.marks.write(cid, m); err != nil {
@@ -185,7 +217,10 @@ func (b *Backend) settle(ctx context.Context, p plan) (st executor.Status, found
 	case err != nil:
 		return st, false, err
 	case phase == neverRan:
-		return st, false, fault(b.destroy(ctx, r.ref))
+		if err := b.destroy(ctx, r.ref); err != nil {
+			return st, false, fault(err)
+		}
+		return st, false, b.removeOrphans(ctx, p)
 	case same:
 		return st, true, nil
 	case !st.State.Ended():

@@ -112,6 +112,7 @@ func (b *Backend) release(ctx context.Context, a *attempt) (executor.Output, err
 			return a.drain.judge(time.Since(begin)), nil
 		case errdefs.IsNotFound(err):
 			// Somebody else deleted it, or a call of ours whose answer was lost.
+			b.log.Debug("the task was gone already", "ref", a.ref, "error", err)
 			return executor.Truncated, nil
 		case ctx.Err() != nil:
 			return "", ctx.Err()

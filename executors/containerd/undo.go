@@ -2,11 +2,6 @@ package containerd
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"time"
 
 	tasksapi "github.com/containerd/containerd/api/services/tasks/v1"
@@ -23,7 +18,7 @@ func (b *Backend) undo(ctx context.Context, p plan, cause error) error {
 		err = b.destroy(ctx, p.ref)
 	}
 	if err == nil {
-		err = b.removeOrphan(ctx, p)
+		err = b.removeOrphans(ctx, p)
 	}
 	if err != nil {
 		return executor.Errorf(executor.OutcomeUnknown, "%w; and removing what was made failed: %w", cause, err)
@@ -58,31 +53,9 @@ func (b *Backend) killTask(ctx context.Context, cid string) error {
 		if err == nil || errdefs.IsNotFound(err) {
 			return nil
 		}
+		b.log.Debug("delete failed", "container", cid, "error", err)
 		if !pause(ctx, d) {
 			return err
 		}
 	}
-}
-
-// removeOrphan removes a container that the OCI runtime still knows although
-// containerd does not. io.containerd.runc.v1 and the first shim leave one behind
-// when they fail after the runtime has made it, for instance because an output
-// file cannot be opened.
-func (b *Backend) removeOrphan(ctx context.Context, p plan) error {
-	if p.shim.Options.Root == nil {
-		return nil
-	}
-	root := filepath.Join(*p.shim.Options.Root, b.config.Namespace)
-	if _, err := os.Stat(filepath.Join(root, p.cid)); err != nil {
-		return nil
-	}
-	binary := p.binary
-	if binary == "" {
-		binary = "runc"
-	}
-	out, err := exec.CommandContext(ctx, binary, "--root", root, "delete", "--force", p.cid).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("%s delete: %w: %s", binary, err, strings.TrimSpace(string(out)))
-	}
-	return nil
 }

@@ -110,18 +110,20 @@ func (t *Table) Resolve(name string) (Resolved, error) {
 	hint := ""
 	if near := Nearest(name, t.Names()); near != "" {
 		hint = "; did you mean " + near + "?"
-	} else if shim {
-		hint = "; configure it, or set allow_unconfigured_shims"
+	}
+	if shim {
+		hint += "; to use a shim, configure it or set allow_unconfigured_shims"
 	}
 	return Resolved{}, executor.Errorf(executor.NotFound, "there is no runtime %q%s (known: %s)", name, hint, strings.Join(t.Names(), ", "))
 }
 
 // Nearest gives the candidate that name is most likely a misspelling of, or "".
+// Of several that are as near it is the last.
 func Nearest(name string, candidates []string) string {
-	best, min := "", len(name)/3+2
+	best, least := "", len(name)/3+1
 	for _, c := range candidates {
-		if d := levenshtein.Distance(name, c, nil); d < min {
-			best, min = c, d
+		if d := levenshtein.Distance(name, c, nil); d <= least {
+			best, least = c, d
 		}
 	}
 	return best
