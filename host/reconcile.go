@@ -86,10 +86,23 @@ func (h *Host) reconcileOne(ctx context.Context, session *supervisor.Session, c 
 		// From here on the executor watches it, and reports its end again if that
 		// has come.
 		status, err := session.Restore(ctx, c.Ref(), h.output.Files(c.Ref(), c.Stdio.Merged).Stdio())
+		if errors.Is(err, executor.NotFound) {
+			// What was listed was half-made: its create was cut off.
+			return h.reconcileMissing(ctx, session, c)
+		}
 		if err != nil {
 			return err
 		}
 		return h.recordRunning(ctx, status)
+	default:
+		return h.reconcileMissing(ctx, session, c)
+	}
+}
+
+// reconcileMissing deals with a container that has not ended and that the backend
+// does not know.
+func (h *Host) reconcileMissing(ctx context.Context, session *supervisor.Session, c *store.Container) error {
+	switch {
 	case c.State == store.Creating:
 		// The intent was on disk, the answer is not. Create is idempotent, and
 		// hands over an earlier attempt if there is one.

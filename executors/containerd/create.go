@@ -2,6 +2,8 @@ package containerd
 
 import (
 	"context"
+	"errors"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -17,6 +19,9 @@ import (
 const (
 	// grace is how long a call to containerd may go on after the host gave up.
 	grace = 5 * time.Second
+	// createTries is how often a create is begun that something is in the way of,
+	// over some 10 s.
+	createTries = 9
 	// cleanupTimeout bounds the removal of a half-made container.
 	cleanupTimeout = 20 * time.Second
 )
@@ -53,17 +58,25 @@ func (b *Backend) Create(ctx context.Context, w executor.Workload) (executor.Sta
 	defer b.setCreating(p.ref.ID, false)
 
 	// The record is tried first, since it is almost never there.
-	for range 3 {
+	var inTheWay error
+	for tries := range createTries {
+		if tries > 1 && !pause(ctx, 20*time.Millisecond<<tries) {
+			return executor.Status{}, fault(ctx.Err())
+		}
 		st, err := b.create(ctx, p)
 		if !errdefs.IsAlreadyExists(err) {
 			return st, err
+		}
+		inTheWay = err
+		if err := b.ready(ctx); err != nil {
+			return st, executor.Errorf(executor.OutcomeUnknown, "%w", err)
 		}
 		st, found, err := b.settle(ctx, p)
 		if found || err != nil {
 			return st, err
 		}
 	}
-	return executor.Status{}, executor.Errorf(executor.AlreadyExists, "container %s is being made by somebody else", p.ref)
+	return executor.Status{}, executor.Errorf(executor.AlreadyExists, "container %s cannot be made, something is in its way: %w", p.ref, inTheWay)
 }
 
 func (b *Backend) setCreating(id string, on bool) {
@@ -102,7 +115,9 @@ func (b *Backend) plan(w executor.Workload) (plan, error) {
 }
 
 // create makes record and task and starts it, or leaves nothing behind. The
-// error is errdefs.ErrAlreadyExists if there is a record already.
+// error is errdefs.ErrAlreadyExists if there is a record already, if it may be
+// there because the daemon died meanwhile, or if an earlier create that was cut
+// off is still being cleaned up.
 func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 	work, cancel := linger(ctx, grace)
 	defer cancel()
@@ -145,16 +160,29 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 	if err == nil && ctx.Err() == nil {
 		m, err = b.start(work, p.ref, p.cid, int(pid))
 	}
-	if err == nil {
+	switch {
+	case err == nil && m == (mark{}):
 		err = ctx.Err()
+	case err != nil && (errdefs.IsUnavailable(err) || m != (mark{}) && work.Err() != nil):
+		// How far it came is not known, and it may run.
+		return executor.Status{}, errdefs.ErrAlreadyExists.WithMessage(err.Error())
 	}
 	if err != nil {
-		return executor.Status{}, b.undo(ctx, p, fault(err))
+		inTheWay := m == (mark{}) && leftByAnother.MatchString(err.Error())
+		err = b.undo(ctx, p, fault(err))
+		if inTheWay && !errors.Is(err, executor.OutcomeUnknown) {
+			err = errdefs.ErrAlreadyExists.WithMessage(err.Error())
+		}
+		return executor.Status{}, err
 	}
 	st := executor.Status{Ref: p.ref, State: executor.Running, PID: int(pid), StartedAt: m.StartedAt, Runtime: p.runtime.Name}
 	b.watch(st, p.cid, m.OOM, p.drain)
 	return st, nil
 }
+
+// leftByAnother is how containerd and runc refuse an id whose earlier create was
+// cut off and is not cleaned up yet: the record was free, so it is nobody's.
+var leftByAnother = regexp.MustCompile(`file exists|already exists`)
 
 // start starts a task that was created.
 func (b *Backend) start(ctx context.Context, ref executor.Ref, cid string, pid int) (mark, error) {
@@ -185,7 +213,10 @@ func (b *Backend) settle(ctx context.Context, p plan) (st executor.Status, found
 	case err != nil:
 		return st, false, err
 	case phase == neverRan:
-		return st, false, fault(b.destroy(ctx, r.ref))
+		if err := b.destroy(ctx, r.ref); err != nil {
+			return st, false, fault(err)
+		}
+		return st, false, b.removeOrphan(ctx, p)
 	case same:
 		return st, true, nil
 	case !st.State.Ended():

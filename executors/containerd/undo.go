@@ -20,6 +20,10 @@ func (b *Backend) undo(ctx context.Context, p plan, cause error) error {
 	defer cancel()
 	err := b.ready(ctx)
 	if err == nil {
+		// Should this be cut off, its kill must not pass for the workload's end.
+		err = b.marks.remove(p.cid)
+	}
+	if err == nil {
 		err = b.destroy(ctx, p.ref)
 	}
 	if err == nil {

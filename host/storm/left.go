@@ -24,7 +24,7 @@ func (s *storm) checkLeftovers(ctx context.Context) {
 	}
 	for _, b := range s.site.backends {
 		for _, what := range []string{"task", "container"} {
-			out, err := exec.CommandContext(ctx, b.ctr, "--address", s.site.containerdSock(b), "--namespace", "davit", what, "list", "--quiet").CombinedOutput()
+			out, err := exec.CommandContext(ctx, b.ctr, "--address", s.site.containerdSock(b), "--namespace", "davit", what, "list", "--quiet").Output()
 			if err != nil {
 				s.report.violation("ctr %s list on %s: %v: %s", what, b.name, err, out)
 			}
@@ -54,12 +54,10 @@ func (s *storm) checkLeftovers(ctx context.Context) {
 			s.report.bad(leftovers, "socket %s", bytes.TrimSpace(l))
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, path := range s.sockets {
-		if _, err := os.Lstat(path); err == nil {
-			s.report.bad(leftovers, "socket %s", path)
-			_ = os.Remove(path)
+	for _, l := range s.lives {
+		if _, err := os.Lstat(l.socket); err == nil {
+			s.report.bad(leftovers, "socket %s of %v", l.socket, l)
+			_ = os.Remove(l.socket)
 		}
 	}
 }

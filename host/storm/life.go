@@ -252,9 +252,6 @@ func (s *storm) noteSocket(l *life) {
 			text, _ := os.ReadFile(path)
 			if m := socketPath.FindSubmatch(text); m != nil {
 				l.socket = string(m[1])
-				s.mu.Lock()
-				s.sockets = append(s.sockets, l.socket)
-				s.mu.Unlock()
 				return
 			}
 		}

@@ -45,10 +45,9 @@ type storm struct {
 	weather *weather
 	calm    context.CancelFunc // ends the weather
 
-	mu      sync.Mutex
-	downs   map[string]int // containerds killed, by backend
-	lives   []*life
-	sockets []string // of shims
+	mu    sync.Mutex
+	downs map[string]int // containerds killed, by backend
+	lives []*life
 }
 
 // Run runs a storm and prints its table. The error says that it could not be run,
