@@ -58,7 +58,7 @@ func (h *Host) create(ctx context.Context, opts ContainerOptions) (_ Container, 
 	}
 	release = h.hold(record.ID)
 	if !existing {
-		if err := h.start(ctx, session, record, spec); err != nil {
+		if err := h.start(ctx, session, record, spec, false); err != nil {
 			release()
 			return Container{}, nil, err
 		}
@@ -142,8 +142,9 @@ func newID() string {
 // start runs the present attempt of a record whose intent is on disk, and
 // records what came of it. When the executor dies meanwhile the next one is asked
 // again, since Create is idempotent. An error whose outcome is unknown leaves the
-// record as it is, for reconcile to find out.
-func (h *Host) start(ctx context.Context, session *supervisor.Session, record *store.Container, spec json.RawMessage) error {
+// record as it is, for reconcile to find out. again says that there was such an
+// outcome before.
+func (h *Host) start(ctx context.Context, session *supervisor.Session, record *store.Container, spec json.RawMessage, again bool) error {
 	// A reconcile may repeat a start that a caller is still waiting for. Whoever
 	// comes second finds the outcome of the first.
 	defer h.turn(record.ID)()
@@ -167,12 +168,14 @@ func (h *Host) start(ctx context.Context, session *supervisor.Session, record *s
 	// A caller who hangs up must not undo a start that may already have happened.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTimeout)
 	defer cancel()
-	for {
+	for ; ; again = true {
 		status, err := session.Create(ctx, executor.Workload{Ref: ref, Spec: spec, Runtime: record.Runtime, Stdio: files.Stdio()})
 		if err == nil {
 			return h.recordRunning(ctx, status)
 		}
-		if !errors.Is(err, executor.OutcomeUnknown) && !session.Ended() {
+		// What is not available now cannot tell what became of the try before.
+		unknown := errors.Is(err, executor.OutcomeUnknown) || again && errors.Is(err, executor.Unavailable)
+		if !unknown && !session.Ended() {
 			return h.failStart(record, err)
 		}
 		h.logger.Warn("start was interrupted", "container", record.ID, "backend", record.Backend, "error", err)

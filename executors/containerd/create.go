@@ -3,6 +3,7 @@ package containerd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"strconv"
 	"time"
@@ -58,25 +59,33 @@ func (b *Backend) Create(ctx context.Context, w executor.Workload) (executor.Sta
 	defer b.setCreating(p.ref.ID, false)
 
 	// The record is tried first, since it is almost never there.
-	var inTheWay error
+	var reason error
 	for tries := range createTries {
 		if tries > 1 && !pause(ctx, 20*time.Millisecond<<tries) {
-			return executor.Status{}, fault(ctx.Err())
+			break
 		}
 		st, err := b.create(ctx, p)
 		if !errdefs.IsAlreadyExists(err) {
 			return st, err
 		}
-		inTheWay = err
+		reason = err
 		if err := b.ready(ctx); err != nil {
-			return st, executor.Errorf(executor.OutcomeUnknown, "%w", err)
+			reason = err
+			break
 		}
 		st, found, err := b.settle(ctx, p)
+		if errdefs.IsUnavailable(err) {
+			reason = err // the daemon died once more
+			continue
+		}
 		if found || err != nil {
 			return st, err
 		}
 	}
-	return executor.Status{}, executor.Errorf(executor.AlreadyExists, "container %s cannot be made, something is in its way: %w", p.ref, inTheWay)
+	if errdefs.IsAlreadyExists(reason) && !errdefs.IsUnavailable(reason) && ctx.Err() == nil {
+		return executor.Status{}, executor.Errorf(executor.AlreadyExists, "container %s cannot be made, something is in its way: %w", p.ref, reason)
+	}
+	return executor.Status{}, executor.Errorf(executor.OutcomeUnknown, "container %s: %w", p.ref, reason)
 }
 
 func (b *Backend) setCreating(id string, on bool) {
@@ -165,13 +174,13 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 		err = ctx.Err()
 	case err != nil && (errdefs.IsUnavailable(err) || m != (mark{}) && work.Err() != nil):
 		// How far it came is not known, and it may run.
-		return executor.Status{}, errdefs.ErrAlreadyExists.WithMessage(err.Error())
+		return executor.Status{}, fmt.Errorf("%w: %w", errdefs.ErrAlreadyExists, err)
 	}
 	if err != nil {
 		inTheWay := m == (mark{}) && leftByAnother.MatchString(err.Error())
 		err = b.undo(ctx, p, fault(err))
 		if inTheWay && !errors.Is(err, executor.OutcomeUnknown) {
-			err = errdefs.ErrAlreadyExists.WithMessage(err.Error())
+			err = fmt.Errorf("%w: %w", errdefs.ErrAlreadyExists, err)
 		}
 		return executor.Status{}, err
 	}

@@ -15,7 +15,7 @@ import (
 
 // patience is how long davit may take to do what it was asked, with all that is
 // killed meanwhile. An executor that fails again and again is tried every 30 s.
-const patience = 3 * time.Minute
+const patience = 90 * time.Second
 
 // life is that of one container.
 type life struct {
