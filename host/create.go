@@ -58,7 +58,7 @@ func (h *Host) create(ctx context.Context, opts ContainerOptions) (_ Container, 
 	}
 	release = h.hold(record.ID)
 	if !existing {
-		if err := h.start(ctx, session, record, spec); err != nil {
+		if err := h.start(ctx, session, record, spec, false); err != nil {
 			release()
 			return Container{}, nil, err
 		}
@@ -146,9 +146,23 @@ func newID() string {
 }
 
 // start runs the present attempt of a record whose intent is on disk, and
-// records what came of it. An error whose outcome is unknown leaves the record
-// as it is, for reconcile to find out.
-func (h *Host) start(ctx context.Context, session *supervisor.Session, record *store.Container, spec json.RawMessage) error {
+// records what came of it. When the executor dies meanwhile the next one is asked
+// again, since Create is idempotent. An error whose outcome is unknown leaves the
+// record as it is, for reconcile to find out. again says that there was such an
+// outcome before.
+func (h *Host) start(ctx context.Context, session *supervisor.Session, record *store.Container, spec json.RawMessage, again bool) error {
+	// A reconcile may repeat a start that a caller is still waiting for. Whoever
+	// comes second finds the outcome of the first.
+	defer h.turn(record.ID)()
+	now, err := h.record(record.ID)
+	switch {
+	case err != nil:
+		return err
+	case now.Attempt == record.Attempt && now.State == store.Failed:
+		return failed(Container{ID: now.ID, Error: now.Error})
+	case now.Attempt != record.Attempt || now.State != store.Creating:
+		return nil
+	}
 	ref := record.Ref()
 	files, err := h.output.Create(ref, record.Stdio.Merged)
 	if err == nil {
@@ -160,14 +174,56 @@ func (h *Host) start(ctx context.Context, session *supervisor.Session, record *s
 	// A caller who hangs up must not undo a start that may already have happened.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTimeout)
 	defer cancel()
-	status, err := session.Create(ctx, executor.Workload{Ref: ref, Spec: spec, Runtime: record.Runtime, Stdio: files.Stdio()})
-	switch {
-	case errors.Is(err, executor.OutcomeUnknown):
-		return executor.Errorf(executor.OutcomeUnknown, "container %s: %w; it is looked after when backend %s answers again", record.ID, err, record.Backend)
-	case err != nil:
-		return h.failStart(record, err)
+	for ; ; again = true {
+		status, err := session.Create(ctx, executor.Workload{Ref: ref, Spec: spec, Runtime: record.Runtime, Stdio: files.Stdio()})
+		if err == nil {
+			return h.recordRunning(ctx, status)
+		}
+		// What is not available now cannot tell what became of the try before.
+		unknown := errors.Is(err, executor.OutcomeUnknown) || again && errors.Is(err, executor.Unavailable)
+		if !unknown && !session.Ended() {
+			return h.failStart(record, err)
+		}
+		h.logger.Warn("start was interrupted", "container", record.ID, "backend", record.Backend, "error", err)
+		var down error
+		if session, down = h.nextSession(ctx, record.Backend); down != nil {
+			return executor.Errorf(executor.OutcomeUnknown, "container %s: %w; it is looked after when backend %s answers again", record.ID, err, record.Backend)
+		}
 	}
-	return h.recordRunning(ctx, status)
+}
+
+// nextSession gives a session for one more try, after a short pause.
+func (h *Host) nextSession(ctx context.Context, backend string) (*supervisor.Session, error) {
+	select {
+	case <-time.After(50 * time.Millisecond):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-h.ctx.Done():
+		return nil, h.ctx.Err()
+	}
+	return h.session(ctx, backend)
+}
+
+// turn waits until nobody else starts the container, and gives the function that
+// ends our turn.
+func (h *Host) turn(id string) (end func()) {
+	for {
+		h.mu.Lock()
+		before := h.starting[id]
+		if before == nil {
+			ours := make(chan struct{})
+			h.starting[id] = ours
+			h.mu.Unlock()
+			return func() {
+				h.mu.Lock()
+				delete(h.starting, id)
+				h.mu.Unlock()
+				close(ours)
+			}
+		}
+		h.mu.Unlock()
+		<-before
+	}
 }
 
 // recordRunning records that an attempt runs, unless its end is known already.

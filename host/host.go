@@ -50,6 +50,8 @@ type Host struct {
 	draining bool
 	// holds keep containers from being removed automatically, by id.
 	holds map[string]int
+	// starting has the ids of containers that are being started; see turn.
+	starting map[string]chan struct{}
 	// ends are told to those who wait for a container, by id.
 	ends map[string]*ending
 }
@@ -86,7 +88,7 @@ func Open(ctx context.Context, cfg config.Config, opts Options) (*Host, error) {
 		config: cfg, logger: opts.Logger, version: opts.Version,
 		store: st, output: files, watcher: watcher,
 		backends: map[string]*backend{},
-		holds:    map[string]int{}, ends: map[string]*ending{},
+		holds:    map[string]int{}, ends: map[string]*ending{}, starting: map[string]chan struct{}{},
 	}
 	h.maxBytes, _ = cfg.Output.MaxBytes() // was validated
 	h.tracker = output.NewTracker(watcher, h.outputNotice)

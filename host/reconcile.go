@@ -17,6 +17,16 @@ import (
 // reconcileParallel bounds the calls that a reconcile has under way at once.
 const reconcileParallel = 16
 
+const (
+	// reconcileTimeout is how long one container may keep a backend from getting
+	// ready. Seen: milliseconds.
+	reconcileTimeout = 10 * time.Second
+	// reconcileAgainTimeout bounds what is done about it afterwards, every
+	// reconcileMaxWait at least.
+	reconcileAgainTimeout = time.Minute
+	reconcileMaxWait      = 30 * time.Second
+)
+
 // reconcile makes the records of a backend and what the backend has agree. It
 // runs whenever an executor was started or taken up, before anybody else uses
 // the session.
@@ -44,25 +54,58 @@ func (h *Host) reconcile(ctx context.Context, name string, session *supervisor.S
 
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, reconcileParallel)
-	each := func(id string, fn func() error) {
+	each := func(id string, fn func(context.Context) error) {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if err := fn(); err != nil {
-				h.logger.Error("reconcile failed", "backend", name, "container", id, "error", err)
+			once, cancel := context.WithTimeout(ctx, reconcileTimeout)
+			defer cancel()
+			if err := fn(once); err != nil {
+				h.logger.Error("reconcile failed and is tried again", "backend", name, "container", id, "error", err)
+				h.background(func() { h.reconcileAgain(session, name, id, fn) })
 			}
 		})
 	}
 	for _, c := range records {
 		status, there := has[c.ID]
 		delete(has, c.ID)
-		each(c.ID, func() error { return h.reconcileOne(ctx, session, c, status, there) })
+		each(c.ID, func(ctx context.Context) error {
+			now, err := h.record(c.ID)
+			if errors.Is(err, executor.NotFound) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			return h.reconcileOne(ctx, session, now, status, there)
+		})
 	}
 	for _, orphan := range has {
-		each(orphan.Ref.ID, func() error { return h.reconcileOrphan(ctx, name, session, orphan) })
+		each(orphan.Ref.ID, func(ctx context.Context) error { return h.reconcileOrphan(ctx, name, session, orphan) })
 	}
 	wg.Wait()
 	return ctx.Err()
+}
+
+// reconcileAgain repeats what failed for one container, for as long as the session
+// lasts. The others do not wait for it.
+func (h *Host) reconcileAgain(session *supervisor.Session, backend, id string, fn func(context.Context) error) {
+	for wait := time.Second; ; wait = min(2*wait, reconcileMaxWait) {
+		select {
+		case <-time.After(wait):
+		case <-session.Done():
+			return
+		case <-h.ctx.Done():
+			return
+		}
+		ctx, cancel := context.WithTimeout(h.ctx, reconcileAgainTimeout)
+		err := fn(ctx)
+		cancel()
+		if err == nil || session.Ended() || h.ctx.Err() != nil {
+			return
+		}
+		h.logger.Error("reconcile failed and is tried again", "backend", backend, "container", id, "error", err)
+	}
 }
 
 // reconcileOne deals with a container that we have a record of. status is what
@@ -86,10 +129,23 @@ func (h *Host) reconcileOne(ctx context.Context, session *supervisor.Session, c 
 		// From here on the executor watches it, and reports its end again if that
 		// has come.
 		status, err := session.Restore(ctx, c.Ref(), h.output.Files(c.Ref(), c.Stdio.Merged).Stdio())
+		if errors.Is(err, executor.NotFound) {
+			// What was listed was half-made: its create was cut off.
+			return h.reconcileMissing(ctx, session, c)
+		}
 		if err != nil {
 			return err
 		}
 		return h.recordRunning(ctx, status)
+	default:
+		return h.reconcileMissing(ctx, session, c)
+	}
+}
+
+// reconcileMissing deals with a container that has not ended and that the backend
+// does not know.
+func (h *Host) reconcileMissing(ctx context.Context, session *supervisor.Session, c *store.Container) error {
+	switch {
 	case c.State == store.Creating:
 		// The intent was on disk, the answer is not. Create is idempotent, and
 		// hands over an earlier attempt if there is one.
@@ -114,7 +170,7 @@ func (h *Host) startAgain(session *supervisor.Session, c *store.Container) {
 		return err
 	})
 	if err == nil {
-		err = h.start(h.ctx, session, c, spec)
+		err = h.start(h.ctx, session, c, spec, true)
 	}
 	if err != nil {
 		h.logger.Error("interrupted start failed", "container", c.ID, "error", err)

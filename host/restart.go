@@ -161,7 +161,7 @@ func (h *Host) nextAttempt(ctx context.Context, id string, still func(*store.Con
 	if old := record.Attempt - keepAttempts; old > 0 {
 		err = h.output.RemoveAttempt(executor.Ref{ID: id, Attempt: old})
 	}
-	return errors.Join(err, h.start(ctx, session, record, spec))
+	return errors.Join(err, h.start(ctx, session, record, spec, false))
 }
 
 // rebooted ends what ran before a reboot.

@@ -8,8 +8,10 @@ import (
 )
 
 // adopt finds out where an attempt stands and, if it ran, makes sure that it is
-// watched. One that waits for its start is started if resume is set, and else
-// counts as one that never ran.
+// watched. One that waits for its start is started if resume is set and its start
+// was asked for before, and else counts as one that never ran. For without the
+// mark its create may have been cut off, and what containerd then undoes half-way
+// can leave a task that can be started and whose output goes nowhere.
 func (b *Backend) adopt(ctx context.Context, r record, resume bool) (executor.Status, phase, error) {
 	if a := b.watched(r.ref.ID); a != nil && a.ref == r.ref {
 		if over, err := a.over(); !over || err == nil {
@@ -22,9 +24,8 @@ func (b *Backend) adopt(ctx context.Context, r record, resume bool) (executor.St
 		return executor.Status{}, 0, fault(err)
 	}
 	st, ph := classify(r, task, m, started, b.boot)
-	if ph == created && resume {
-		// Its create was cut off between the two steps. If that start is still
-		// on its way, ours fails and the status tells.
+	if ph == created && started && resume {
+		// If that start is still on its way, ours fails and the status tells.
 		_, serr := b.start(ctx, r.ref, r.cid, int(task.GetPid()))
 		if task, err = b.taskOf(ctx, r.cid); err != nil {
 			return executor.Status{}, 0, fault(err)

@@ -37,7 +37,8 @@ func classify(r record, task *tasktypes.Process, m mark, started bool, boot stri
 		return end(r.exit)
 	case task == nil && r.boot != boot:
 		return end(executor.LostExit("the machine was rebooted"))
-	case task == nil && !started:
+	case !started && (task == nil || task.GetStatus() == tasktypes.Status_STOPPED):
+		// A task that ends without having been started was killed by an undo.
 		st.State, st.Exit = executor.Exited, executor.LostExit("the attempt was never started")
 		return st, neverRan
 	case task == nil:

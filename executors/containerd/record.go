@@ -137,14 +137,21 @@ func (b *Backend) label(ctx context.Context, cid, key, value string) error {
 	return err
 }
 
-// dropRecord deletes a record and what is kept beside it.
+// dropRecord deletes a record and what is kept beside it. The record goes last:
+// without it nobody would look for the rest.
 func (b *Backend) dropRecord(ctx context.Context, cid string) error {
+	if err := b.reapShim(ctx, cid); err != nil {
+		return err
+	}
 	if err := b.unshield(ctx, cid); err != nil {
+		return err
+	}
+	if err := b.marks.remove(cid); err != nil {
 		return err
 	}
 	_, err := b.conn.containers.Delete(ctx, &containersapi.DeleteContainerRequest{ID: cid})
 	if err != nil && !errdefs.IsNotFound(err) {
 		return err
 	}
-	return b.marks.remove(cid)
+	return nil
 }

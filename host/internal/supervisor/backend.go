@@ -80,6 +80,16 @@ type Session struct {
 	Capabilities []executor.Capability
 }
 
+// Ended reports whether the connection has ended.
+func (s *Session) Ended() bool {
+	select {
+	case <-s.Done():
+		return true
+	default:
+		return false
+	}
+}
+
 // State of a backend.
 type State string
 

@@ -1,0 +1,90 @@
+package containerd
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// shimSockets is where shims of the second interface have their sockets,
+// whatever the daemon's state directory is.
+const shimSockets = "/run/containerd/s"
+
+const (
+	// reapWait is how long a shim whose task is gone may take to end by itself.
+	reapWait = time.Second
+	// taskWait is how long a shim may take to answer, and to let go of a task that
+	// nobody needs.
+	taskWait = 5 * time.Second
+)
+
+// reapShim removes what nobody else does once a task is gone: the socket of a
+// shim that was killed, and a shim whose daemon was killed before it had noted
+// where that shim listens.
+func (b *Backend) reapShim(ctx context.Context, cid string) error {
+	sum := sha256.Sum256([]byte(filepath.Join(b.conn.address, b.config.Namespace, cid)))
+	socket := filepath.Join(shimSockets, hex.EncodeToString(sum[:]))
+	for begin := time.Now(); ; {
+		if _, err := os.Lstat(socket); errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		shim := findShim(cid)
+		if shim == nil {
+			err := os.Remove(socket)
+			if errors.Is(err, fs.ErrNotExist) {
+				err = nil
+			}
+			return err
+		}
+		if time.Since(begin) > reapWait {
+			b.log.Warn("a shim without a task is killed", "container", cid, "pid", shim.Pid)
+			_ = shim.Kill()
+		}
+		_ = shim.Release()
+		if !pause(ctx, 20*time.Millisecond) {
+			return ctx.Err()
+		}
+	}
+}
+
+// findShim gives the shim of a container, or nil. The handle means this process
+// for as long as it is held.
+func findShim(cid string) *os.Process {
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || !isShim(pid, cid) {
+			continue
+		}
+		handle, err := os.FindProcess(pid)
+		if err != nil {
+			continue
+		}
+		if isShim(pid, cid) { // still, now that the pid cannot change its meaning
+			return handle
+		}
+		_ = handle.Release()
+	}
+	return nil
+}
+
+// isShim reports whether a process is a shim that was started for a container:
+// the first shim has its id in its work directory, later ones as an argument. The
+// ids of containers are unique to a backend.
+func isShim(pid int, cid string) bool {
+	line, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
+	if err != nil {
+		return false
+	}
+	program, args, _ := bytes.Cut(line, []byte{0})
+	return strings.HasPrefix(filepath.Base(string(program)), "containerd-shim") &&
+		(bytes.Contains(args, []byte("-id\x00"+cid+"\x00")) || bytes.Contains(args, []byte("/"+cid+"\x00")))
+}
