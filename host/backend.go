@@ -145,6 +145,16 @@ func (h *Host) WaitBackend(ctx context.Context, name string) error {
 	return err
 }
 
+// RestartBackend replaces the executor of a backend by one of the program that is
+// installed now. Containers run on and do not notice.
+func (h *Host) RestartBackend(ctx context.Context, name string) error {
+	_, b, err := h.pickBackend(name)
+	if err != nil {
+		return err
+	}
+	return b.Restart(ctx)
+}
+
 // Runtimes lists the runtimes of a backend, or of the default one.
 func (h *Host) Runtimes(ctx context.Context, backend string) ([]executor.RuntimeInfo, error) {
 	name, _, err := h.pickBackend(backend)

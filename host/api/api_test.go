@@ -87,6 +87,7 @@ func TestCalls(t *testing.T) {
 		{"remove by force", func() result { return of(nil, c.Remove(ctx, "c1", true)) }, []any{"c1", true}, nil},
 		{"backends", func() result { return of(c.Backends(ctx)) }, nil, []host.BackendInfo{{Default: true}}},
 		{"runtimes", func() result { return of(c.Runtimes(ctx, "main")) }, []any{"main"}, []executor.RuntimeInfo{{Name: "runc"}}},
+		{"restart of a backend", func() result { return of(nil, c.RestartBackend(ctx, "main")) }, []any{"main"}, nil},
 		{"check", func() result { return of(c.Check(ctx, "main")) }, []any{"main"}, config.Diagnostics{{Message: "m", Hint: "h"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -43,9 +43,23 @@ func (c *Client) Check(ctx context.Context, backend string) (found config.Diagno
 	return found, err
 }
 
+func (s *handler) restartBackend(w http.ResponseWriter, r *http.Request) error {
+	return s.answer(w, nil, s.host.RestartBackend(r.Context(), r.PathValue("name")))
+}
+
+// RestartBackend replaces the executor of a backend by one of the program that is
+// installed now.
+func (c *Client) RestartBackend(ctx context.Context, backend string) error {
+	return c.onBackend(ctx, http.MethodPost, backend, "/restart", nil)
+}
+
 func (c *Client) ofBackend(ctx context.Context, backend, suffix string, out any) error {
+	return c.onBackend(ctx, http.MethodGet, backend, suffix, out)
+}
+
+func (c *Client) onBackend(ctx context.Context, method, backend, suffix string, out any) error {
 	if err := segment("backend", backend); err != nil {
 		return err
 	}
-	return c.call(ctx, http.MethodGet, "/v1/backends/"+url.PathEscape(backend)+suffix, nil, out)
+	return c.call(ctx, method, "/v1/backends/"+url.PathEscape(backend)+suffix, nil, out)
 }

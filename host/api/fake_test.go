@@ -70,6 +70,10 @@ func (f *fake) Runtimes(ctx context.Context, b string) ([]executor.RuntimeInfo, 
 func (f *fake) Check(ctx context.Context, b string) (config.Diagnostics, error) {
 	return f.check(ctx, b)
 }
+func (f *fake) RestartBackend(ctx context.Context, b string) error {
+	_, err := f.check(ctx, b)
+	return err
+}
 func (f *fake) Events(ctx context.Context, after uint64) iter.Seq2[host.Event, error] {
 	return f.events(ctx, after)
 }

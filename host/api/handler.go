@@ -41,6 +41,7 @@ type hosting interface {
 	Backends() ([]host.BackendInfo, error)
 	Runtimes(ctx context.Context, backend string) ([]executor.RuntimeInfo, error)
 	Check(ctx context.Context, backend string) (config.Diagnostics, error)
+	RestartBackend(ctx context.Context, backend string) error
 	Events(ctx context.Context, after uint64) iter.Seq2[host.Event, error]
 	EventCursors() (oldest, newest uint64, err error)
 }
@@ -76,6 +77,7 @@ func newHandler(h hosting, opts Options) *handler {
 		"GET /v1/backends":                 s.backends,
 		"GET /v1/backends/{name}/runtimes": s.runtimes,
 		"GET /v1/backends/{name}/check":    s.check,
+		"POST /v1/backends/{name}/restart": s.restartBackend,
 		"GET /v1/events":                   s.events,
 	} {
 		s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {

@@ -64,6 +64,22 @@ func TestKilledHostLosesNothing(t *testing.T) {
 	}
 }
 
+func TestBackendRestart(t *testing.T) {
+	s := oneBackend(t)
+	id := s.must("run", "-d", "--rootfs", rootfs, "sh", "-c", "for i in 1 2 3 4 5; do echo $i; sleep 0.3; done; exit 8")
+	before := s.backend("main").PID
+	s.must("backend", "restart", "main")
+	if after := s.backend("main"); after.PID == before || after.State != "ready" {
+		t.Errorf("got %+v, want another process than %d", after, before)
+	}
+	if got := s.must("wait", id); got != "8" {
+		t.Errorf("got exit code %s, want 8", got)
+	}
+	if got := s.must("logs", id); got != "1\n2\n3\n4\n5" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestBrokenBackendHarmsNoOther(t *testing.T) {
 	need(t, debian)
 	s := newSite(t, "default_backend = \"main\"", containerdBackend("main", debian, ""))

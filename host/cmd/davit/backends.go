@@ -46,6 +46,28 @@ func (a *app) backendsCommand() *cobra.Command {
 	return cmd
 }
 
+func (a *app) backendCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "backend",
+		Short: "Restart or upgrade the executors of backends",
+	}
+	cmd.AddCommand(&cobra.Command{
+		Use:     "restart BACKEND...",
+		Aliases: []string{"upgrade"},
+		Short:   "Replace executors by what is installed now; containers run on",
+		Long: `Replace the executor of each backend by one of the program that is installed now.
+Its containers run on and do not notice.`,
+		DisableFlagsInUseLine: true,
+		Example:               "  davit backend restart main",
+		Args:                  cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client := a.client()
+			return a.together(args, func(name string) error { return client.RestartBackend(cmd.Context(), name) })
+		},
+	})
+	return cmd
+}
+
 func (a *app) runtimesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "runtimes [flags] [BACKEND...]",

@@ -131,6 +131,7 @@ type Backend struct {
 	changed chan struct{} // closed at every change
 	leaving bool          // Stop: do not start another
 	closed  bool          // Stop: the executor was closed in good order
+	restart bool          // Restart: the end of this process is no failure
 }
 
 // Start begins to supervise. It returns at once; Session waits.
@@ -216,6 +217,49 @@ func (b *Backend) Stop(ctx context.Context) error {
 	return err
 }
 
+// Restart ends the executor in good order and starts the program that is
+// installed now, under running workloads. It returns when the backend is ready
+// again.
+func (b *Backend) Restart(ctx context.Context) error {
+	b.mu.Lock()
+	session := b.session
+	b.restart = session != nil
+	b.mu.Unlock()
+	if session == nil {
+		return unavailable(b.Info())
+	}
+	if err := session.CloseBackend(ctx); err != nil {
+		b.takeRestart()
+		return err
+	}
+	_ = session.Close()
+	for {
+		b.mu.Lock()
+		next, info, changed := b.session, b.info, b.changed
+		b.mu.Unlock()
+		switch {
+		case next != nil && next != session:
+			return nil
+		case info.State == Waiting || info.State == Failed || info.State == Stopped:
+			return unavailable(info)
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return unavailable(b.Info())
+		}
+	}
+}
+
+// takeRestart reports whether a restart was asked for, once.
+func (b *Backend) takeRestart() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	asked := b.restart
+	b.restart = false
+	return asked
+}
+
 // set changes the state and wakes who waits.
 func (b *Backend) set(change func(*Info)) {
 	b.mu.Lock()
@@ -242,6 +286,12 @@ func (b *Backend) isLeaving() bool {
 	return b.leaving
 }
 
+func (b *Backend) isRestarting() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.restart
+}
+
 func (b *Backend) isClosed() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -259,7 +309,7 @@ func (b *Backend) run(ctx context.Context) {
 		if ctx.Err() != nil || b.isLeaving() {
 			return
 		}
-		if errors.Is(err, errRestart) {
+		if b.takeRestart() || errors.Is(err, errRestart) {
 			continue
 		}
 		if time.Since(served) > steadyAfter {
@@ -412,6 +462,8 @@ func (b *Backend) watch(ctx context.Context, l *launched, session *Session) erro
 func (b *Backend) give(ctx context.Context, l *launched, err error) error {
 	switch {
 	case b.isClosed():
+		return errors.Join(err, b.await(ctx, l.process))
+	case b.isRestarting():
 		return errors.Join(err, b.await(ctx, l.process))
 	case b.isLeaving():
 		return errors.Join(err, l.process.Terminate(terminateTimeout))

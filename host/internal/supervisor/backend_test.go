@@ -211,6 +211,22 @@ func TestKilledExecutorIsReplaced(t *testing.T) {
 	}
 }
 
+func TestRestart(t *testing.T) {
+	b := Start(testConfig(t, runDir(t), ""))
+	defer b.Stop(t.Context())
+	pid := b.waitPID(t)
+	if err := b.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	info := b.Info()
+	if info.PID == pid || info.State != Ready || info.Starts != 2 || info.Failures != 0 || info.LastError != "" {
+		t.Errorf("got %+v, want a second process and no failure", info)
+	}
+	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("process %d: got %v, want it gone", pid, err)
+	}
+}
+
 func TestStoppedExecutorIsReplaced(t *testing.T) {
 	config := testConfig(t, runDir(t), "")
 	config.Timing = Timing{HealthInterval: 100 * time.Millisecond, HealthTimeout: 500 * time.Millisecond}
