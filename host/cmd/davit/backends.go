@@ -48,8 +48,9 @@ func (a *app) backendsCommand() *cobra.Command {
 
 func (a *app) backendCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "backend",
-		Short: "Restart or upgrade the executors of backends",
+		Use:     "backend",
+		Short:   "Restart or upgrade the executors of backends",
+		Example: "  davit backend restart main",
 	}
 	cmd.AddCommand(&cobra.Command{
 		Use:     "restart BACKEND...",
