@@ -109,11 +109,7 @@ func (h *Host) prepare(ctx context.Context, opts ContainerOptions) (*store.Conta
 	if err != nil {
 		return fail(err)
 	}
-	session, err := h.session(ctx, backend)
-	if err != nil {
-		return fail(err)
-	}
-	runtime, err := resolveRuntime(ctx, session, backend, opts.Runtime)
+	session, runtime, err := h.resolve(ctx, backend, opts.Runtime)
 	if err != nil {
 		return fail(err)
 	}
@@ -126,6 +122,24 @@ func (h *Host) prepare(ctx context.Context, opts ContainerOptions) (*store.Conta
 		CreatedAt: time.Now(),
 		Attempt:   1, Desired: store.WantRunning, State: store.Creating,
 	}, spec, session, nil
+}
+
+// resolve gives a session and the runtime behind a name. To ask changes nothing, so
+// when the executor dies meanwhile the next one is asked.
+func (h *Host) resolve(ctx context.Context, backend, name string) (*supervisor.Session, executor.Runtime, error) {
+	for {
+		session, err := h.session(ctx, backend)
+		if err != nil {
+			return nil, executor.Runtime{}, err
+		}
+		runtime, err := resolveRuntime(ctx, session, backend, name)
+		if err == nil || !session.Ended() {
+			return session, runtime, err
+		}
+		if _, err := h.nextSession(ctx, backend); err != nil {
+			return nil, executor.Runtime{}, err
+		}
+	}
 }
 
 func resolveRuntime(ctx context.Context, session *supervisor.Session, backend, name string) (executor.Runtime, error) {

@@ -20,7 +20,7 @@ const reconcileParallel = 16
 const (
 	// reconcileTimeout is how long one container may keep a backend from getting
 	// ready. Seen: milliseconds.
-	reconcileTimeout = 10 * time.Second
+	reconcileTimeout = 3 * time.Second
 	// reconcileAgainTimeout bounds what is done about it afterwards, every
 	// reconcileMaxWait at least.
 	reconcileAgainTimeout = time.Minute

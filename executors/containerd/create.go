@@ -3,6 +3,7 @@ package containerd
 import (
 	"context"
 	"errors"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -18,6 +19,9 @@ import (
 const (
 	// grace is how long a call to containerd may go on after the host gave up.
 	grace = 5 * time.Second
+	// createTries is how often a create is begun that something is in the way of,
+	// over some 10 s.
+	createTries = 9
 	// cleanupTimeout bounds the removal of a half-made container.
 	cleanupTimeout = 20 * time.Second
 )
@@ -55,7 +59,10 @@ func (b *Backend) Create(ctx context.Context, w executor.Workload) (executor.Sta
 
 	// The record is tried first, since it is almost never there. If containerd
 	// is restarted meanwhile, what it then has tells how far we had come.
-	for range 5 {
+	for tries := range createTries {
+		if tries > 1 && !pause(ctx, 20*time.Millisecond<<tries) {
+			break
+		}
 		st, err := b.create(ctx, p)
 		switch {
 		case errors.Is(err, errCutOff):
@@ -133,6 +140,9 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 		m, err = b.start(work, p.ref, p.cid, pid)
 	}
 	switch {
+	case err == nil && m != (mark{}):
+		// It runs. That nobody waits any more does not undo it: who asks again
+		// must find it, or it would be started a second time.
 	case ctx.Err() != nil:
 		return executor.Status{}, b.undo(ctx, p, fault(ctx.Err()))
 	case errdefs.IsUnavailable(err):
@@ -142,6 +152,11 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 			return executor.Status{}, b.undo(ctx, p, rerr)
 		}
 		return executor.Status{}, errInTheWay
+	case err != nil && m == (mark{}) && leftByAnother.MatchString(err.Error()):
+		if uerr := b.undo(ctx, p, fault(err)); errors.Is(uerr, executor.OutcomeUnknown) {
+			return executor.Status{}, uerr
+		}
+		return executor.Status{}, errInTheWay
 	case err != nil:
 		return executor.Status{}, b.undo(ctx, p, fault(err))
 	}
@@ -149,6 +164,11 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 	b.watch(st, p.cid, m.OOM, p.drain)
 	return st, nil
 }
+
+// leftByAnother is how containerd and runc refuse an id whose earlier create was
+// cut off and is still being cleaned up: they find something of it, or it takes
+// something of ours along. The record was free, so it is nobody's.
+var leftByAnother = regexp.MustCompile(`already exists|failed to write bootstrap\.json|/io\.containerd\.runtime[^ ]*: no such file or directory`)
 
 // makeRecord is the first step of a create.
 func (b *Backend) makeRecord(ctx context.Context, p plan) error {

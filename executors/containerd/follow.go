@@ -117,7 +117,9 @@ func (b *Backend) release(ctx context.Context, a *attempt) (executor.Output, err
 		case ctx.Err() != nil:
 			return "", ctx.Err()
 		case !errdefs.IsUnavailable(err) && tries >= 10:
-			return "", fault(err)
+			// The first shim refuses for ever if the daemon was killed while it
+			// deleted. The host has the exit, so it may go by force.
+			return executor.Truncated, fault(b.killTask(ctx, a.cid))
 		}
 		b.log.Debug("delete failed", "ref", a.ref, "error", err)
 		if !pause(ctx, min(time.Second, 20*time.Millisecond<<min(tries, 6))) {

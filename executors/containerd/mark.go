@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -58,8 +59,9 @@ func (m marks) read(cid string, attempt int) (mark, bool) {
 }
 
 func (m marks) remove(cid string) error {
-	if err := os.Remove(m.path(cid)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	err := os.Remove(m.path(cid))
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil
 	}
-	return nil
+	return err
 }

@@ -23,8 +23,24 @@ const (
 	reapWait = time.Second
 	// taskWait is how long a shim may take to answer, and to let go of a task that
 	// nobody needs.
-	taskWait = 5 * time.Second
+	taskWait = 2 * time.Second
 )
+
+// reapBundles removes what a daemon of our own has left of a task that is gone,
+// because it was killed in between: containerd 1.6 does not get rid of the bundle
+// of io.containerd.runc.v1 when that has taken its socket away already.
+func (b *Backend) reapBundles(cid string) error {
+	if b.own == nil {
+		return nil
+	}
+	var errs []error
+	for _, dir := range []string{b.own.state(), filepath.Join(b.own.root, "root")} {
+		for _, plugin := range []string{"io.containerd.runtime.v2.task", "io.containerd.runtime.v1.linux"} {
+			errs = append(errs, b.removeBundle(filepath.Join(dir, plugin, b.config.Namespace, cid), cid))
+		}
+	}
+	return errors.Join(errs...)
+}
 
 // reapShim removes what nobody else does once a task is gone: the socket of a
 // shim that was killed, and a shim whose daemon was killed before it had noted

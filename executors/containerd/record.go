@@ -143,6 +143,9 @@ func (b *Backend) dropRecord(ctx context.Context, cid string) error {
 	if err := b.reapShim(ctx, cid); err != nil {
 		return err
 	}
+	if err := b.reapBundles(cid); err != nil {
+		return err
+	}
 	if err := b.unshield(ctx, cid); err != nil {
 		return err
 	}

@@ -15,6 +15,10 @@ func (b *Backend) undo(ctx context.Context, p plan, cause error) error {
 	defer cancel()
 	err := b.ready(ctx)
 	if err == nil {
+		// Should this be cut off, its kill must not pass for the workload's end.
+		err = b.marks.remove(p.cid)
+	}
+	if err == nil {
 		err = b.destroy(ctx, p.ref)
 	}
 	if err == nil {
@@ -42,20 +46,37 @@ func (b *Backend) destroy(ctx context.Context, ref executor.Ref) error {
 }
 
 // killTask ends a task and deletes it. The kill comes first: to delete a task
-// that was never started takes some shims seconds.
+// that was never started takes some shims seconds. The first shim refuses for ever
+// or hangs, if its daemon was killed before it had made the container; it is killed
+// then.
 func (b *Backend) killTask(ctx context.Context, cid string) error {
+	begin := time.Now()
 	for d := time.Millisecond; ; d = min(2*d, 100*time.Millisecond) {
-		_, err := b.conn.tasks.Kill(ctx, &tasksapi.KillRequest{ContainerID: cid, Signal: uint32(killSignal), All: true})
-		if err != nil && !errdefs.IsNotFound(err) {
-			b.log.Debug("kill failed", "container", cid, "error", err)
+		if time.Since(begin) > taskWait {
+			if shim := findShim(cid); shim != nil {
+				b.log.Warn("a shim that does not let go of its task is killed", "container", cid, "pid", shim.Pid)
+				_ = shim.Kill()
+				_ = shim.Release()
+			}
+			begin = time.Now()
 		}
-		_, err = b.conn.tasks.Delete(ctx, &tasksapi.DeleteTaskRequest{ContainerID: cid})
+		err := b.killTaskOnce(ctx, cid)
 		if err == nil || errdefs.IsNotFound(err) {
 			return nil
 		}
-		b.log.Debug("delete failed", "container", cid, "error", err)
 		if !pause(ctx, d) {
 			return err
 		}
 	}
+}
+
+func (b *Backend) killTaskOnce(ctx context.Context, cid string) error {
+	ctx, cancel := context.WithTimeout(ctx, taskWait)
+	defer cancel()
+	_, err := b.conn.tasks.Kill(ctx, &tasksapi.KillRequest{ContainerID: cid, Signal: uint32(killSignal), All: true})
+	if err != nil && !errdefs.IsNotFound(err) {
+		b.log.Debug("kill failed", "container", cid, "error", err)
+	}
+	_, err = b.conn.tasks.Delete(ctx, &tasksapi.DeleteTaskRequest{ContainerID: cid})
+	return err
 }

@@ -54,10 +54,22 @@ func (s *storm) checkLeftovers(ctx context.Context) {
 			s.report.bad(leftovers, "socket %s", bytes.TrimSpace(l))
 		}
 	}
+	keys := map[string]bool{}
 	for _, l := range s.lives {
+		if _, key, ok := strings.Cut(l.bundle, "-"); ok {
+			keys[key] = true
+		}
 		if _, err := os.Lstat(l.socket); err == nil {
 			s.report.bad(leftovers, "socket %s of %v", l.socket, l)
 			_ = os.Remove(l.socket)
+		}
+	}
+	for key := range keys {
+		cgroups, _ := filepath.Glob("/sys/fs/cgroup/*/davit/" + key)
+		for _, path := range append(cgroups, "/sys/fs/cgroup/davit/"+key) {
+			if os.Remove(path) == nil {
+				s.report.bad(leftovers, "cgroup %s", path)
+			}
 		}
 	}
 }

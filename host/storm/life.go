@@ -31,6 +31,7 @@ type life struct {
 	pid     int    // as seen first
 	started string // its start time, in ticks
 	socket  string // of its shim
+	bundle  string // name of its bundle: the id, and a key of the backend's
 }
 
 func (l *life) String() string {
@@ -128,6 +129,8 @@ func (s *storm) request(l *life) map[string]any {
 // sure that there is only one. It gives false if there is none.
 func (s *storm) create(ctx, weather context.Context, l *life) bool {
 	s.weather.enters(weather, phaseCreate, l.backend)
+	begin := time.Now()
+	defer func() { s.took("create", l, begin) }()
 	var v containerView
 	err := s.insist(ctx, func() error {
 		return s.site.client.call(ctx, "POST", "/containers", s.request(l), &v)
@@ -138,6 +141,15 @@ func (s *storm) create(ctx, weather context.Context, l *life) bool {
 	}
 	s.refusal(ctx, l, err)
 	return false
+}
+
+// took notes how long something took, and says so if it is long.
+func (s *storm) took(what string, l *life, begin time.Time) {
+	d := time.Since(begin)
+	s.report.took(what, d)
+	if d > 5*time.Second {
+		s.logf("%s of %v took %s", what, l, d.Round(time.Millisecond))
+	}
 }
 
 // insist repeats a request for as long as nobody answers, or the answer is that
@@ -214,10 +226,13 @@ func (s *storm) awaitEnd(ctx, weather context.Context, l *life) {
 		})
 	}()
 	s.weather.enters(weather, phaseRunning, l.backend)
-	exiting := false
+	var finished time.Time // when the workload had written its last line
 	for {
 		select {
 		case err := <-ended:
+			if finished != (time.Time{}) {
+				s.took("end", l, finished)
+			}
 			if err != nil && ctx.Err() == nil {
 				var status *statusError
 				if !errors.As(err, &status) || status.Code != "failed_precondition" { // failed: checkEnd says so
@@ -227,8 +242,8 @@ func (s *storm) awaitEnd(ctx, weather context.Context, l *life) {
 			return
 		case <-time.After(30 * time.Millisecond):
 		}
-		if out, _ := l.acked(); out == l.lines && !exiting {
-			exiting = true
+		if out, _ := l.acked(); out == l.lines && finished.IsZero() {
+			finished = time.Now()
 			s.weather.enters(weather, phaseExiting, l.backend)
 		}
 		var v containerView
@@ -241,7 +256,8 @@ func (s *storm) awaitEnd(ctx, weather context.Context, l *life) {
 
 var socketPath = regexp.MustCompile(`unix://(/[^"\s]+)`)
 
-// noteSocket notes the socket of the shim, which is not in the site's directory.
+// noteSocket notes the socket of the shim, which is not in the site's directory,
+// and the key by which the backend's cgroup can be told.
 func (s *storm) noteSocket(l *life) {
 	if l.socket != "" {
 		return
@@ -251,7 +267,7 @@ func (s *storm) noteSocket(l *life) {
 		for _, path := range found {
 			text, _ := os.ReadFile(path)
 			if m := socketPath.FindSubmatch(text); m != nil {
-				l.socket = string(m[1])
+				l.socket, l.bundle = string(m[1]), filepath.Base(filepath.Dir(path))
 				return
 			}
 		}
@@ -274,6 +290,8 @@ func (s *storm) checkProcess(l *life, pid int) {
 // remove removes the container until the host knows it no more.
 func (s *storm) remove(ctx, weather context.Context, l *life) {
 	s.weather.enters(weather, phaseDeleting, l.backend)
+	begin := time.Now()
+	defer func() { s.took("removal", l, begin) }()
 	err := s.insist(ctx, func() error {
 		return s.site.client.call(ctx, "DELETE", "/containers/"+l.id+"?force=true", nil, nil)
 	})

@@ -18,6 +18,7 @@ type report struct {
 	mu         sync.Mutex
 	faults     map[string]map[string]int // by kind and phase
 	counts     map[string]int
+	slowest    map[string]time.Duration
 	violations []string
 }
 
@@ -44,7 +45,7 @@ const (
 )
 
 func newReport(out io.Writer) *report {
-	return &report{out: out, begin: time.Now(), faults: map[string]map[string]int{}, counts: map[string]int{}}
+	return &report{out: out, begin: time.Now(), faults: map[string]map[string]int{}, counts: map[string]int{}, slowest: map[string]time.Duration{}}
 }
 
 func (r *report) fault(kind, phase string) {
@@ -71,6 +72,13 @@ func (r *report) count(what string, n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.counts[what] += n
+}
+
+// took notes how long something took.
+func (r *report) took(what string, d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.slowest[what] = max(r.slowest[what], d)
 }
 
 // bad counts a violation in its row and says what it is.
@@ -125,6 +133,9 @@ func (r *report) print(seed uint64) {
 	fmt.Fprintln(w, "\t\nno violations, but counted:\t")
 	for _, what := range []string{refused, recovered, gapExits, unsureOutput, shimKills, shimHonest} {
 		fmt.Fprintf(w, "%s\t%d\n", what, r.counts[what])
+	}
+	for _, what := range slices.Sorted(maps.Keys(r.slowest)) {
+		fmt.Fprintf(w, "slowest %s\t%s\n", what, r.slowest[what].Round(time.Millisecond))
 	}
 	_ = w.Flush()
 	fmt.Fprintf(r.out, "\nviolations: %d\n", len(r.violations))
