@@ -28,7 +28,7 @@ func (s *storm) checkLeftovers(ctx context.Context) {
 			if err != nil {
 				s.report.violation("ctr %s list on %s: %v: %s", what, b.name, err, out)
 			}
-			for _, id := range strings.Fields(string(out)) {
+			for id := range strings.FieldsSeq(string(out)) {
 				s.report.bad(leftovers, "%s of containerd on %s: %s", what, b.name, id)
 			}
 		}

@@ -75,7 +75,7 @@ func signalTo(p process, match func(process) bool, sig syscall.Signal) bool {
 	if err != nil {
 		return false
 	}
-	defer handle.Release()
+	defer func() { _ = handle.Release() }()
 	now, ok := readProcess(p.pid)
 	return ok && match(now) && handle.Signal(sig) == nil
 }

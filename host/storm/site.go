@@ -184,7 +184,7 @@ func (s *site) waitReady(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the backends do not get ready: %v %v", all, err)
+			return fmt.Errorf("the backends do not get ready: %v %w", all, err)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

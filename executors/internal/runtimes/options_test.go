@@ -8,13 +8,11 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 func TestWire(t *testing.T) {
 	all := Options{
-		Root: ptr("/r"), SystemdCgroup: ptr(true), NoPivotRoot: ptr(true), NoNewKeyring: ptr(true),
-		ShimCgroup: ptr("/s"), IoUID: ptr(int64(300)), IoGID: ptr(int64(2)),
-		CriuImagePath: ptr("/i"), CriuWorkPath: ptr("/w"),
+		Root: new("/r"), SystemdCgroup: new(true), NoPivotRoot: new(true), NoNewKeyring: new(true),
+		ShimCgroup: new("/s"), IoUID: new(int64(300)), IoGID: new(int64(2)),
+		CriuImagePath: new("/i"), CriuWorkPath: new("/w"),
 	}
 	t.Run("runc", func(t *testing.T) {
 		w, err := Resolved{Shim: ShimRuncV2, Options: all}.Wire("/bin/crun")
@@ -36,7 +34,7 @@ func TestWire(t *testing.T) {
 	t.Run("linux", func(t *testing.T) {
 		// The expected bytes were made with containerd 1.6's own types.
 		all := all
-		all.CriuPath = ptr("/c")
+		all.CriuPath = new("/c")
 		w, err := Resolved{Shim: ShimLinuxV1, Options: all}.Wire("/bin/crun")
 		if err != nil {
 			t.Fatal(err)
@@ -53,7 +51,7 @@ func TestWire(t *testing.T) {
 		if err != nil || w.Container != nil || w.Task != nil {
 			t.Errorf("without options: got %+v, %v", w, err)
 		}
-		w, err = Resolved{Shim: "io.containerd.kata.v2", Options: Options{ConfigPath: ptr("/c")}}.Wire("")
+		w, err = Resolved{Shim: "io.containerd.kata.v2", Options: Options{ConfigPath: new("/c")}}.Wire("")
 		if err != nil || w.Container.GetTypeUrl() != "runtimeoptions.v1.Options" {
 			t.Errorf("with options: got %+v, %v", w, err)
 		}
