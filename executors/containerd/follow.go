@@ -116,7 +116,7 @@ func (b *Backend) release(ctx context.Context, a *attempt) (executor.Output, err
 			return executor.Truncated, nil
 		case ctx.Err() != nil:
 			return "", ctx.Err()
-		case !errdefs.IsUnavailable(err) && tries >= 10:
+		case errdefs.IsFailedPrecondition(err) && tries >= 3, !errdefs.IsUnavailable(err) && tries >= 10:
 			// The first shim refuses for ever if the daemon was killed while it
 			// deleted. The host has the exit, so it may go by force.
 			return executor.Truncated, fault(b.killTask(ctx, a.cid))
