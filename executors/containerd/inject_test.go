@@ -88,7 +88,7 @@ func (f *fixture) halfMake(w executor.Workload, steps int) {
 		}
 	}
 	if steps > 2 {
-		if _, err = f.b.start(f.t.Context(), p.ref, p.cid, pid); err != nil {
+		if _, err = f.b.start(f.t.Context(), p.ref, p.cid, pid, errorFile{}); err != nil {
 			f.t.Fatal(err)
 		}
 	}
