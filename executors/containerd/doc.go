@@ -19,12 +19,12 @@
 // # Rationale
 //
 // Why are no events listened to? They are neither durable nor replayed, come
-// twice, and carry an invented 137 when a shim dies. Wait is as fast, and names
-// its container, so that the exit of an exec cannot be mistaken for it.
+// twice, and carry an invented 137 when a shim dies. Wait asks for one process, so
+// that the exit of an exec cannot be mistaken for the container's.
 //
 // Why containerd's API and not its client library? It would wrap the same calls.
 // In a minimal program it costs 2 MB of binary (13.5 MB, not 11.5) and 4 MB of
-// memory (14.9 MB, not 10.7). The types are hidden in conn alone.
+// memory (14.9 MB, not 10.7).
 //
 // Why does every container have a sandbox record? So that containerd 1.7 and
 // later keep the exit of one that ends while they are down: see needsShield.
