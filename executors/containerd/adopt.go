@@ -26,7 +26,7 @@ func (b *Backend) adopt(ctx context.Context, r record, resume bool) (executor.St
 	st, ph := classify(r, task, m, started, b.boot)
 	if ph == created && started && resume {
 		// If that start is still on its way, ours fails and the status tells.
-		_, serr := b.start(ctx, r.ref, r.cid, int(task.GetPid()))
+		_, serr := b.start(ctx, r.ref, r.cid, int(task.GetPid()), newErrorFile(task.GetStdout(), task.GetStderr()))
 		if task, err = b.taskOf(ctx, r.cid); err != nil {
 			return executor.Status{}, 0, fault(err)
 		}

@@ -137,7 +137,7 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 	}
 	var m mark
 	if err == nil && ctx.Err() == nil {
-		m, err = b.start(work, p.ref, p.cid, pid)
+		m, err = b.start(work, p.ref, p.cid, pid, newErrorFile(p.stdio.stdout, p.stdio.stderr))
 	}
 	switch {
 	case err == nil && m != (mark{}):
@@ -209,8 +209,8 @@ func (b *Backend) makeTask(ctx context.Context, p plan) (int, error) {
 }
 
 // start is the last step.
-func (b *Backend) start(ctx context.Context, ref executor.Ref, cid string, pid int) (mark, error) {
-	m := mark{Attempt: ref.Attempt, StartedAt: time.Now().UTC(), OOM: oomSourceOf(pid)}
+func (b *Backend) start(ctx context.Context, ref executor.Ref, cid string, pid int, errors errorFile) (mark, error) {
+	m := mark{Attempt: ref.Attempt, StartedAt: time.Now().UTC(), OOM: oomSourceOf(pid), Errors: errors}
 	if err := b.marks.write(cid, m); err != nil {
 		return m, err
 	}
@@ -240,7 +240,7 @@ func (b *Backend) settle(ctx context.Context, p plan) (st executor.Status, found
 		if err := b.destroy(ctx, r.ref); err != nil {
 			return st, false, fault(err)
 		}
-		return st, false, b.removeOrphans(ctx, p)
+		return st, false, b.removeOrphan(ctx, p)
 	case same:
 		return st, true, nil
 	case !st.State.Ended():

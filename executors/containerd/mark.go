@@ -23,6 +23,7 @@ type mark struct {
 	Attempt   int       `json:"attempt"`
 	StartedAt time.Time `json:"started_at"`
 	OOM       oomSource `json:"oom"`
+	Errors    errorFile `json:"errors"`
 }
 
 func (m marks) path(cid string) string { return filepath.Join(m.dir, cid) }

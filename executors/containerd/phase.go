@@ -9,8 +9,8 @@ import (
 type phase int
 
 const (
-	// neverRan: there is a record, and no start was ever asked for. Only a
-	// create that was cut off leaves this behind.
+	// neverRan: there is a record, but the workload was never run. Only a create
+	// that was cut off leaves this behind.
 	neverRan phase = iota
 	// created: the task waits for its start.
 	created
@@ -37,7 +37,7 @@ func classify(r record, task *tasktypes.Process, m mark, started bool, boot stri
 		return end(r.exit)
 	case task == nil && r.boot != boot:
 		return end(executor.LostExit("the machine was rebooted"))
-	case !started && (task == nil || task.GetStatus() == tasktypes.Status_STOPPED):
+	case !started && (task == nil || task.GetStatus() == tasktypes.Status_STOPPED), abortedStart(task, m):
 		// A task that ends without having been started was killed by an undo.
 		st.State, st.Exit = executor.Exited, executor.LostExit("the attempt was never started")
 		return st, neverRan

@@ -62,7 +62,11 @@ func (b *Backend) reapShim(ctx context.Context, cid string) error {
 		}
 		if time.Since(begin) > reapWait {
 			b.log.Warn("a shim without a task is killed", "container", cid, "pid", shim.Pid)
+			bundle, _ := os.Readlink(filepath.Join("/proc", strconv.Itoa(shim.Pid), "cwd"))
 			_ = shim.Kill()
+			if err := b.removeBundle(bundle, cid); err != nil {
+				return err
+			}
 		}
 		_ = shim.Release()
 		if !pause(ctx, 20*time.Millisecond) {

@@ -22,7 +22,7 @@ func (b *Backend) undo(ctx context.Context, p plan, cause error) error {
 		err = b.destroy(ctx, p.ref)
 	}
 	if err == nil {
-		err = b.removeOrphans(ctx, p)
+		err = b.removeOrphan(ctx, p)
 	}
 	if err != nil {
 		return executor.Errorf(executor.OutcomeUnknown, "%w; and removing what was made failed: %w", cause, err)
