@@ -19,6 +19,7 @@ PKG       := ./...
 TESTFLAGS := -race -shuffle=on -timeout=20m
 BENCH     := .
 COUNT     := 6
+STORM     := --duration 60m --keep
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -47,7 +48,7 @@ run: debian rootfs build ## run a container through an out-of-process executor, 
 	@.tools/run
 
 ##@ Check
-.PHONY: test lint fmt bench fresh
+.PHONY: test lint fmt bench storm fresh
 test: setup build $(TOOLS)/gotestsum ## run all tests, with real containerds
 	DAVIT_REQUIRE_REAL=1 $(TOOLS)/gotestsum --format=standard-quiet --jsonfile=.build/test.json -- $(TESTFLAGS) $(PKG)
 
