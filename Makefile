@@ -15,6 +15,7 @@ DEBIAN := containerd=containerd runc=runc busybox=busybox-static \
 	/usr/include/stdio.h=libc6-dev /etc/ssl/certs/ca-certificates.crt=ca-certificates
 
 # Variables to set on the command line: make test PKG=./host/... TESTFLAGS=-run=Foo
+# or make storm STORM="--duration 5m --seed 1"
 PKG       := ./...
 TESTFLAGS := -race -shuffle=on -timeout=20m
 BENCH     := .
@@ -62,6 +63,9 @@ fmt: $(TOOLS)/golangci-lint ## format the code
 bench: setup build $(TOOLS)/benchstat ## run the benchmarks and print their medians
 	go test -run='^$$' -bench='$(BENCH)' -benchmem -count=$(COUNT) $(PKG) | tee .build/bench.txt
 	$(TOOLS)/benchstat .build/bench.txt
+
+storm: setup ## kill everything for an hour and check that nothing is lost
+	go run ./host/storm/cmd/davit-storm $(STORM)
 
 fresh: ## run `make run` and `make test` in a new Debian with only Go, gcc, make and git
 	@.tools/apt debootstrap=debootstrap
