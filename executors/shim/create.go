@@ -1,11 +1,13 @@
 package shim
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"time"
 
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
@@ -101,14 +103,15 @@ func (b *Backend) plan(ctx context.Context, w executor.Workload) (plan, error) {
 		Ref: w.Ref, Runtime: w.Runtime.Name, Shim: p.prog.path, Namespace: b.config.Namespace,
 		Boot: b.boot, CreatedAt: time.Now(), Drain: p.prog.drain(),
 	}
-	if resolved.Kind() == runtimes.KindRunc && o.Root != nil {
-		p.Root = *o.Root
-	}
-	if p.Binary, err = resolved.Binary(b.wrappers(), p.stdio.Merged); err != nil {
+	binary, err := resolved.Binary(b.wrappers(), p.stdio.Merged)
+	if err != nil {
 		return plan{}, err
 	}
+	if resolved.Kind() == runtimes.KindRunc && o.Root != nil {
+		p.OCI, p.Root = cmp.Or(binary, p.prog.oci), filepath.Join(*o.Root, b.config.Namespace)
+	}
 	p.stdio = p.stdio.Split(resolved.Kind() != runtimes.KindGeneric)
-	p.wire, err = resolved.Wire(p.Binary)
+	p.wire, err = resolved.Wire(binary)
 	return p, err
 }
 

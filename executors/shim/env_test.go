@@ -61,28 +61,11 @@ func newFixture(t testing.TB, config map[string]any, blocks ...executor.RuntimeS
 			t.Fatal(err)
 		}
 	}
-	sockets := listDir("/run/containerd/s")
 	f.open()
 	realtest.NothingLeft(t, f.b.Key())
 	realtest.NothingLeft(t, dir)
-	t.Cleanup(func() {
-		f.cleanup()
-		for name := range listDir("/run/containerd/s") {
-			if !sockets[name] {
-				t.Logf("new socket %s, which may be another test's", name)
-			}
-		}
-	})
+	t.Cleanup(f.cleanup)
 	return f
-}
-
-func listDir(dir string) map[string]bool {
-	names := make(map[string]bool)
-	entries, _ := os.ReadDir(dir)
-	for _, e := range entries {
-		names[e.Name()] = true
-	}
-	return names
 }
 
 // open opens the backend, again if it was closed.

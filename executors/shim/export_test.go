@@ -29,6 +29,13 @@ func (b *Backend) Key() string { return b.owner.Key() }
 // Bundle gives the bundle of a container.
 func (b *Backend) Bundle(id string) string { return b.state.bundle(id) }
 
+// Socket gives the socket of a container's shim.
+func (b *Backend) Socket(id string) string {
+	c, _ := get[contact](b.state, id, contactFile)
+	path, _ := c.socket()
+	return path
+}
+
 // ProcessesWithin lists the processes whose working directory is dir.
 func ProcessesWithin(dir string) []int { return processesWithin(dir) }
 

@@ -24,9 +24,9 @@ type record struct {
 	Boot      string       `json:"boot"`
 	CreatedAt time.Time    `json:"created_at"`
 	Drain     oci.DrainCap `json:"drain"`
-	// Binary is the script that the shim calls, if it calls one.
-	Binary string `json:"binary,omitempty"`
-	// Root is where the OCI runtime keeps its state, if that is known.
+	// OCI is the OCI runtime's program, and Root where it keeps its state. Both
+	// are empty where only the shim knows.
+	OCI  string `json:"oci,omitempty"`
 	Root string `json:"root,omitempty"`
 }
 

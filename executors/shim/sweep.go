@@ -32,7 +32,7 @@ func (b *Backend) sweep() error {
 			}
 			continue
 		}
-		used[r.Binary] = true
+		used[r.OCI] = true
 	}
 	if err != nil {
 		return err

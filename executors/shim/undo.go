@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -78,15 +79,15 @@ func (b *Backend) endTask(ctx context.Context, r record, t *task) error {
 // shim does not. Shims leave one behind when they fail after the runtime has made
 // it, for instance because an output file cannot be opened.
 func (b *Backend) orphaned(r record) bool {
-	if r.Root == "" {
+	if r.OCI == "" {
 		return true // nobody knows, so somebody should look
 	}
-	_, err := os.Stat(filepath.Join(r.Root, r.Namespace, b.owner.ContainerID(r.Ref.ID)))
+	_, err := os.Stat(filepath.Join(r.Root, b.owner.ContainerID(r.Ref.ID)))
 	return err == nil
 }
 
 // bury removes what a shim leaves behind that could not tidy up: itself, if it
-// hangs, the container and its mounts. It changes nothing if that was done.
+// hangs, and the container. It changes nothing if that was done.
 func (b *Backend) bury(ctx context.Context, r record) error {
 	if r.Boot != b.boot {
 		return nil
@@ -98,15 +99,19 @@ func (b *Backend) bury(ctx context.Context, r record) error {
 	if err := killWithin(ctx, bundle); err != nil {
 		return err
 	}
-	if r.Shim == "" && b.own == nil {
-		return executor.Errorf(executor.FailedPrecondition, "container %s was started by a program that has a shim of its own, and this one has none", r.Ref)
+	var cmd *exec.Cmd
+	switch {
+	case r.OCI == "":
+		cmd = b.shimCommand(ctx, r, "-bundle", bundle, "delete")
+	case b.orphaned(r):
+		// What the shims of runc do, some of which refuse without a socket.
+		cmd = exec.CommandContext(ctx, r.OCI, "--root", r.Root, "delete", "--force", b.owner.ContainerID(r.Ref.ID))
+		cmd.Dir, cmd.Env = bundle, environment()
+	default:
+		return nil
 	}
-	cmd := b.shimCommand(ctx, r, "-bundle", bundle, "delete")
-	if _, err := output(cmd); err != nil {
-		return err
-	}
-	// An OCI runtime that the shim had started may have been at work.
-	return killWithin(ctx, bundle)
+	_, err := output(cmd)
+	return err
 }
 
 // clear removes the files that are needed only while there is a shim.
