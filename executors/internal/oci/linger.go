@@ -1,0 +1,33 @@
+package oci
+
+import (
+	"context"
+	"time"
+)
+
+// Linger gives a context that outlives ctx by d. A call to containerd that is
+// cut off half-way may still take effect afterwards; one that is let finish has
+// an outcome that can be undone.
+func Linger(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		t := time.AfterFunc(d, cancel)
+		context.AfterFunc(longer, func() { t.Stop() })
+	})
+	return longer, func() { stop(); cancel() }
+}
+
+// Detach gives a context for clean-up that has to be done although ctx ended.
+func Detach(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), d)
+}
+
+// Pause waits for d and reports whether ctx is still alive.
+func Pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}

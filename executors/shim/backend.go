@@ -1,0 +1,117 @@
+package shim
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/davit-run/davit/executors/internal/oci"
+	"github.com/davit-run/davit/executors/internal/runtimes"
+	"github.com/davit-run/davit/shared/executor"
+	"github.com/hashicorp/go-hclog"
+)
+
+// Executor gives the shim executor. own is the shim within this program, nil if
+// there is none: see package runcshim.
+func Executor(own *Own) executor.Executor {
+	return executor.Executor{
+		Name:     "shim",
+		Version:  "0.1.0",
+		Config:   configSchema(),
+		Runtime:  runtimes.Schema(),
+		Validate: validate,
+		Open: func(ctx context.Context, env executor.Environment, host executor.Host) (executor.Backend, error) {
+			return Open(ctx, own, env, host)
+		},
+	}
+}
+
+// Backend runs containers by driving shims.
+type Backend struct {
+	env    executor.Environment
+	host   executor.Host
+	config Config
+	owner  oci.Owner
+	table  *runtimes.Table
+	own    *Own
+	state  store
+	sink   *sink
+	prober runtimes.Prober
+	boot   string
+	log    hclog.Logger
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // watchers
+
+	mu       sync.Mutex
+	attempts map[string]*attempt // by id; those that are watched or were
+	creating map[string]bool     // ids with a Create under way
+}
+
+var _ interface {
+	executor.Backend
+	executor.RuntimeResolver
+	executor.RuntimeLister
+	executor.Checker
+	executor.Closer
+} = (*Backend)(nil)
+
+// Open opens the backend in its directories, and removes what an executor that
+// was killed had begun there.
+func Open(ctx context.Context, own *Own, env executor.Environment, host executor.Host) (*Backend, error) {
+	config, diags := parseConfig(env.Settings.Config)
+	table, more := config.table(env.Settings, filepath.Join(env.RunDir, "runc"))
+	if diags = append(diags, more...); len(diags) > 0 {
+		d := diags[0]
+		return nil, executor.Errorf(executor.Invalid, "%s: %s", strings.Join(d.Path, "."), d.Message)
+	}
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return nil, err
+	}
+	owner := oci.Owner{Host: env.HostID, Backend: env.Backend}
+	b := &Backend{
+		env:      env,
+		host:     host,
+		config:   config,
+		owner:    owner,
+		table:    table,
+		own:      own,
+		state:    store{dir: filepath.Join(env.StateDir, "containers"), owner: owner},
+		boot:     strings.TrimSpace(string(boot)),
+		log:      hclog.FromContext(ctx),
+		attempts: make(map[string]*attempt),
+		creating: make(map[string]bool),
+	}
+	if err := b.state.open(); err != nil {
+		return nil, err
+	}
+	b.ctx, b.cancel = context.WithCancel(hclog.WithContext(context.Background(), b.log))
+	if err := b.sweep(); err != nil {
+		b.log.Warn("what was left behind cannot be removed", "error", err)
+	}
+	if b.sink, err = listenSink(filepath.Join(env.RunDir, "events.sock")); err != nil {
+		b.cancel()
+		return nil, err
+	}
+	return b, nil
+}
+
+// wrappers is where scripts for runtimes with args are kept.
+func (b *Backend) wrappers() string { return filepath.Join(b.env.StateDir, "wrappers") }
+
+// Close stops watching. Containers run on.
+func (b *Backend) Close(context.Context) error {
+	b.cancel()
+	b.wg.Wait()
+	b.mu.Lock()
+	for _, a := range b.attempts {
+		a.closeTask()
+	}
+	b.mu.Unlock()
+	b.owner.RemoveOwnCgroup()
+	return b.sink.close()
+}

@@ -1,0 +1,28 @@
+package shim_test
+
+import (
+	"encoding/json"
+	"os/exec"
+	"testing"
+
+	"github.com/davit-run/davit/executors/realtest"
+	"github.com/davit-run/davit/executors/shim"
+	"github.com/davit-run/davit/shared/conformance"
+	"github.com/davit-run/davit/shared/executor"
+)
+
+func TestConformance(t *testing.T) {
+	runc, _ := exec.LookPath("runc")
+	realtest.Need(t, runc)
+	e := shim.Executor(own)
+	conformance.Test(t, conformance.Target{
+		Executor: &e,
+		Binary:   build(t),
+		Spec:     conformance.OCI(realtest.Rootfs(t)),
+		Refused: []executor.Settings{
+			{Config: json.RawMessage(`{"namespace":"../x"}`)},
+			{Config: json.RawMessage(`{"shim_dirs":["relative"]}`)},
+			{DefaultRuntime: "nope"},
+		},
+	})
+}

@@ -1,0 +1,202 @@
+package shim_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/davit-run/davit/executors/realtest"
+	"github.com/davit-run/davit/executors/shim"
+	"github.com/davit-run/davit/shared/executor"
+	"github.com/hashicorp/go-hclog"
+)
+
+// fixture is a backend on real shims and runc.
+type fixture struct {
+	t      testing.TB
+	dir    string
+	env    executor.Environment
+	host   *fakeHost
+	b      *shim.Backend
+	rootfs string
+}
+
+// testContext carries a logger that writes to the test's log.
+func testContext(t testing.TB) context.Context {
+	log := hclog.New(&hclog.LoggerOptions{Name: "executor", Level: hclog.Debug, Output: testWriter{t}})
+	return hclog.WithContext(context.Background(), log)
+}
+
+type testWriter struct{ t testing.TB }
+
+func (w testWriter) Write(p []byte) (int, error) {
+	w.t.Log(strings.TrimSpace(string(p)))
+	return len(p), nil
+}
+
+// newFixture opens a backend with the given config and runtimes.
+func newFixture(t testing.TB, config map[string]any, blocks ...executor.RuntimeSettings) *fixture {
+	t.Helper()
+	runc, _ := exec.LookPath("runc")
+	realtest.Need(t, runc)
+	dir := realtest.Dir(t)
+	f := &fixture{t: t, dir: dir, host: newHost(), rootfs: realtest.Rootfs(t)}
+	body, err := json.Marshal(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.env = executor.Environment{
+		HostID: filepath.Base(dir), Backend: "shim",
+		StateDir: filepath.Join(dir, "state"), RunDir: filepath.Join(dir, "run"),
+		Settings: executor.Settings{Config: body, Runtimes: blocks},
+	}
+	for _, d := range []string{f.env.StateDir, f.env.RunDir, filepath.Join(dir, "io")} {
+		if err := os.Mkdir(d, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.open()
+	realtest.NothingLeft(t, f.b.Key())
+	realtest.NothingLeft(t, dir)
+	t.Cleanup(f.cleanup)
+	return f
+}
+
+// open opens the backend, again if it was closed.
+func (f *fixture) open() {
+	f.t.Helper()
+	b, err := shim.Open(testContext(f.t), own, f.env, f.host)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.b = b
+}
+
+// cleanup removes all containers, closes the backend, and looks for what is left.
+func (f *fixture) cleanup() {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	entries, err := os.ReadDir(filepath.Join(f.env.StateDir, "containers"))
+	if err != nil {
+		f.t.Error(err)
+	}
+	for _, e := range entries {
+		if err := f.b.Destroy(ctx, e.Name()); err != nil {
+			f.t.Errorf("destroy %s: %v", e.Name(), err)
+		}
+	}
+	if err := f.b.Close(ctx); err != nil {
+		f.t.Errorf("close: %v", err)
+	}
+	for _, glob := range []string{"state/containers/*", "state/containers/.*", "run/*.sock", "run/runc/*/*"} {
+		left, _ := filepath.Glob(filepath.Join(f.dir, glob))
+		for _, name := range left {
+			if filepath.Base(name) != "events.sock" {
+				f.t.Errorf("left behind: %s", name)
+			}
+		}
+	}
+}
+
+func (f *fixture) resolve(name string) executor.Runtime {
+	f.t.Helper()
+	rt, err := f.b.ResolveRuntime(f.t.Context(), name)
+	if err != nil {
+		f.t.Fatalf("resolve runtime %q: %v", name, err)
+	}
+	return rt
+}
+
+// file makes an output file of an attempt and gives its stream.
+func (f *fixture) file(ref executor.Ref, name string) executor.Stream {
+	f.t.Helper()
+	path := f.outPath(ref, name)
+	h, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	h.Close()
+	return executor.Stream{Kind: executor.StreamFile, Path: path}
+}
+
+func (f *fixture) outPath(ref executor.Ref, name string) string {
+	return filepath.Join(f.dir, "io", fmt.Sprintf("%s.%d.%s", ref.ID, ref.Attempt, name))
+}
+
+func (f *fixture) output(ref executor.Ref, name string) string {
+	f.t.Helper()
+	b, err := os.ReadFile(f.outPath(ref, name))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return string(b)
+}
+
+// workload makes a request for a shell script.
+func (f *fixture) workload(ref executor.Ref, runtime, script string) executor.Workload {
+	f.t.Helper()
+	return executor.Workload{
+		Ref:     ref,
+		Spec:    realtest.Spec(f.t, f.rootfs, nil, "/bin/sh", "-c", script),
+		Runtime: f.resolve(runtime),
+		Stdio:   executor.Stdio{Stdout: f.file(ref, "out"), Stderr: f.file(ref, "err")},
+	}
+}
+
+// run creates a container of a script.
+func (f *fixture) run(ref executor.Ref, runtime, script string) executor.Status {
+	f.t.Helper()
+	st, err := f.b.Create(f.t.Context(), f.workload(ref, runtime, script))
+	if err != nil {
+		f.t.Fatalf("create %s: %v", ref, err)
+	}
+	return st
+}
+
+// waitOutput waits until an attempt has written a line.
+func (f *fixture) waitOutput(ref executor.Ref, line string) {
+	f.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if strings.Contains(f.output(ref, "out"), line) {
+			return
+		}
+	}
+	f.t.Fatalf("%s: no %q in its output", ref, line)
+}
+
+func first(id string) executor.Ref { return executor.Ref{ID: id, Attempt: 1} }
+
+// shims are the shims that tests run with, each by a runtime of its name.
+func shims(t testing.TB) []executor.RuntimeSettings {
+	t.Helper()
+	var blocks []executor.RuntimeSettings
+	for _, s := range []struct{ name, path string }{
+		{"v2-1.6", "/usr/bin/containerd-shim-runc-v2"},
+		{"v1-1.6", "/usr/bin/containerd-shim-runc-v1"},
+		{"v2-1.7", filepath.Join(realtest.Bin(t, realtest.V17), "containerd-shim-runc-v2")},
+		{"v1-1.7", filepath.Join(realtest.Bin(t, realtest.V17), "containerd-shim-runc-v1")},
+		{"v2-2.3", filepath.Join(realtest.ShimBin(t, "2.3.7"), "containerd-shim-runc-v2")},
+		{"v2-2.4", filepath.Join(realtest.Bin(t, realtest.V24), "containerd-shim-runc-v2")},
+	} {
+		body, err := json.Marshal(map[string]string{"shim": s.path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks = append(blocks, executor.RuntimeSettings{Name: s.name, Body: body})
+	}
+	return blocks
+}
+
+// everyShim runs a test with the executor's own shim and with each of the others.
+func everyShim(t *testing.T, test func(t *testing.T, f *fixture, runtime string)) {
+	t.Run("own", func(t *testing.T) { test(t, newFixture(t, nil), "") })
+	for _, block := range shims(t) {
+		t.Run(block.Name, func(t *testing.T) { test(t, newFixture(t, nil, block), block.Name) })
+	}
+}
