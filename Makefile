@@ -55,7 +55,7 @@ test: setup build $(TOOLS)/gotestsum ## run all tests, with real containerds
 
 lint: $(TOOLS)/golangci-lint ## check formatting, go.mod and the code (.golangci.yml)
 	go mod tidy -diff
-	$(TOOLS)/golangci-lint run
+	$(TOOLS)/golangci-lint run --allow-parallel-runners
 
 fmt: $(TOOLS)/golangci-lint ## format the code
 	$(TOOLS)/golangci-lint fmt

@@ -1,5 +1,5 @@
-# Two backends of one executor: the machine's containerd and one of the
-# backend's own, with a choice of runtimes.
+# Three backends: the machine's containerd, one of the backend's own, and none;
+# with a choice of runtimes.
 state_dir       = "/var/lib/davit"
 run_dir         = "/run/davit"
 executor_dirs   = ["/usr/libexec/davit"]
@@ -43,4 +43,9 @@ backend "shared" {
 
 backend "private" {
   executor = "containerd"
+}
+
+# No daemon at all: the executor drives the shims itself.
+backend "bare" {
+  executor = "shim"
 }

@@ -157,7 +157,7 @@ func (b *Backend) adopt(ctx context.Context, r record, resume bool) (executor.St
 	if f.phase == created && resume {
 		// Its create was cut off between the two steps. If that start is still
 		// on its way, ours fails and the status tells.
-		_, serr := f.task.start(ctx)
+		serr := f.task.start(ctx)
 		f.close()
 		if f, err = b.look(ctx, r); err != nil {
 			return executor.Status{}, 0, err

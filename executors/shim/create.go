@@ -189,7 +189,7 @@ func (b *Backend) start(ctx context.Context, r record, t *task, pid int) (mark, 
 	if err := b.state.put(r.Ref.ID, markFile, m); err != nil {
 		return m, err
 	}
-	_, err := t.start(ctx)
+	err := t.start(ctx)
 	return m, err
 }
 

@@ -82,10 +82,9 @@ func (t *task) create(ctx context.Context, req *taskapi.CreateTaskRequest) (int,
 	return int(resp.GetPid()), err
 }
 
-func (t *task) start(ctx context.Context) (int, error) {
+func (t *task) start(ctx context.Context) error {
 	var resp taskapi.StartResponse
-	err := t.call(ctx, "Start", &taskapi.StartRequest{ID: t.cid}, &resp)
-	return int(resp.GetPid()), err
+	return t.call(ctx, "Start", &taskapi.StartRequest{ID: t.cid}, &resp)
 }
 
 func (t *task) state(ctx context.Context) (*taskapi.StateResponse, error) {

@@ -64,6 +64,33 @@ func TestKilledHostLosesNothing(t *testing.T) {
 	}
 }
 
+// The same command on a daemon and without one: nothing but a name differs.
+func TestExecutorsAreSwapped(t *testing.T) {
+	need(t, debian)
+	s := newSite(t, "default_backend = \"daemon\"", containerdBackend("daemon", debian, wrapped(t)),
+		"backend \"bare\" {\n  executor = \"shim\"\n"+wrapped(t)+"}\n")
+	for _, backend := range []string{"daemon", "bare"} {
+		for _, runtime := range []string{"runc", "io.containerd.runc.v2", "io.containerd.runc.v1", "wrapped"} {
+			if r := s.runRootfs("--rm", "--backend", backend, "--runtime", runtime, "sh", "-c", "echo hello; echo oops >&2; exit 3"); r.code != 3 || r.stdout != "hello\n" || r.stderr != "oops\n" {
+				t.Errorf("%s, %s: got %+v", backend, runtime, r)
+			}
+		}
+	}
+	// The bare backend survives what kills it, too.
+	id := s.must("run", "-d", "--backend", "bare", "--rootfs", rootfs, "sh", "-c", "for i in 1 2 3 4 5; do echo $i; sleep 0.3; done; exit 4")
+	if err := syscall.Kill(s.backend("bare").PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	s.kill()
+	s.start()
+	if got := s.must("wait", id); got != "4" {
+		t.Errorf("got exit code %s, want 4", got)
+	}
+	if got := s.must("logs", id); got != "1\n2\n3\n4\n5" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestBackendRestart(t *testing.T) {
 	s := oneBackend(t)
 	id := s.must("run", "-d", "--rootfs", rootfs, "sh", "-c", "for i in 1 2 3 4 5; do echo $i; sleep 0.3; done; exit 8")

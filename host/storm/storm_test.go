@@ -16,7 +16,7 @@ func TestStorm(t *testing.T) {
 		complain = t.Fatalf
 	}
 	if testing.Short() {
-		t.Skip("takes more than a minute")
+		t.Skip("takes half a minute")
 	}
 	if os.Geteuid() != 0 {
 		complain("needs root")
@@ -37,7 +37,7 @@ func TestStorm(t *testing.T) {
 	}
 	var out strings.Builder
 	err = Run(t.Context(), Options{
-		Seed: uint64(time.Now().UnixNano()), Duration: 40 * time.Second, Parallel: 4, Verbose: true,
+		Seed: uint64(time.Now().UnixNano()), Duration: 15 * time.Second, Parallel: 4, Verbose: true,
 		Module: "../..", Debian: debian, Newest: newest, Out: &out,
 	})
 	t.Log(out.String())

@@ -14,6 +14,8 @@ type Stdio struct {
 	Merged bool
 }
 
+// NewStdio makes the streams as a shim takes them, or says which of them it
+// cannot have.
 func NewStdio(s executor.Stdio, terminal bool) (Stdio, error) {
 	var p Stdio
 	for _, v := range []struct {
