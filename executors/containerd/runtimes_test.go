@@ -152,6 +152,12 @@ func TestRefusedRuntimes(t *testing.T) {
 		{"/bin/sh", executor.NotFound, "no runtime"},
 	} {
 		_, err := f.b.ResolveRuntime(t.Context(), tt.name)
+		if _, beside := os.Stat(filepath.Join(realtest.Bin(t, realtest.V24), "containerd-shim-runc-v1")); tt.name == runtimes.ShimRuncV1 && beside == nil {
+			if err != nil {
+				t.Errorf("%s: got %v, although the shim is beside the daemon", tt.name, err)
+			}
+			continue
+		}
 		if executor.CodeOf(err) != tt.code || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: got %s: %v; want %s with %q", tt.name, executor.CodeOf(err), err, tt.code, tt.says)
 		}
@@ -216,7 +222,9 @@ func TestDaemonGone(t *testing.T) {
 		"create": create, "restore": restore, "list": list, "resolve": resolve,
 		"signal": f.b.Signal(ctx, w.Ref, 9), "delete": f.b.Delete(ctx, w.Ref),
 	} {
-		if executor.CodeOf(err) != executor.Unavailable || !strings.Contains(err.Error(), d.Address) {
+		code := executor.CodeOf(err)
+		// A create that met the dying connection cannot know what arrived.
+		if code != executor.Unavailable && (name != "create" || code != executor.OutcomeUnknown) || !strings.Contains(err.Error(), d.Address) {
 			t.Errorf("%s: got %s: %v", name, executor.CodeOf(err), err)
 		}
 	}

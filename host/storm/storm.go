@@ -44,6 +44,7 @@ type storm struct {
 	report  *report
 	weather *weather
 	calm    context.CancelFunc // ends the weather
+	logging sync.Mutex
 
 	mu    sync.Mutex
 	downs map[string]int // containerds killed, by backend
@@ -106,6 +107,8 @@ func (s *storm) blow(ctx context.Context) {
 
 func (s *storm) logf(format string, args ...any) {
 	if s.opts.Verbose {
+		s.logging.Lock()
+		defer s.logging.Unlock()
 		fmt.Fprintf(s.opts.Out, "%s %8.3fs ", time.Now().UTC().Format("15:04:05.000"), time.Since(s.report.begin).Seconds())
 		fmt.Fprintf(s.opts.Out, format+"\n", args...)
 	}
