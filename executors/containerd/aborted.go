@@ -2,10 +2,10 @@ package containerd
 
 import (
 	"os"
-	"regexp"
 	"time"
 
 	tasktypes "github.com/containerd/containerd/api/types/task"
+	"github.com/davit-run/davit/executors/internal/runtimes"
 )
 
 // To start a container, `runc start` opens a FIFO that the container's init
@@ -32,7 +32,7 @@ func newErrorFile(stdout, stderr string) errorFile {
 	return errorFile{}
 }
 
-var initFailed = regexp.MustCompile(`^write exec fifo \S+: broken pipe\n$`)
+var initFailed = runtimes.Regexp(`^write exec fifo \S+: broken pipe\n$`)
 
 // abortedStart reports whether a task that has stopped is known never to have run
 // its workload.
@@ -48,5 +48,5 @@ func abortedStart(task *tasktypes.Process, m mark) bool {
 	defer f.Close()
 	b := make([]byte, 256)
 	n, _ := f.ReadAt(b, m.Errors.Size)
-	return initFailed.Match(b[:n])
+	return initFailed().Match(b[:n])
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/containerd/errdefs"
+	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/shared/executor"
 )
 
@@ -13,26 +14,26 @@ import (
 // mark its create may have been cut off, and what containerd then undoes half-way
 // can leave a task that can be started and whose output goes nowhere.
 func (b *Backend) adopt(ctx context.Context, r record, resume bool) (executor.Status, phase, error) {
-	if a := b.watched(r.ref.ID); a != nil && a.ref == r.ref {
-		if over, err := a.over(); !over || err == nil {
-			return a.status(), phaseOf(a.status()), nil
+	if a := b.attempt(r.ref.ID); a != nil && a.Ref == r.ref {
+		if over, err := a.Over(); !over || err == nil {
+			return a.Status(), phaseOf(a.Status()), nil
 		}
 	}
 	m, started := b.marks.read(r.cid, r.ref.Attempt)
 	task, err := b.taskOf(ctx, r.cid)
 	if err != nil {
-		return executor.Status{}, 0, fault(err)
+		return executor.Status{}, 0, oci.Fault(err)
 	}
 	st, ph := classify(r, task, m, started, b.boot)
 	if ph == created && started && resume {
 		// If that start is still on its way, ours fails and the status tells.
 		_, serr := b.start(ctx, r.ref, r.cid, int(task.GetPid()), newErrorFile(task.GetStdout(), task.GetStderr()))
 		if task, err = b.taskOf(ctx, r.cid); err != nil {
-			return executor.Status{}, 0, fault(err)
+			return executor.Status{}, 0, oci.Fault(err)
 		}
 		m, started = b.marks.read(r.cid, r.ref.Attempt)
 		if st, ph = classify(r, task, m, started, b.boot); ph == created {
-			return executor.Status{}, 0, fault(serr)
+			return executor.Status{}, 0, oci.Fault(serr)
 		}
 	}
 	if ph == created {
@@ -40,7 +41,7 @@ func (b *Backend) adopt(ctx context.Context, r record, resume bool) (executor.St
 	}
 	if ph != neverRan {
 		// Which version of the shim runs it is not known any more.
-		b.watch(st, r.cid, m.OOM, drainShort)
+		b.watch(st, m.OOM, oci.DrainShort)
 	}
 	return st, ph, nil
 }
@@ -55,16 +56,11 @@ func phaseOf(st executor.Status) phase {
 // handOver waits until the host has the exit of an attempt that has ended, and
 // the task is gone.
 func (b *Backend) handOver(ctx context.Context, ref executor.Ref) error {
-	a := b.watched(ref.ID)
+	a := b.attempt(ref.ID)
 	if a == nil {
 		return nil
 	}
-	select {
-	case <-a.done:
-		return a.err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return a.Wait(ctx)
 }
 
 // Restore implements [executor.Backend].
@@ -77,7 +73,7 @@ func (b *Backend) Restore(ctx context.Context, ref executor.Ref, _ executor.Stdi
 	}
 	r, err := b.record(ctx, ref.ID)
 	if err != nil && !errdefs.IsNotFound(err) {
-		return executor.Status{}, fault(err)
+		return executor.Status{}, oci.Fault(err)
 	}
 	if err != nil || r.ref != ref {
 		return executor.Status{}, executor.Errorf(executor.NotFound, "container %s is not known to containerd", ref)
@@ -88,7 +84,7 @@ func (b *Backend) Restore(ctx context.Context, ref executor.Ref, _ executor.Stdi
 	}
 	if ph == neverRan {
 		if err := b.destroy(ctx, ref); err != nil {
-			return executor.Status{}, fault(err)
+			return executor.Status{}, oci.Fault(err)
 		}
 		return executor.Status{}, executor.Errorf(executor.NotFound, "container %s was never started", ref)
 	}

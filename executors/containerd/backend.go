@@ -6,9 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 
 	tasksapi "github.com/containerd/containerd/api/services/tasks/v1"
+	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/hashicorp/go-hclog"
@@ -33,7 +33,7 @@ type Backend struct {
 	env    executor.Environment
 	host   executor.Host
 	config Config
-	owner  owner
+	owner  oci.Owner
 	table  *runtimes.Table
 	conn   *conn
 	own    *private // the daemon, if the backend owns it
@@ -42,13 +42,7 @@ type Backend struct {
 	boot   string
 	log    hclog.Logger
 
-	ctx    context.Context // ends with Close
-	cancel context.CancelFunc
-	wg     sync.WaitGroup // watchers
-
-	mu       sync.Mutex
-	attempts map[string]*attempt // by id; those that are watched or were
-	creating map[string]bool     // ids with a Create under way
+	attempts *oci.Attempts[*oci.Attempt]
 }
 
 var _ interface {
@@ -63,7 +57,7 @@ var _ interface {
 // backend's own.
 func Open(ctx context.Context, env executor.Environment, host executor.Host) (*Backend, error) {
 	config, diags := parseConfig(env.Settings.Config)
-	table, more := config.table(env.Settings, filepath.Join(env.RunDir, "runc"))
+	table, more := config.Table(env.Settings, filepath.Join(env.RunDir, "runc"))
 	if diags = append(diags, more...); len(diags) > 0 {
 		d := diags[0]
 		return nil, executor.Errorf(executor.Invalid, "%s: %s", strings.Join(d.Path, "."), d.Message)
@@ -76,15 +70,13 @@ func Open(ctx context.Context, env executor.Environment, host executor.Host) (*B
 		env:      env,
 		host:     host,
 		config:   config,
-		owner:    owner{env.HostID, env.Backend},
+		owner:    oci.Owner{Host: env.HostID, Backend: env.Backend},
 		table:    table,
 		marks:    marks{filepath.Join(env.RunDir, "started")},
 		boot:     strings.TrimSpace(string(boot)),
 		log:      hclog.FromContext(ctx),
-		attempts: make(map[string]*attempt),
-		creating: make(map[string]bool),
+		attempts: oci.NewAttempts[*oci.Attempt](hclog.FromContext(ctx)),
 	}
-	b.ctx, b.cancel = context.WithCancel(hclog.WithContext(context.Background(), b.log))
 	address := config.Address
 	if address == "" {
 		if b.own, err = startPrivate(env, config, b.log); err != nil {
@@ -135,9 +127,8 @@ func (b *Backend) sweepWrappers(ctx context.Context) {
 // backend's own, unless it has no tasks any more. Records of containers that have
 // ended are on its disk.
 func (b *Backend) Close(ctx context.Context) error {
-	b.cancel()
-	b.wg.Wait()
-	b.owner.removeOwnCgroup()
+	b.attempts.Close()
+	b.owner.RemoveOwnCgroup()
 	if b.own == nil {
 		return b.conn.close()
 	}

@@ -1,113 +1,67 @@
 package containerd
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
-	"github.com/davit-run/davit/executors/internal/runtimes"
+	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/shared/executor"
 )
 
 // Config is what a backend's config block may say.
 type Config struct {
-	Address               string `json:"address"`
-	Namespace             string `json:"namespace"`
-	Containerd            string `json:"containerd"`
-	ConnectTimeout        string `json:"connect_timeout"`
-	DefaultShim           string `json:"default_shim"`
-	AllowUnconfiguredShim bool   `json:"allow_unconfigured_shims"`
-	CgroupParent          string `json:"cgroup_parent"`
-	SystemdCgroup         bool   `json:"systemd_cgroup"`
+	oci.Config
+	Address        string `json:"address"`
+	Containerd     string `json:"containerd"`
+	ConnectTimeout string `json:"connect_timeout"`
 
 	connectTimeout time.Duration
 }
 
 func configSchema() executor.Schema {
-	return executor.Schema{Attributes: []executor.Attribute{
+	return executor.Schema{Attributes: append([]executor.Attribute{
 		{Name: "address", Type: executor.String, Description: "containerd's socket, such as /run/containerd/containerd.sock; if absent, the backend starts a containerd of its own"},
-		{Name: "namespace", Type: executor.String, Default: json.RawMessage(`"davit"`), Description: "containerd namespace"},
 		{Name: "containerd", Type: executor.String, Default: json.RawMessage(`"containerd"`), Description: "program to start as the backend's own containerd: an absolute path, or a name that is looked up on PATH"},
 		{Name: "connect_timeout", Type: executor.Duration, Default: json.RawMessage(`"10s"`), Description: "how long to wait for containerd before a call fails"},
-		{Name: "default_shim", Type: executor.String, Default: json.RawMessage(`"` + runtimes.ShimRuncV2 + `"`), Description: "shim of the runtimes that name none"},
-		{Name: "allow_unconfigured_shims", Type: executor.Bool, Default: json.RawMessage(`false`), Description: "let any name of the form io.containerd.NAME.vN be chosen as a runtime"},
-		{Name: "cgroup_parent", Type: executor.String, Description: "cgroup for containers whose spec names none: a path, or with systemd_cgroup a slice; one of the backend's own if absent"},
-		{Name: "systemd_cgroup", Type: executor.Bool, Default: json.RawMessage(`false`), Description: "let systemd make the cgroups, unless a runtime says otherwise"},
-	}}
+	}, oci.ConfigAttributes()...)}
 }
 
 // maxSocketPath is what fits in a sockaddr_un beside the closing zero.
 const maxSocketPath = 107
 
-var namespaceForm = regexp.MustCompile(`^[A-Za-z0-9]+([_.-][A-Za-z0-9]+)*$`)
-
 // parseConfig decodes the block, applies the defaults, and checks what can be
 // checked without I/O.
 func parseConfig(body json.RawMessage) (Config, []executor.Diagnostic) {
-	c := Config{Namespace: "davit", Containerd: "containerd", ConnectTimeout: "10s", DefaultShim: runtimes.ShimRuncV2}
-	var diags []executor.Diagnostic
-	bad := func(attribute, hint, format string, args ...any) {
-		diags = append(diags, executor.Diagnostic{
-			Severity: executor.SeverityError, Path: []string{"config", attribute}, Message: fmt.Sprintf(format, args...), Hint: hint,
-		})
-	}
-	if len(body) > 0 {
-		dec := json.NewDecoder(bytes.NewReader(body))
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(&c); err != nil {
-			return c, []executor.Diagnostic{{Severity: executor.SeverityError, Path: []string{"config"}, Message: err.Error()}}
-		}
+	c := Config{Config: oci.DefaultConfig(), Containerd: "containerd", ConnectTimeout: "10s"}
+	found := oci.DecodeConfig(body, &c)
+	if len(found) > 0 {
+		return c, found
 	}
 	if c.Address != "" {
 		switch {
 		case !filepath.IsAbs(c.Address):
-			bad("address", "give the path of containerd's socket, such as /run/containerd/containerd.sock", "%q is not an absolute path", c.Address)
+			found.Add("address", "give the path of containerd's socket, such as /run/containerd/containerd.sock", "%q is not an absolute path", c.Address)
 		case len(c.Address) > maxSocketPath:
-			bad("address", "sockets have short paths; a symbolic link may help", "the path has %d bytes, and a socket's may have %d", len(c.Address), maxSocketPath)
+			found.Add("address", "sockets have short paths; a symbolic link may help", "the path has %d bytes, and a socket's may have %d", len(c.Address), maxSocketPath)
 		}
 	}
-	if len(c.Namespace) > 76 || !namespaceForm.MatchString(c.Namespace) {
-		bad("namespace", "use up to 76 letters, digits and single inner dashes, dots and underscores", "%q cannot be a containerd namespace", c.Namespace)
-	}
 	if strings.Contains(c.Containerd, "/") && !filepath.IsAbs(c.Containerd) {
-		bad("containerd", "give an absolute path, or a bare name to be looked up on PATH", "%q is a relative path", c.Containerd)
+		found.Add("containerd", "give an absolute path, or a bare name to be looked up on PATH", "%q is a relative path", c.Containerd)
 	}
 	d, err := time.ParseDuration(c.ConnectTimeout)
 	if err != nil || d <= 0 {
-		bad("connect_timeout", `a duration is written like "10s"`, "%q is not a duration above zero", c.ConnectTimeout)
+		found.Add("connect_timeout", `a duration is written like "10s"`, "%q is not a duration above zero", c.ConnectTimeout)
 	}
 	c.connectTimeout = d
-	if message, hint := runtimes.CheckShim(c.DefaultShim); message != "" {
-		bad("default_shim", hint, "%s", message)
-	}
-	switch slice := strings.HasSuffix(c.CgroupParent, ".slice"); {
-	case c.CgroupParent == "":
-	case c.SystemdCgroup && !slice:
-		bad("cgroup_parent", "with systemd_cgroup give the name of a slice, such as davit.slice", "%q is not a slice", c.CgroupParent)
-	case !c.SystemdCgroup && !filepath.IsAbs(c.CgroupParent):
-		bad("cgroup_parent", "give a path from the root of the cgroup hierarchy, such as /davit", "%q is not an absolute path", c.CgroupParent)
-	}
-	return c, diags
-}
-
-// table makes the runtime table. root is where OCI binaries keep their state.
-func (c Config) table(s executor.Settings, root string) (*runtimes.Table, []executor.Diagnostic) {
-	return runtimes.New(runtimes.Defaults{
-		Runtime:           s.DefaultRuntime,
-		Shim:              c.DefaultShim,
-		Root:              root,
-		SystemdCgroup:     c.SystemdCgroup,
-		AllowUnconfigured: c.AllowUnconfiguredShim,
-	}, s.Runtimes)
+	c.Check(&found)
+	return c, found
 }
 
 // validate is the executor's Validate.
 func validate(s executor.Settings) []executor.Diagnostic {
 	c, diags := parseConfig(s.Config)
-	_, more := c.table(s, "/")
+	_, more := c.Table(s, "/")
 	return append(diags, more...)
 }

@@ -3,7 +3,6 @@ package containerd
 import (
 	"context"
 	"errors"
-	"regexp"
 	"strconv"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	tasksapi "github.com/containerd/containerd/api/services/tasks/v1"
 	tasktypes "github.com/containerd/containerd/api/types/task"
 	"github.com/containerd/errdefs"
+	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/shared/executor"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -34,10 +34,10 @@ type plan struct {
 	shim    runtimes.Resolved
 	binary  string // OCI binary, empty for the shim's default
 	wire    runtimes.Wire
-	drain   drainCap
+	drain   oci.DrainCap
 	shield  bool
-	spec    workloadSpec
-	stdio   stdio
+	spec    oci.Spec
+	stdio   oci.Stdio
 }
 
 // Create implements [executor.Backend].
@@ -53,14 +53,13 @@ func (b *Backend) Create(ctx context.Context, w executor.Workload) (executor.Sta
 	if err != nil {
 		return executor.Status{}, err
 	}
-	p.drain, p.shield = run.drainCap(), run.shield
-	b.setCreating(p.ref.ID, true)
-	defer b.setCreating(p.ref.ID, false)
+	p.drain, p.shield = run.drain(), run.shield
+	defer b.attempts.Creating(p.ref.ID)()
 
 	// The record is tried first, since it is almost never there. If containerd
 	// is restarted meanwhile, what it then has tells how far we had come.
 	for tries := range createTries {
-		if tries > 1 && !pause(ctx, 20*time.Millisecond<<tries) {
+		if tries > 1 && !oci.Pause(ctx, 20*time.Millisecond<<tries) {
 			break
 		}
 		st, err := b.create(ctx, p)
@@ -87,37 +86,27 @@ var (
 	errCutOff = errors.New("containerd ended")
 )
 
-func (b *Backend) setCreating(id string, on bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if on {
-		b.creating[id] = true
-	} else {
-		delete(b.creating, id)
-	}
-}
-
 // plan checks the request without asking containerd.
 func (b *Backend) plan(w executor.Workload) (plan, error) {
 	if err := w.Ref.Validate(); err != nil {
 		return plan{}, err
 	}
-	p := plan{ref: w.Ref, cid: b.owner.containerID(w.Ref.ID), runtime: w.Runtime}
+	p := plan{ref: w.Ref, cid: b.owner.ContainerID(w.Ref.ID), runtime: w.Runtime}
 	var err error
 	if p.shim, err = runtimes.Decode(w.Runtime.Resolved); err != nil {
 		return plan{}, err
 	}
 	systemd := p.shim.Options.SystemdCgroup
-	if p.spec, err = prepareSpec(w.Spec, b.cgroupFor(p.cid, systemd != nil && *systemd)); err != nil {
+	if p.spec, err = oci.PrepareSpec(w.Spec, b.owner.Cgroup(b.config.CgroupParent, p.cid, systemd != nil && *systemd)); err != nil {
 		return plan{}, err
 	}
-	if p.stdio, err = newStdio(w.Stdio, p.spec.terminal); err != nil {
+	if p.stdio, err = oci.NewStdio(w.Stdio, p.spec.Terminal); err != nil {
 		return plan{}, err
 	}
-	if p.binary, err = p.shim.Binary(b.wrappers(), p.stdio.merged); err != nil {
+	if p.binary, err = p.shim.Binary(b.wrappers(), p.stdio.Merged); err != nil {
 		return plan{}, err
 	}
-	p.stdio = p.stdio.split(p.shim.Kind() != runtimes.KindGeneric)
+	p.stdio = p.stdio.Split(p.shim.Kind() != runtimes.KindGeneric)
 	p.wire, err = p.shim.Wire(p.binary)
 	return p, err
 }
@@ -125,7 +114,7 @@ func (b *Backend) plan(w executor.Workload) (plan, error) {
 // create makes record and task and starts it, or leaves nothing behind, save when
 // it gives errInTheWay or errCutOff.
 func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
-	work, cancel := linger(ctx, grace)
+	work, cancel := oci.Linger(ctx, grace)
 	defer cancel()
 	err := b.makeRecord(work, p)
 	if errdefs.IsAlreadyExists(err) {
@@ -137,14 +126,14 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 	}
 	var m mark
 	if err == nil && ctx.Err() == nil {
-		m, err = b.start(work, p.ref, p.cid, pid, newErrorFile(p.stdio.stdout, p.stdio.stderr))
+		m, err = b.start(work, p.ref, p.cid, pid, newErrorFile(p.stdio.Stdout, p.stdio.Stderr))
 	}
 	switch {
 	case err == nil && m != (mark{}):
 		// It runs. That nobody waits any more does not undo it: who asks again
 		// must find it, or it would be started a second time.
 	case ctx.Err() != nil:
-		return executor.Status{}, b.undo(ctx, p, fault(ctx.Err()))
+		return executor.Status{}, b.undo(ctx, p, oci.Fault(ctx.Err()))
 	case errdefs.IsUnavailable(err):
 		return executor.Status{}, errCutOff
 	case err != nil && bundleInTheWay(err) != "":
@@ -152,31 +141,31 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 			return executor.Status{}, b.undo(ctx, p, rerr)
 		}
 		return executor.Status{}, errInTheWay
-	case err != nil && m == (mark{}) && leftByAnother.MatchString(err.Error()):
-		if uerr := b.undo(ctx, p, fault(err)); errors.Is(uerr, executor.OutcomeUnknown) {
+	case err != nil && m == (mark{}) && leftByAnother().MatchString(err.Error()):
+		if uerr := b.undo(ctx, p, oci.Fault(err)); errors.Is(uerr, executor.OutcomeUnknown) {
 			return executor.Status{}, uerr
 		}
 		return executor.Status{}, errInTheWay
 	case err != nil:
-		return executor.Status{}, b.undo(ctx, p, fault(err))
+		return executor.Status{}, b.undo(ctx, p, oci.Fault(err))
 	}
 	st := executor.Status{Ref: p.ref, State: executor.Running, PID: pid, StartedAt: m.StartedAt, Runtime: p.runtime.Name}
-	b.watch(st, p.cid, m.OOM, p.drain)
+	b.watch(st, m.OOM, p.drain)
 	return st, nil
 }
 
 // leftByAnother is how containerd and runc refuse an id whose earlier create was
 // cut off and is still being cleaned up: they find something of it, or it takes
 // something of ours along. The record was free, so it is nobody's.
-var leftByAnother = regexp.MustCompile(`already exists|failed to write bootstrap\.json|/io\.containerd\.runtime[^ ]*: no such file or directory`)
+var leftByAnother = runtimes.Regexp(`already exists|failed to write bootstrap\.json|/io\.containerd\.runtime[^ ]*: no such file or directory`)
 
 // makeRecord is the first step of a create.
 func (b *Backend) makeRecord(ctx context.Context, p plan) error {
 	_, err := b.conn.containers.Create(ctx, &containersapi.CreateContainerRequest{Container: &containersapi.Container{
 		ID: p.cid,
 		Labels: map[string]string{
-			labelHost:    b.owner.host,
-			labelBackend: b.owner.backend,
+			labelHost:    b.owner.Host,
+			labelBackend: b.owner.Backend,
 			labelID:      p.ref.ID,
 			labelAttempt: strconv.Itoa(p.ref.Attempt),
 			labelRuntime: p.runtime.Name,
@@ -184,7 +173,7 @@ func (b *Backend) makeRecord(ctx context.Context, p plan) error {
 			labelBinary:  p.binary,
 		},
 		Runtime: &containersapi.Container_Runtime{Name: p.shim.Shim, Options: p.wire.Container},
-		Spec:    &anypb.Any{TypeUrl: specURL, Value: p.spec.json},
+		Spec:    &anypb.Any{TypeUrl: specURL, Value: p.spec.JSON},
 	}})
 	return err
 }
@@ -196,10 +185,10 @@ func (b *Backend) makeTask(ctx context.Context, p plan) (int, error) {
 	go func() { shielded <- b.shield(ctx, p) }()
 	resp, err := b.conn.tasks.Create(ctx, &tasksapi.CreateTaskRequest{
 		ContainerID: p.cid,
-		Stdin:       p.stdio.stdin,
-		Stdout:      p.stdio.stdout,
-		Stderr:      p.stdio.stderr,
-		Terminal:    p.spec.terminal,
+		Stdin:       p.stdio.Stdin,
+		Stdout:      p.stdio.Stdout,
+		Stderr:      p.stdio.Stderr,
+		Terminal:    p.spec.Terminal,
 		Options:     p.wire.Task,
 	})
 	if serr := <-shielded; serr != nil && err == nil {
@@ -210,7 +199,7 @@ func (b *Backend) makeTask(ctx context.Context, p plan) (int, error) {
 
 // start is the last step.
 func (b *Backend) start(ctx context.Context, ref executor.Ref, cid string, pid int, errors errorFile) (mark, error) {
-	m := mark{Attempt: ref.Attempt, StartedAt: time.Now().UTC(), OOM: oomSourceOf(pid), Errors: errors}
+	m := mark{Attempt: ref.Attempt, StartedAt: time.Now().UTC(), OOM: oci.OOMSourceOf(pid), Errors: errors}
 	if err := b.marks.write(cid, m); err != nil {
 		return m, err
 	}
@@ -226,7 +215,7 @@ func (b *Backend) settle(ctx context.Context, p plan) (st executor.Status, found
 		return st, false, nil
 	}
 	if err != nil {
-		return st, false, fault(err)
+		return st, false, oci.Fault(err)
 	}
 	if r.ref.Attempt > p.ref.Attempt {
 		return st, false, executor.Errorf(executor.FailedPrecondition, "container %s: attempt %d is known already", p.ref, r.ref.Attempt)
@@ -238,7 +227,7 @@ func (b *Backend) settle(ctx context.Context, p plan) (st executor.Status, found
 		return st, false, err
 	case phase == neverRan:
 		if err := b.destroy(ctx, r.ref); err != nil {
-			return st, false, fault(err)
+			return st, false, oci.Fault(err)
 		}
 		return st, false, b.removeOrphan(ctx, p)
 	case same:
@@ -249,7 +238,7 @@ func (b *Backend) settle(ctx context.Context, p plan) (st executor.Status, found
 	if err := b.handOver(ctx, r.ref); err != nil {
 		return st, false, err
 	}
-	return st, false, fault(b.destroy(ctx, r.ref))
+	return st, false, oci.Fault(b.destroy(ctx, r.ref))
 }
 
 // taskOf asks for the task of a container; nil means that there is none.

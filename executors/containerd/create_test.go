@@ -23,7 +23,7 @@ func TestCreateIsIdempotent(t *testing.T) {
 		}
 		// A second run in this process, and one in a new one.
 		for range 2 {
-			exit, _ := f.host.waitReleased(t, ref)
+			exit, _ := f.host.WaitReleased(t, ref)
 			again, err := f.b.Create(t.Context(), w)
 			if err != nil {
 				t.Fatal(err)
@@ -71,23 +71,21 @@ func TestCreateWhileRunning(t *testing.T) {
 func TestNewerAttemptReplacesEndedOne(t *testing.T) {
 	everyRuntime(t, func(t *testing.T, f *fixture, runtime string) {
 		old := first("stale")
-		f.host.hold = make(chan struct{}) // the host does not take the exit
+		f.host.Answer(realtest.Never) // the host does not take the exit
 		f.run(old, runtime, "exit 3")
 		time.Sleep(300 * time.Millisecond)
 		f.crash()
 		f.open()
-		f.host.hold = nil
+		f.host.Answer(nil)
 
 		next := executor.Ref{ID: old.ID, Attempt: 2}
 		f.run(next, runtime, "exit 5")
 		// The stale exit was handed over before the create returned.
-		f.host.mu.Lock()
-		handed := f.host.exits[old]
-		f.host.mu.Unlock()
+		handed := f.host.Exits()[old]
 		if len(handed) != 1 || *handed[0].Exit.Code != 3 || handed[0].Exit.Source == executor.Lost {
 			t.Errorf("exit of the stale attempt: got %+v", handed)
 		}
-		if exit, _ := f.host.waitReleased(t, next); *exit.Code != 5 {
+		if exit, _ := f.host.WaitReleased(t, next); *exit.Code != 5 {
 			t.Errorf("exit of the new attempt: got %+v", exit)
 		}
 		if _, err := f.b.Create(t.Context(), f.workload(old, runtime, "exit 3")); executor.CodeOf(err) != executor.FailedPrecondition {
@@ -99,9 +97,9 @@ func TestNewerAttemptReplacesEndedOne(t *testing.T) {
 func TestCreateKeepsExitThatHostRefused(t *testing.T) {
 	f := on(t, startDaemon(t, realtest.V16))
 	ref := first("refused")
-	f.host.refuse = executor.Errorf(executor.NotFound, "no such attempt")
+	f.host.Answer(func(context.Context) error { return executor.Errorf(executor.NotFound, "no such attempt") })
 	f.run(ref, "", "exit 3")
-	<-f.b.watched(ref.ID).done
+	_ = f.b.attempt(ref.ID).Wait(t.Context())
 	_, err := f.b.Create(t.Context(), f.workload(executor.Ref{ID: ref.ID, Attempt: 2}, "", "exit 5"))
 	if err == nil {
 		t.Error("a new attempt replaced one whose exit the host refused")
@@ -110,11 +108,11 @@ func TestCreateKeepsExitThatHostRefused(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].State != executor.Exited || *list[0].Exit.Code != 3 {
 		t.Errorf("list: got %+v, %v", list, err)
 	}
-	f.host.refuse = nil
+	f.host.Answer(nil)
 	if _, err := f.b.Restore(t.Context(), ref, executor.Stdio{}); err != nil {
 		t.Fatal(err)
 	}
-	if exit, _ := f.host.waitReleased(t, ref); *exit.Code != 3 {
+	if exit, _ := f.host.WaitReleased(t, ref); *exit.Code != 3 {
 		t.Errorf("exit after restore: got %+v", exit)
 	}
 }
@@ -172,7 +170,7 @@ func TestCancelledCreateLeavesNothing(t *testing.T) {
 				if err := f.b.Signal(t.Context(), ref, syscall.SIGKILL); err != nil {
 					t.Error(err)
 				}
-				f.host.waitReleased(t, ref)
+				f.host.WaitReleased(t, ref)
 				if err := f.b.Delete(t.Context(), ref); err != nil {
 					t.Error(err)
 				}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/containerd/errdefs"
+	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/shared/executor"
 )
 
@@ -19,7 +20,7 @@ func (b *Backend) Delete(ctx context.Context, ref executor.Ref) error {
 	}
 	r, err := b.record(ctx, ref.ID)
 	if err != nil && !errdefs.IsNotFound(err) {
-		return fault(err)
+		return oci.Fault(err)
 	}
 	if err != nil || r.ref != ref {
 		return nil
@@ -27,11 +28,11 @@ func (b *Backend) Delete(ctx context.Context, ref executor.Ref) error {
 	m, started := b.marks.read(r.cid, ref.Attempt)
 	task, err := b.taskOf(ctx, r.cid)
 	if err != nil {
-		return fault(err)
+		return oci.Fault(err)
 	}
 	if _, ph := classify(r, task, m, started, b.boot); ph == running {
 		return executor.Errorf(executor.FailedPrecondition, "container %s is running; stop it first", ref)
 	}
-	b.stopWatching(ref.ID)
-	return fault(b.destroy(ctx, ref))
+	b.attempts.Stop(ref.ID)
+	return oci.Fault(b.destroy(ctx, ref))
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/executors/realtest"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/hashicorp/go-hclog"
@@ -20,7 +21,7 @@ type fixture struct {
 	t      *testing.T
 	dir    string
 	env    executor.Environment
-	host   *fakeHost
+	host   *realtest.Host
 	b      *Backend
 	rootfs string
 }
@@ -42,7 +43,7 @@ func (w testWriter) Write(p []byte) (int, error) {
 func newFixture(t *testing.T, who string, config map[string]any, blocks ...executor.RuntimeSettings) *fixture {
 	t.Helper()
 	dir := realtest.Dir(t)
-	f := &fixture{t: t, dir: dir, host: newHost(), rootfs: realtest.Rootfs(t)}
+	f := &fixture{t: t, dir: dir, host: realtest.NewHost(), rootfs: realtest.Rootfs(t)}
 	body, err := json.Marshal(config)
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +59,7 @@ func newFixture(t *testing.T, who string, config map[string]any, blocks ...execu
 			t.Fatal(err)
 		}
 	}
-	realtest.NothingLeft(t, owner{host, backend}.key())
+	realtest.NothingLeft(t, oci.Owner{Host: host, Backend: backend}.Key())
 	realtest.NothingLeft(t, dir)
 	f.open()
 	t.Cleanup(f.cleanup)
@@ -85,8 +86,7 @@ func (f *fixture) open() {
 // be done within one: nothing is tidied up.
 func (f *fixture) crash() {
 	f.t.Helper()
-	f.b.cancel()
-	f.b.wg.Wait()
+	f.b.attempts.Close()
 	f.b.conn.close()
 	if f.b.own != nil {
 		f.b.own.leave()
@@ -102,7 +102,7 @@ func (f *fixture) cleanup() {
 		f.t.Errorf("list at the end: %v", err)
 	}
 	for _, st := range list {
-		f.b.stopWatching(st.Ref.ID)
+		f.b.attempts.Stop(st.Ref.ID)
 		if err := f.b.destroy(ctx, st.Ref); err != nil {
 			f.t.Errorf("destroy %s: %v", st.Ref, err)
 		}

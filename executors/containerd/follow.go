@@ -8,37 +8,21 @@ import (
 
 	tasksapi "github.com/containerd/containerd/api/services/tasks/v1"
 	"github.com/containerd/errdefs"
+	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/shared/executor"
 	"google.golang.org/grpc"
 )
 
-// drainCap is the longest that a shim waits, when its task is deleted, for the
-// output to drain. Whether it gave up it does not say; only the time tells.
-type drainCap time.Duration
-
-const (
-	drainShort = drainCap(2 * time.Second)  // shims up to containerd 1.6
-	drainLong  = drainCap(10 * time.Second) // later ones
-)
-
-// judge says what a deletion that took d means.
-func (c drainCap) judge(d time.Duration) executor.Output {
-	if d < time.Duration(c) {
-		return executor.Complete
-	}
-	return executor.Truncated
-}
-
 // follow takes an attempt from where it stands to its release. An error means
 // that it stopped before that, with nothing deleted that the host does not have.
-func (b *Backend) follow(ctx context.Context, a *attempt) error {
-	st := a.status()
+func (b *Backend) follow(ctx context.Context, a *oci.Attempt) error {
+	st := a.Status()
 	if !st.State.Ended() {
 		exit, err := b.await(ctx, a)
 		if err != nil {
 			return err
 		}
-		st = a.exited(exit)
+		st = a.Exited(exit)
 	}
 	output := st.Output
 	st.State, st.Output = executor.Exited, ""
@@ -61,23 +45,23 @@ func (b *Backend) follow(ctx context.Context, a *attempt) error {
 		}
 	}
 	labelled = b.persist(ctx, a, labelOutput, string(output))
-	err = b.host.Released(ctx, a.ref, output)
+	err = b.host.Released(ctx, a.Ref, output)
 	<-labelled
 	if err != nil {
 		return fmt.Errorf("report release: %w", err)
 	}
-	a.released(output)
+	a.Released(output)
 	return nil
 }
 
 // await waits for the end of the workload. Wait and Get are the truth; events
 // are not looked at. An error means that ctx ended.
-func (b *Backend) await(ctx context.Context, a *attempt) (*executor.Exit, error) {
+func (b *Backend) await(ctx context.Context, a *oci.Attempt) (*executor.Exit, error) {
 	source := executor.Observed
 	for {
-		resp, err := b.conn.tasks.Wait(ctx, &tasksapi.WaitRequest{ContainerID: a.cid}, grpc.WaitForReady(true))
+		resp, err := b.conn.tasks.Wait(ctx, &tasksapi.WaitRequest{ContainerID: b.owner.ContainerID(a.Ref.ID)}, grpc.WaitForReady(true))
 		if err == nil {
-			return exitOf(resp.GetExitStatus(), resp.GetExitedAt().AsTime(), source, a.oom), nil
+			return oci.ExitOf(resp.GetExitStatus(), resp.GetExitedAt().AsTime(), source, a.OOM), nil
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -85,44 +69,44 @@ func (b *Backend) await(ctx context.Context, a *attempt) (*executor.Exit, error)
 		// The daemon stopped, or the shim died, or the task is gone. Which of
 		// them it was the daemon knows best, once it answers again.
 		source = executor.Recovered
-		b.log.Debug("wait was cut off", "ref", a.ref, "error", err)
+		b.log.Debug("wait was cut off", "ref", a.Ref, "error", err)
 		if errdefs.IsUnavailable(err) {
-			if !pause(ctx, 10*time.Millisecond) {
+			if !oci.Pause(ctx, 10*time.Millisecond) {
 				return nil, ctx.Err()
 			}
 			continue
 		}
-		task, gerr := b.taskOf(ctx, a.cid)
+		task, gerr := b.taskOf(ctx, b.owner.ContainerID(a.Ref.ID))
 		if gerr == nil && task == nil {
-			return executor.LostExit("the shim died: " + fault(err).Error()), nil
+			return executor.LostExit("the shim died: " + oci.Fault(err).Error()), nil
 		}
-		if !pause(ctx, 50*time.Millisecond) {
+		if !oci.Pause(ctx, 50*time.Millisecond) {
 			return nil, ctx.Err()
 		}
 	}
 }
 
 // release deletes the task and says whether its output was seen to drain.
-func (b *Backend) release(ctx context.Context, a *attempt) (executor.Output, error) {
+func (b *Backend) release(ctx context.Context, a *oci.Attempt) (executor.Output, error) {
 	for tries := 0; ; tries++ {
 		begin := time.Now()
-		_, err := b.conn.tasks.Delete(ctx, &tasksapi.DeleteTaskRequest{ContainerID: a.cid}, grpc.WaitForReady(true))
+		_, err := b.conn.tasks.Delete(ctx, &tasksapi.DeleteTaskRequest{ContainerID: b.owner.ContainerID(a.Ref.ID)}, grpc.WaitForReady(true))
 		switch {
 		case err == nil:
-			return a.drain.judge(time.Since(begin)), nil
+			return a.Drain.Judge(time.Since(begin)), nil
 		case errdefs.IsNotFound(err):
 			// Somebody else deleted it, or a call of ours whose answer was lost.
-			b.log.Debug("the task was gone already", "ref", a.ref, "error", err)
+			b.log.Debug("the task was gone already", "ref", a.Ref, "error", err)
 			return executor.Truncated, nil
 		case ctx.Err() != nil:
 			return "", ctx.Err()
 		case errdefs.IsFailedPrecondition(err) && tries >= 3, !errdefs.IsUnavailable(err) && tries >= 10:
 			// The first shim refuses for ever if the daemon was killed while it
 			// deleted. The host has the exit, so it may go by force.
-			return executor.Truncated, fault(b.killTask(ctx, a.cid))
+			return executor.Truncated, oci.Fault(b.killTask(ctx, b.owner.ContainerID(a.Ref.ID)))
 		}
-		b.log.Debug("delete failed", "ref", a.ref, "error", err)
-		if !pause(ctx, min(time.Second, 20*time.Millisecond<<min(tries, 6))) {
+		b.log.Debug("delete failed", "ref", a.Ref, "error", err)
+		if !oci.Pause(ctx, min(time.Second, 20*time.Millisecond<<min(tries, 6))) {
 			return "", ctx.Err()
 		}
 	}
@@ -131,16 +115,16 @@ func (b *Backend) release(ctx context.Context, a *attempt) (executor.Output, err
 // persist writes a label of the record in the background, and closes the channel
 // it gives when that is done. If containerd refuses, the host still has the
 // value, so that is a warning.
-func (b *Backend) persist(ctx context.Context, a *attempt, key, value string) <-chan struct{} {
+func (b *Backend) persist(ctx context.Context, a *oci.Attempt, key, value string) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for {
-			err := b.label(ctx, a.cid, key, value)
+			err := b.label(ctx, b.owner.ContainerID(a.Ref.ID), key, value)
 			if err != nil && !errdefs.IsUnavailable(err) && ctx.Err() == nil {
-				b.log.Warn("label cannot be written", "ref", a.ref, "label", key, "error", err)
+				b.log.Warn("label cannot be written", "ref", a.Ref, "label", key, "error", err)
 			}
-			if !errdefs.IsUnavailable(err) || !pause(ctx, 50*time.Millisecond) {
+			if !errdefs.IsUnavailable(err) || !oci.Pause(ctx, 50*time.Millisecond) {
 				return
 			}
 		}

@@ -14,7 +14,7 @@ func TestFailureAfterCreateLeavesNothing(t *testing.T) {
 	everyRuntime(t, func(t *testing.T, f *fixture, runtime string) {
 		// The step between create and start fails: its file cannot be written.
 		ref := first("unmarked")
-		if err := os.MkdirAll(f.b.marks.path(f.b.owner.containerID(ref.ID)), 0o700); err != nil {
+		if err := os.MkdirAll(f.b.marks.path(f.b.owner.ContainerID(ref.ID)), 0o700); err != nil {
 			t.Fatal(err)
 		}
 		_, err := f.b.Create(t.Context(), f.workload(ref, runtime, "echo ran"))
@@ -29,7 +29,7 @@ func TestFailureAfterCreateLeavesNothing(t *testing.T) {
 		}
 		// The same attempt can be created after all.
 		f.run(ref, runtime, "echo ran; exit 2")
-		if exit, _ := f.host.waitReleased(t, ref); *exit.Code != 2 {
+		if exit, _ := f.host.WaitReleased(t, ref); *exit.Code != 2 {
 			t.Errorf("got %+v", exit)
 		}
 	})
@@ -56,7 +56,7 @@ func TestDaemonKilledWhileCreating(t *testing.T) {
 				t.Errorf("killed after %v: %v", after, err)
 				continue
 			}
-			exit, _ := f.host.waitReleased(t, ref)
+			exit, _ := f.host.WaitReleased(t, ref)
 			if exit.Source == executor.Lost || *exit.Code != 4 {
 				t.Errorf("killed after %v: got %+v", after, exit)
 			}
@@ -129,7 +129,7 @@ func TestHalfMadeContainers(t *testing.T) {
 						continue
 					}
 				}
-				if exit, _ := f.host.waitReleased(t, ref); exit.Source == executor.Lost || *exit.Code != 4 {
+				if exit, _ := f.host.WaitReleased(t, ref); exit.Source == executor.Lost || *exit.Code != 4 {
 					t.Errorf("%s after step %d: got %+v", again, steps, exit)
 				}
 				if got := f.output(ref, "out"); got != "started\n" {

@@ -5,6 +5,7 @@ import (
 
 	tasksapi "github.com/containerd/containerd/api/services/tasks/v1"
 	tasktypes "github.com/containerd/containerd/api/types/task"
+	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/shared/executor"
 )
 
@@ -16,11 +17,11 @@ func (b *Backend) List(ctx context.Context) ([]executor.Status, error) {
 	}
 	recs, err := b.records(ctx)
 	if err != nil {
-		return nil, fault(err)
+		return nil, oci.Fault(err)
 	}
 	resp, err := b.conn.tasks.List(ctx, &tasksapi.ListTasksRequest{})
 	if err != nil {
-		return nil, fault(err)
+		return nil, oci.Fault(err)
 	}
 	tasks := make(map[string]*tasktypes.Process, len(resp.GetTasks()))
 	for _, t := range resp.GetTasks() {
@@ -38,15 +39,13 @@ func (b *Backend) List(ctx context.Context) ([]executor.Status, error) {
 // statusOf gives the status of an attempt. A watched one is known best by its
 // watcher, which may be working on it while containerd is asked.
 func (b *Backend) statusOf(r record, task *tasktypes.Process) (executor.Status, bool) {
-	b.mu.Lock()
-	a, creating := b.attempts[r.ref.ID], b.creating[r.ref.ID]
-	b.mu.Unlock()
+	a, creating := b.attempts.Get(r.ref.ID)
 	m, started := b.marks.read(r.cid, r.ref.Attempt)
 	st, _ := classify(r, task, m, started, b.boot)
-	if a == nil || a.ref != r.ref {
+	if a == nil || a.Ref != r.ref {
 		return st, !creating
 	}
-	if known := a.status(); st.State != executor.Paused {
+	if known := a.Status(); st.State != executor.Paused {
 		st = known
 	}
 	return st, true

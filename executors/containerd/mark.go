@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/davit-run/davit/executors/internal/oci"
 )
 
 // marks are small files that say, of each container, what containerd cannot:
@@ -20,10 +22,10 @@ type marks struct{ dir string }
 // mark is made after the task and before its start. A record without task and
 // mark is one that never ran.
 type mark struct {
-	Attempt   int       `json:"attempt"`
-	StartedAt time.Time `json:"started_at"`
-	OOM       oomSource `json:"oom"`
-	Errors    errorFile `json:"errors"`
+	Attempt   int           `json:"attempt"`
+	StartedAt time.Time     `json:"started_at"`
+	OOM       oci.OOMSource `json:"oom"`
+	Errors    errorFile     `json:"errors"`
 }
 
 func (m marks) path(cid string) string { return filepath.Join(m.dir, cid) }

@@ -7,8 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
+
+	"github.com/davit-run/davit/executors/internal/runtimes"
 )
 
 // removeOrphan removes what the OCI runtime still has of a container of which
@@ -37,13 +38,13 @@ func (b *Backend) removeOrphan(ctx context.Context, p plan) error {
 // bundleInTheWay finds the bundle in the error of a task that cannot be made
 // because its bundle exists, "" if that is not the error.
 func bundleInTheWay(err error) string {
-	if m := bundleExists.FindStringSubmatch(err.Error()); m != nil {
+	if m := bundleExists().FindStringSubmatch(err.Error()); m != nil {
 		return m[1]
 	}
 	return ""
 }
 
-var bundleExists = regexp.MustCompile(`mkdir (/\S+): file exists`)
+var bundleExists = runtimes.Regexp(`mkdir (/\S+): file exists`)
 
 // removeBundle removes a bundle whose shim is gone: containerd 1.6 forgets one if
 // it died while it started the shim. Since it is a removal by path it makes sure first that the path is what a bundle of ours must be, and

@@ -2,6 +2,7 @@ package containerd
 
 import (
 	tasktypes "github.com/containerd/containerd/api/types/task"
+	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/shared/executor"
 )
 
@@ -46,7 +47,7 @@ func classify(r record, task *tasktypes.Process, m mark, started bool, boot stri
 	}
 	switch task.GetStatus() {
 	case tasktypes.Status_STOPPED:
-		return end(exitOf(task.GetExitStatus(), task.GetExitedAt().AsTime(), executor.Recovered, m.OOM))
+		return end(oci.ExitOf(task.GetExitStatus(), task.GetExitedAt().AsTime(), executor.Recovered, m.OOM))
 	case tasktypes.Status_CREATED:
 		st.State, st.PID = executor.Running, int(task.GetPid())
 		return st, created

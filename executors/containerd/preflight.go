@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"os"
 
+	"cmp"
+
+	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/shared/executor"
 )
@@ -24,7 +27,7 @@ type runnable struct {
 func (b *Backend) preflight(ctx context.Context, name string, r runtimes.Resolved) (runnable, error) {
 	d, err := b.conn.info(ctx)
 	if err != nil {
-		return runnable{}, fault(err)
+		return runnable{}, oci.Fault(err)
 	}
 	run, problem := b.examine(ctx, d, r)
 	if problem != "" {
@@ -58,11 +61,7 @@ func (b *Backend) examine(ctx context.Context, d daemonInfo, r runtimes.Resolved
 		}
 	}
 	if r.Kind() != runtimes.KindGeneric {
-		oci := r.Path
-		if oci == "" {
-			oci = "runc"
-		}
-		if run.oci, err = runtimes.LookPath(oci, d.path); err != nil {
+		if run.oci, err = runtimes.LookPath(cmp.Or(r.Path, "runc"), d.path); err != nil {
 			return run, err.Error() + "; install it, or choose another runtime"
 		}
 	}
@@ -80,10 +79,10 @@ func missingShim(d daemonInfo, shim, binary string) string {
 	return fmt.Sprintf("the shim's binary %s is neither on containerd's PATH (%s) nor in %s: %s", binary, d.path, d.dir, remedy)
 }
 
-// drainCap gives the cap of the shim.
-func (r runnable) drainCap() drainCap {
+// oci.DrainCap gives the cap of the shim.
+func (r runnable) drain() oci.DrainCap {
 	if v, ok := runtimes.ParseRelease(r.shimVersion); ok && !v.Before(v1_7) {
-		return drainLong
+		return oci.DrainLong
 	}
-	return drainShort
+	return oci.DrainShort
 }

@@ -57,7 +57,7 @@ func TestPrivateDaemon(t *testing.T) {
 		if err := f.b.Signal(t.Context(), ref, syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
-		if exit, out := f.host.waitReleased(t, ref); *exit.Code != 9 || out != executor.Complete {
+		if exit, out := f.host.WaitReleased(t, ref); *exit.Code != 9 || out != executor.Complete {
 			t.Errorf("got %+v, %s", exit, out)
 		}
 

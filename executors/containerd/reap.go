@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/davit-run/davit/executors/internal/oci"
 )
 
 // shimSockets is where shims of the second interface have their sockets,
@@ -69,7 +71,7 @@ func (b *Backend) reapShim(ctx context.Context, cid string) error {
 			}
 		}
 		_ = shim.Release()
-		if !pause(ctx, 20*time.Millisecond) {
+		if !oci.Pause(ctx, 20*time.Millisecond) {
 			return ctx.Err()
 		}
 	}

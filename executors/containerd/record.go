@@ -2,8 +2,6 @@ package containerd
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +12,7 @@ import (
 	containersapi "github.com/containerd/containerd/api/services/containers/v1"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/errdefs/pkg/errgrpc"
+	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/shared/executor"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 )
@@ -35,20 +34,8 @@ const (
 	labelOutput = "davit.run/output"
 )
 
-// owner says whose containers we look at.
-type owner struct{ host, backend string }
-
-// key is short and differs between backends, also of different hosts.
-func (o owner) key() string {
-	sum := sha256.Sum256([]byte(o.host + "\x00" + o.backend))
-	return hex.EncodeToString(sum[:5])
-}
-
-// containerID gives the id that a container has in containerd. The key keeps two
-// backends on one daemon apart, and, since shims and runc derive paths from the
-// id, also two daemons with one namespace. At 75 bytes the longest is one below
-// containerd's limit.
-func (o owner) containerID(id string) string { return id + "-" + o.key() }
+// specURL is the type by which containerd knows an OCI spec in JSON.
+const specURL = "types.containerd.io/opencontainers/runtime-spec/1/Spec"
 
 // record is what containerd keeps about an attempt.
 type record struct {
@@ -62,9 +49,10 @@ type record struct {
 	binary    string
 }
 
-func (o owner) parse(c *containersapi.Container) (record, error) {
+// parse reads a record of one of the owner's containers.
+func parse(o oci.Owner, c *containersapi.Container) (record, error) {
 	l := c.GetLabels()
-	if l[labelHost] != o.host || l[labelBackend] != o.backend {
+	if l[labelHost] != o.Host || l[labelBackend] != o.Backend {
 		return record{}, executor.Errorf(executor.AlreadyExists, "container %s in containerd belongs to somebody else", c.GetID())
 	}
 	attempt, err := strconv.Atoi(l[labelAttempt])
@@ -92,16 +80,16 @@ func (o owner) parse(c *containersapi.Container) (record, error) {
 // record reads the record of an id, of whichever attempt it is. One that is not
 // there is errdefs.ErrNotFound.
 func (b *Backend) record(ctx context.Context, id string) (record, error) {
-	resp, err := b.conn.containers.Get(ctx, &containersapi.GetContainerRequest{ID: b.owner.containerID(id)})
+	resp, err := b.conn.containers.Get(ctx, &containersapi.GetContainerRequest{ID: b.owner.ContainerID(id)})
 	if err != nil {
 		return record{}, err
 	}
-	return b.owner.parse(resp.GetContainer())
+	return parse(b.owner, resp.GetContainer())
 }
 
 // records reads all records that are ours.
 func (b *Backend) records(ctx context.Context) ([]record, error) {
-	filter := fmt.Sprintf("labels.%q==%q,labels.%q==%q", labelHost, b.owner.host, labelBackend, b.owner.backend)
+	filter := fmt.Sprintf("labels.%q==%q,labels.%q==%q", labelHost, b.owner.Host, labelBackend, b.owner.Backend)
 	// A plain List is bounded by the size of a message: some 800 specs.
 	stream, err := b.conn.containers.ListStream(ctx, &containersapi.ListContainersRequest{Filters: []string{filter}})
 	if err != nil {
@@ -116,7 +104,7 @@ func (b *Backend) records(ctx context.Context) ([]record, error) {
 		if err != nil {
 			return nil, errgrpc.ToNative(err)
 		}
-		r, err := b.owner.parse(m.GetContainer())
+		r, err := parse(b.owner, m.GetContainer())
 		if err != nil {
 			b.log.Warn("record in containerd is not usable", "container", m.GetContainer().GetID(), "error", err)
 			continue
@@ -146,6 +134,7 @@ func (b *Backend) dropRecord(ctx context.Context, cid string) error {
 	if err := b.reapBundles(cid); err != nil {
 		return err
 	}
+	b.owner.RemoveCgroup(b.config.CgroupParent, cid)
 	if err := b.unshield(ctx, cid); err != nil {
 		return err
 	}

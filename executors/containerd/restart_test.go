@@ -74,22 +74,20 @@ func TestExecutorRestart(t *testing.T) {
 				t.Errorf("restore an ended one: got %+v, %v", got, err)
 			}
 		}
-		exit, out := f.host.waitReleased(t, ended)
+		exit, out := f.host.WaitReleased(t, ended)
 		if *exit.Code != 9 || exit.Source != executor.Recovered || exit.OOM == nil || out != executor.Complete {
 			t.Errorf("exit that nobody watched: got %+v, %s", exit, out)
 		}
 		if err := f.b.Signal(t.Context(), live, syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
-		if exit, _ := f.host.waitReleased(t, live); *exit.Code != 9 || exit.Source != executor.Observed {
+		if exit, _ := f.host.WaitReleased(t, live); *exit.Code != 9 || exit.Source != executor.Observed {
 			t.Errorf("exit after restore: got %+v", exit)
 		}
 		if _, err := f.b.Restore(t.Context(), executor.Ref{ID: "live", Attempt: 2}, executor.Stdio{}); executor.CodeOf(err) != executor.NotFound {
 			t.Errorf("restore an unknown attempt: got %v", err)
 		}
-		f.host.mu.Lock()
-		defer f.host.mu.Unlock()
-		for ref, exits := range f.host.exits {
+		for ref, exits := range f.host.Exits() {
 			if len(exits) != 1 {
 				t.Errorf("%s: %d exits were reported, want 1", ref, len(exits))
 			}
@@ -120,7 +118,7 @@ func TestDaemonRestartWhileRunning(t *testing.T) {
 			if err := f.b.Signal(t.Context(), first(id(rt)), syscall.SIGTERM); err != nil {
 				t.Fatal(err)
 			}
-			exit, out := f.host.waitReleased(t, first(id(rt)))
+			exit, out := f.host.WaitReleased(t, first(id(rt)))
 			if exit.Code == nil || *exit.Code != 9 {
 				t.Errorf("%s: got %+v", rt, exit)
 			}
@@ -156,7 +154,7 @@ func TestDaemonDownWhileExiting(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 		d.Start()
 		for _, rt := range served[version] {
-			exit, out := f.host.waitReleased(t, first(id(rt)))
+			exit, out := f.host.WaitReleased(t, first(id(rt)))
 			if exit.Code == nil || *exit.Code != 9 || exit.Source == executor.Lost {
 				t.Errorf("%s: got %+v, %s", rt, exit, out)
 			}
@@ -187,7 +185,7 @@ func TestExecutorAndDaemonDownWhileExiting(t *testing.T) {
 			if _, err := f.b.Restore(t.Context(), first(id(rt)), executor.Stdio{}); err != nil {
 				t.Fatal(err)
 			}
-			exit, out := f.host.waitReleased(t, first(id(rt)))
+			exit, out := f.host.WaitReleased(t, first(id(rt)))
 			if exit.Code == nil || *exit.Code != 9 || exit.Source != executor.Recovered || out != executor.Complete {
 				t.Errorf("%s: got %+v, %s", rt, exit, out)
 			}
@@ -203,7 +201,7 @@ func TestShimKilled(t *testing.T) {
 		if err := syscall.Kill(parentOf(t, st.PID), syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		exit, out := f.host.waitReleased(t, ref)
+		exit, out := f.host.WaitReleased(t, ref)
 		if exit.Source != executor.Lost || exit.Code != nil || exit.Reason == "" || out != executor.Truncated {
 			t.Errorf("got %+v, %s", exit, out)
 		}
@@ -232,20 +230,18 @@ func TestExitOfExecIsNotTaken(t *testing.T) {
 		ref := first("execs")
 		f.run(ref, runtime, untilTerm)
 		f.waitOutput(ref, "ready")
-		out, err := exec.Command("ctr", "-a", f.b.config.Address, "-n", "davit", "tasks", "exec", "--exec-id", "x", f.b.owner.containerID(ref.ID), "/bin/sh", "-c", "exit 3").CombinedOutput()
+		out, err := exec.Command("ctr", "-a", f.b.config.Address, "-n", "davit", "tasks", "exec", "--exec-id", "x", f.b.owner.ContainerID(ref.ID), "/bin/sh", "-c", "exit 3").CombinedOutput()
 		if err == nil {
 			t.Errorf("exec: got success, want exit code 3: %s", out)
 		}
 		time.Sleep(100 * time.Millisecond)
-		f.host.mu.Lock()
-		if n := len(f.host.exits[ref]); n > 0 {
-			t.Errorf("the exit of an exec ended the container: %+v", f.host.exits[ref][0])
+		if exits := f.host.Exits()[ref]; len(exits) > 0 {
+			t.Errorf("the exit of an exec ended the container: %+v", exits[0])
 		}
-		f.host.mu.Unlock()
 		if err := f.b.Signal(t.Context(), ref, syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
-		if exit, _ := f.host.waitReleased(t, ref); *exit.Code != 9 {
+		if exit, _ := f.host.WaitReleased(t, ref); *exit.Code != 9 {
 			t.Errorf("got %+v", exit)
 		}
 	})
@@ -271,7 +267,7 @@ func TestSameIDOnTwoBackends(t *testing.T) {
 		if err := f.b.Signal(t.Context(), ref, syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
-		if exit, _ := f.host.waitReleased(t, ref); *exit.Code != 9 {
+		if exit, _ := f.host.WaitReleased(t, ref); *exit.Code != 9 {
 			t.Errorf("backend %d: got %+v", i, exit)
 		}
 		for _, other := range fixtures[i+1:] {

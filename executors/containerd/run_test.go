@@ -52,7 +52,7 @@ func TestRun(t *testing.T) {
 		if st.State != executor.Running || st.PID == 0 || st.Runtime != runtime {
 			t.Errorf("status after create: got %+v, want a running one", st)
 		}
-		exit, out := f.host.waitReleased(t, ref)
+		exit, out := f.host.WaitReleased(t, ref)
 		if exit.Code == nil || *exit.Code != 7 || exit.Signal != 0 || exit.Source != executor.Observed || exit.OOM == nil || *exit.OOM {
 			t.Errorf("exit: got %+v", exit)
 		}
@@ -65,6 +65,8 @@ func TestRun(t *testing.T) {
 		if got := f.output(ref, "err"); got != "err\n" {
 			t.Errorf("stderr: got %q", got)
 		}
+		cid := f.b.owner.ContainerID(ref.ID)
+		realtest.LeaveCgroup(t, f.b.owner.Cgroup("", cid, false))
 		for range 2 {
 			if err := f.b.Delete(t.Context(), ref); err != nil {
 				t.Error(err)
@@ -80,7 +82,7 @@ func TestDeathBySignal(t *testing.T) {
 		if err := f.b.Signal(t.Context(), ref, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		exit, _ := f.host.waitReleased(t, ref)
+		exit, _ := f.host.WaitReleased(t, ref)
 		if exit.Code == nil || *exit.Code != 137 || exit.Signal != syscall.SIGKILL || *exit.OOM {
 			t.Errorf("exit: got %+v", exit)
 		}
@@ -100,7 +102,7 @@ func TestOOM(t *testing.T) {
 		if _, err := f.b.Create(t.Context(), w); err != nil {
 			t.Fatal(err)
 		}
-		exit, _ := f.host.waitReleased(t, ref)
+		exit, _ := f.host.WaitReleased(t, ref)
 		if exit.Code == nil || *exit.Code != 137 || exit.OOM == nil || !*exit.OOM || exit.Signal != syscall.SIGKILL {
 			t.Errorf("exit: got %+v", exit)
 		}
@@ -115,7 +117,7 @@ func TestMergedOutput(t *testing.T) {
 		if _, err := f.b.Create(t.Context(), w); err != nil {
 			t.Fatal(err)
 		}
-		f.host.waitReleased(t, ref)
+		f.host.WaitReleased(t, ref)
 		for _, line := range []string{"a\n", "b\n", "c\n"} {
 			if got := f.output(ref, "out"); !strings.Contains(got, line) {
 				t.Errorf("output: got %q, want %q in it", got, line)
@@ -137,7 +139,7 @@ func TestNullOutput(t *testing.T) {
 			if _, err := f.b.Create(t.Context(), w); err != nil {
 				t.Fatal(err)
 			}
-			exit, out := f.host.waitReleased(t, ref)
+			exit, out := f.host.WaitReleased(t, ref)
 			if *exit.Code != 3 || out != executor.Complete {
 				t.Errorf("case %d: got %+v, %s", i, exit, out)
 			}

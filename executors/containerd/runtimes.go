@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/shared/executor"
 )
@@ -35,7 +36,7 @@ func (b *Backend) ResolveRuntime(ctx context.Context, name string) (executor.Run
 func (b *Backend) locate(ctx context.Context, name string, r runtimes.Resolved) (runtimes.Resolved, error) {
 	d, err := b.conn.info(ctx)
 	if err != nil {
-		return r, fault(err)
+		return r, oci.Fault(err)
 	}
 	path := d.path
 	if !d.visible {
@@ -54,7 +55,7 @@ func (b *Backend) Runtimes(ctx context.Context) ([]executor.RuntimeInfo, error) 
 	}
 	d, err := b.conn.info(ctx)
 	if err != nil {
-		return nil, fault(err)
+		return nil, oci.Fault(err)
 	}
 	var infos []executor.RuntimeInfo
 	for _, name := range b.table.Names() {

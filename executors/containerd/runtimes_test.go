@@ -46,7 +46,7 @@ func TestPathRuntimes(t *testing.T) {
 		f := on(t, d, blocks...)
 		for _, b := range blocks {
 			f.run(first(b.Name), b.Name, "echo out; exit 6")
-			if exit, out := f.host.waitReleased(t, first(b.Name)); *exit.Code != 6 || out != executor.Complete || f.output(first(b.Name), "out") != "out\n" {
+			if exit, out := f.host.WaitReleased(t, first(b.Name)); *exit.Code != 6 || out != executor.Complete || f.output(first(b.Name), "out") != "out\n" {
 				t.Errorf("%s: got %+v, %s", b.Name, exit, out)
 			}
 			got, err := os.ReadFile(calls)
@@ -108,7 +108,7 @@ func TestScriptOutlivesConfig(t *testing.T) {
 	if err := f.b.Signal(t.Context(), ref, 15); err != nil {
 		t.Fatal(err)
 	}
-	if exit, _ := f.host.waitReleased(t, ref); *exit.Code != 9 {
+	if exit, _ := f.host.WaitReleased(t, ref); *exit.Code != 9 {
 		t.Errorf("got %+v", exit)
 	}
 	// The next attempt needs nothing of the config.
@@ -117,7 +117,7 @@ func TestScriptOutlivesConfig(t *testing.T) {
 	if _, err := f.b.Create(t.Context(), w); err != nil {
 		t.Fatal(err)
 	}
-	if exit, _ := f.host.waitReleased(t, w.Ref); *exit.Code != 2 {
+	if exit, _ := f.host.WaitReleased(t, w.Ref); *exit.Code != 2 {
 		t.Errorf("got %+v", exit)
 	}
 }
@@ -198,7 +198,7 @@ func TestNoDaemon(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			env.Settings.Config = json.RawMessage(tt.config)
-			_, err := Open(testContext(t), env, newHost())
+			_, err := Open(testContext(t), env, realtest.NewHost())
 			if executor.CodeOf(err) != tt.code || !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("got %s: %v; want %s with %q", executor.CodeOf(err), err, tt.code, tt.says)
 			}

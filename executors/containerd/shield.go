@@ -29,7 +29,7 @@ func (b *Backend) shield(ctx context.Context, p plan) error {
 	_, err := b.conn.sandboxes.Create(ctx, &sandboxapi.StoreCreateRequest{Sandbox: &types.Sandbox{
 		SandboxID: p.cid,
 		Runtime:   &types.Sandbox_Runtime{Name: p.shim.Shim},
-		Labels:    map[string]string{labelHost: b.owner.host, labelBackend: b.owner.backend},
+		Labels:    map[string]string{labelHost: b.owner.Host, labelBackend: b.owner.Backend},
 	}})
 	if errdefs.IsAlreadyExists(err) {
 		return nil

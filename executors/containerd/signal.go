@@ -5,6 +5,7 @@ import (
 
 	tasksapi "github.com/containerd/containerd/api/services/tasks/v1"
 	"github.com/containerd/errdefs"
+	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/shared/executor"
 )
 
@@ -24,18 +25,18 @@ func (b *Backend) Signal(ctx context.Context, ref executor.Ref, sig executor.Sig
 	case errdefs.IsNotFound(err) || err == nil && r.ref.Attempt < ref.Attempt:
 		return executor.Errorf(executor.NotFound, "container %s is not known to containerd", ref)
 	case err != nil:
-		return fault(err)
+		return oci.Fault(err)
 	case r.ref.Attempt > ref.Attempt || r.exit != nil:
 		return endedError(ref)
 	}
-	if a := b.watched(ref.ID); a != nil && a.ref == ref {
-		a.signalled(sig)
+	if a := b.attempt(ref.ID); a != nil && a.Ref == ref {
+		a.Signalled(sig)
 	}
 	_, err = b.conn.tasks.Kill(ctx, &tasksapi.KillRequest{ContainerID: r.cid, Signal: uint32(sig)})
 	if errdefs.IsNotFound(err) {
 		return endedError(ref)
 	}
-	return fault(err)
+	return oci.Fault(err)
 }
 
 func endedError(ref executor.Ref) error {

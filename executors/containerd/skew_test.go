@@ -79,7 +79,7 @@ func TestSkew(t *testing.T) {
 						continue
 					}
 					f.run(first(id(rt)), rt, "exit 3")
-					if exit, out := f.host.waitReleased(t, first(id(rt))); *exit.Code != 3 || out != executor.Complete {
+					if exit, out := f.host.WaitReleased(t, first(id(rt))); *exit.Code != 3 || out != executor.Complete {
 						t.Errorf("%s: got %+v, %s", rt, exit, out)
 					}
 				}

@@ -4,14 +4,17 @@ import (
 	"context"
 	"time"
 
+	"syscall"
+
 	tasksapi "github.com/containerd/containerd/api/services/tasks/v1"
 	"github.com/containerd/errdefs"
+	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/shared/executor"
 )
 
 // undo removes what a failed create has made and gives the error to return.
 func (b *Backend) undo(ctx context.Context, p plan, cause error) error {
-	ctx, cancel := detach(ctx, cleanupTimeout)
+	ctx, cancel := oci.Detach(ctx, cleanupTimeout)
 	defer cancel()
 	err := b.ready(ctx)
 	if err == nil {
@@ -64,7 +67,7 @@ func (b *Backend) killTask(ctx context.Context, cid string) error {
 		if err == nil || errdefs.IsNotFound(err) {
 			return nil
 		}
-		if !pause(ctx, d) {
+		if !oci.Pause(ctx, d) {
 			return err
 		}
 	}
@@ -73,7 +76,7 @@ func (b *Backend) killTask(ctx context.Context, cid string) error {
 func (b *Backend) killTaskOnce(ctx context.Context, cid string) error {
 	ctx, cancel := context.WithTimeout(ctx, taskWait)
 	defer cancel()
-	_, err := b.conn.tasks.Kill(ctx, &tasksapi.KillRequest{ContainerID: cid, Signal: uint32(killSignal), All: true})
+	_, err := b.conn.tasks.Kill(ctx, &tasksapi.KillRequest{ContainerID: cid, Signal: uint32(syscall.SIGKILL), All: true})
 	if err != nil && !errdefs.IsNotFound(err) {
 		b.log.Debug("kill failed", "container", cid, "error", err)
 	}

@@ -28,6 +28,19 @@ func NothingLeft(t testing.TB, mark string) {
 	})
 }
 
+// LeaveCgroup makes an empty cgroup in a hierarchy, as OCI runtimes leave it
+// behind at times. NothingLeft finds it.
+func LeaveCgroup(t testing.TB, path string) {
+	t.Helper()
+	root := "/sys/fs/cgroup"
+	if _, err := os.Stat(filepath.Join(root, "unified")); err == nil {
+		root = filepath.Join(root, "unified")
+	}
+	if err := os.MkdirAll(filepath.Join(root, path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Leftovers lists the processes, mounts, cgroups and files of runc whose command
 // line or path contains mark.
 func Leftovers(mark string) []string {

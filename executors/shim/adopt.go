@@ -142,8 +142,8 @@ func (b *Backend) exitOfDead(r record, oom oci.OOMSource) *executor.Exit {
 // counts as one that never ran.
 func (b *Backend) adopt(ctx context.Context, r record, resume bool) (executor.Status, phase, error) {
 	if a := b.watched(r.Ref.ID); a != nil && a.Ref == r.Ref {
-		if over, err := a.over(); !over || err == nil {
-			st := a.status()
+		if over, err := a.Over(); !over || err == nil {
+			st := a.Status()
 			if st.State.Ended() {
 				return st, ended, nil
 			}
@@ -182,12 +182,7 @@ func (b *Backend) handOver(ctx context.Context, ref executor.Ref) error {
 	if a == nil {
 		return nil
 	}
-	select {
-	case <-a.done:
-		return a.err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return a.Wait(ctx)
 }
 
 // Restore implements [executor.Backend].

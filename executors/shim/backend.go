@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/executors/internal/runtimes"
@@ -42,13 +41,7 @@ type Backend struct {
 	boot   string
 	log    hclog.Logger
 
-	ctx    context.Context // ends with Close
-	cancel context.CancelFunc
-	wg     sync.WaitGroup // watchers
-
-	mu       sync.Mutex
-	attempts map[string]*attempt // by id; those that are watched or were
-	creating map[string]bool     // ids with a Create under way
+	attempts *oci.Attempts[*attempt]
 }
 
 var _ interface {
@@ -63,7 +56,7 @@ var _ interface {
 // was killed had begun there.
 func Open(ctx context.Context, own *Own, env executor.Environment, host executor.Host) (*Backend, error) {
 	config, diags := parseConfig(env.Settings.Config)
-	table, more := config.table(env.Settings, filepath.Join(env.RunDir, "runc"))
+	table, more := config.Table(env.Settings, filepath.Join(env.RunDir, "runc"))
 	if diags = append(diags, more...); len(diags) > 0 {
 		d := diags[0]
 		return nil, executor.Errorf(executor.Invalid, "%s: %s", strings.Join(d.Path, "."), d.Message)
@@ -83,18 +76,15 @@ func Open(ctx context.Context, own *Own, env executor.Environment, host executor
 		state:    store{dir: filepath.Join(env.StateDir, "containers"), owner: owner},
 		boot:     strings.TrimSpace(string(boot)),
 		log:      hclog.FromContext(ctx),
-		attempts: make(map[string]*attempt),
-		creating: make(map[string]bool),
+		attempts: oci.NewAttempts[*attempt](hclog.FromContext(ctx)),
 	}
 	if err := b.state.open(); err != nil {
 		return nil, err
 	}
-	b.ctx, b.cancel = context.WithCancel(hclog.WithContext(context.Background(), b.log))
 	if err := b.sweep(); err != nil {
 		b.log.Warn("what was left behind cannot be removed", "error", err)
 	}
 	if b.sink, err = listenSink(filepath.Join(env.RunDir, "events.sock")); err != nil {
-		b.cancel()
 		return nil, err
 	}
 	return b, nil
@@ -105,13 +95,9 @@ func (b *Backend) wrappers() string { return filepath.Join(b.env.StateDir, "wrap
 
 // Close stops watching. Containers run on.
 func (b *Backend) Close(context.Context) error {
-	b.cancel()
-	b.wg.Wait()
-	b.mu.Lock()
-	for _, a := range b.attempts {
+	for _, a := range b.attempts.Close() {
 		a.closeTask()
 	}
-	b.mu.Unlock()
 	b.owner.RemoveOwnCgroup()
 	return b.sink.close()
 }

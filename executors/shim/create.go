@@ -40,8 +40,7 @@ func (b *Backend) Create(ctx context.Context, w executor.Workload) (executor.Sta
 	if err != nil {
 		return executor.Status{}, err
 	}
-	b.setCreating(p.Ref.ID, true)
-	defer b.setCreating(p.Ref.ID, false)
+	defer b.attempts.Creating(p.Ref.ID)()
 
 	// The way is tried first, since it is almost always free.
 	for range 3 {
@@ -61,16 +60,6 @@ func (b *Backend) Create(ctx context.Context, w executor.Workload) (executor.Sta
 		}
 	}
 	return executor.Status{}, executor.Errorf(executor.AlreadyExists, "container %s is being made by somebody else", p.Ref)
-}
-
-func (b *Backend) setCreating(id string, on bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if on {
-		b.creating[id] = true
-	} else {
-		delete(b.creating, id)
-	}
 }
 
 // plan checks the request and looks for what it needs, without making anything

@@ -20,7 +20,7 @@ func (b *Backend) Delete(ctx context.Context, ref executor.Ref) error {
 	if r.Ref != ref {
 		return nil
 	}
-	if a := b.watched(ref.ID); a != nil && a.Ref == ref && !a.status().State.Ended() {
+	if a := b.watched(ref.ID); a != nil && a.Ref == ref && !a.Status().State.Ended() {
 		return runs(ref)
 	} else if a == nil {
 		f, err := b.look(ctx, r)

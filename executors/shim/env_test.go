@@ -22,7 +22,7 @@ type fixture struct {
 	t      testing.TB
 	dir    string
 	env    executor.Environment
-	host   *fakeHost
+	host   *realtest.Host
 	b      *shim.Backend
 	rootfs string
 }
@@ -46,7 +46,7 @@ func newFixture(t testing.TB, config map[string]any, blocks ...executor.RuntimeS
 	runc, _ := exec.LookPath("runc")
 	realtest.Need(t, runc)
 	dir := realtest.Dir(t)
-	f := &fixture{t: t, dir: dir, host: newHost(), rootfs: realtest.Rootfs(t)}
+	f := &fixture{t: t, dir: dir, host: realtest.NewHost(), rootfs: realtest.Rootfs(t)}
 	body, err := json.Marshal(config)
 	if err != nil {
 		t.Fatal(err)

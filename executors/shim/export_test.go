@@ -5,9 +5,7 @@ import "context"
 // Crash ends the backend as if its process had been killed, as far as that can be
 // done within one: nothing is tidied up.
 func (b *Backend) Crash() {
-	b.cancel()
-	b.wg.Wait()
-	for _, a := range b.attempts {
+	for _, a := range b.attempts.Close() {
 		a.closeTask()
 	}
 	_ = b.sink.close()

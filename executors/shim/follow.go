@@ -14,14 +14,14 @@ import (
 // follow takes an attempt from where it stands to its release. An error means
 // that it stopped before that, with nothing deleted that the host does not have.
 func (b *Backend) follow(ctx context.Context, a *attempt) error {
-	st := a.status()
+	st := a.Status()
 	output := st.Output
 	if !st.State.Ended() {
 		exit, err := b.await(ctx, a)
 		if err != nil {
 			return err
 		}
-		st = a.exited(exit)
+		st = a.Exited(exit)
 	}
 	st.State, st.Output = executor.Exited, ""
 
@@ -50,7 +50,7 @@ func (b *Backend) follow(ctx context.Context, a *attempt) error {
 			return fmt.Errorf("record release: %w", err)
 		}
 	}
-	a.released(output)
+	a.Released(output)
 	if err := b.host.Released(ctx, a.Ref, output); err != nil {
 		return fmt.Errorf("report release: %w", err)
 	}
@@ -63,7 +63,7 @@ func (b *Backend) await(ctx context.Context, a *attempt) (*executor.Exit, error)
 	for {
 		resp, err := a.connection().wait(ctx)
 		if err == nil {
-			return oci.ExitOf(resp.GetExitStatus(), resp.GetExitedAt().AsTime(), source, a.oom), nil
+			return oci.ExitOf(resp.GetExitStatus(), resp.GetExitedAt().AsTime(), source, a.OOM), nil
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -79,7 +79,7 @@ func (b *Backend) await(ctx context.Context, a *attempt) (*executor.Exit, error)
 			a.replaceTask(t)
 		case gone(derr):
 			a.closeTask()
-			return b.exitOfDead(a.record, a.oom), nil
+			return b.exitOfDead(a.record, a.OOM), nil
 		}
 		if !oci.Pause(ctx, 50*time.Millisecond) {
 			return nil, ctx.Err()

@@ -29,11 +29,9 @@ func (b *Backend) List(ctx context.Context) ([]executor.Status, error) {
 // statusOf gives the status of a container. A watched one is known best by its
 // watcher, which may be working on it just now.
 func (b *Backend) statusOf(ctx context.Context, id string) (executor.Status, bool) {
-	b.mu.Lock()
-	a, creating := b.attempts[id], b.creating[id]
-	b.mu.Unlock()
+	a, creating := b.attempts.Get(id)
 	if a != nil {
-		return a.status(), true
+		return a.Status(), true
 	}
 	if creating {
 		return executor.Status{}, false

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/davit-run/davit/executors/realtest"
 	"github.com/davit-run/davit/executors/shim"
 	"github.com/davit-run/davit/shared/executor"
 )
@@ -83,14 +84,14 @@ func TestExecutorRestart(t *testing.T) {
 				t.Errorf("restore an ended one: got %+v, %v", got, err)
 			}
 		}
-		exit, out := f.host.waitReleased(t, ended)
+		exit, out := f.host.WaitReleased(t, ended)
 		if *exit.Code != 9 || exit.Source != executor.Recovered || exit.OOM == nil || out != executor.Complete {
 			t.Errorf("exit that nobody watched: got %+v, %s", exit, out)
 		}
 		if err := f.b.Signal(t.Context(), live, syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
-		if exit, _ := f.host.waitReleased(t, live); *exit.Code != 9 || exit.Source != executor.Observed {
+		if exit, _ := f.host.WaitReleased(t, live); *exit.Code != 9 || exit.Source != executor.Observed {
 			t.Errorf("exit after restore: got %+v", exit)
 		}
 		if _, err := os.Stat(socket); socket == "" || !os.IsNotExist(err) {
@@ -99,9 +100,7 @@ func TestExecutorRestart(t *testing.T) {
 		if _, err := f.b.Restore(t.Context(), executor.Ref{ID: "live", Attempt: 2}, executor.Stdio{}); executor.CodeOf(err) != executor.NotFound {
 			t.Errorf("restore an unknown attempt: got %v", err)
 		}
-		f.host.mu.Lock()
-		defer f.host.mu.Unlock()
-		for ref, exits := range f.host.exits {
+		for ref, exits := range f.host.Exits() {
 			if len(exits) != 1 {
 				t.Errorf("%s: %d exits were reported, want 1", ref, len(exits))
 			}
@@ -130,7 +129,7 @@ func TestShimKilled(t *testing.T) {
 						t.Errorf("restore: got %+v, %v", st, err)
 					}
 				}
-				exit, out := f.host.waitReleased(t, ref)
+				exit, out := f.host.WaitReleased(t, ref)
 				if exit.Source != executor.Lost || exit.Code != nil || exit.Reason == "" || out != executor.Truncated {
 					t.Errorf("exit: got %+v, %s", exit, out)
 				}
@@ -151,7 +150,7 @@ func TestShimKilled(t *testing.T) {
 func TestShimKilledAfterExit(t *testing.T) {
 	everyShim(t, func(t *testing.T, f *fixture, runtime string) {
 		known, unknown := first("known"), first("unknown")
-		f.host.hold = make(chan struct{})
+		f.host.Answer(realtest.Never)
 		f.run(known, runtime, "exit 3")
 		waitFile(t, filepath.Join(f.env.StateDir, "containers", known.ID, "exit.json"))
 		st := f.run(unknown, runtime, untilTerm)
@@ -168,17 +167,17 @@ func TestShimKilledAfterExit(t *testing.T) {
 			}
 			waitGone(t, pid)
 		}
-		f.host.hold = nil
+		f.host.Answer(nil)
 		f.open()
 		for _, ref := range []executor.Ref{known, unknown} {
 			if _, err := f.b.Restore(t.Context(), ref, executor.Stdio{}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if exit, _ := f.host.waitReleased(t, known); exit.Code == nil || *exit.Code != 3 || exit.Source != executor.Observed {
+		if exit, _ := f.host.WaitReleased(t, known); exit.Code == nil || *exit.Code != 3 || exit.Source != executor.Observed {
 			t.Errorf("exit that was recorded: got %+v", exit)
 		}
-		exit, _ := f.host.waitReleased(t, unknown)
+		exit, _ := f.host.WaitReleased(t, unknown)
 		switch {
 		case exit.Source == executor.Lost && exit.Reason != "":
 		case exit.Source == executor.Recovered && *exit.Code == 9:
@@ -216,7 +215,7 @@ func TestRebooted(t *testing.T) {
 	if _, err := f.b.Restore(t.Context(), ref, executor.Stdio{}); err != nil {
 		t.Fatal(err)
 	}
-	exit, _ := f.host.waitReleased(t, ref)
+	exit, _ := f.host.WaitReleased(t, ref)
 	if exit.Source != executor.Lost || !strings.Contains(exit.Reason, "reboot") {
 		t.Errorf("exit: got %+v", exit)
 	}

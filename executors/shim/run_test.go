@@ -1,6 +1,7 @@
 package shim_test
 
 import (
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,7 +17,7 @@ func TestRun(t *testing.T) {
 		if st.State != executor.Running || st.PID == 0 {
 			t.Errorf("status after create: got %+v, want a running one", st)
 		}
-		exit, out := f.host.waitReleased(t, ref)
+		exit, out := f.host.WaitReleased(t, ref)
 		if exit.Code == nil || *exit.Code != 7 || exit.Signal != 0 || exit.Source != executor.Observed || exit.OOM == nil || *exit.OOM {
 			t.Errorf("exit: got %+v", exit)
 		}
@@ -29,6 +30,7 @@ func TestRun(t *testing.T) {
 		if got := f.output(ref, "err"); got != "err\n" {
 			t.Errorf("stderr: got %q", got)
 		}
+		realtest.LeaveCgroup(t, filepath.Join("davit", f.b.Key(), filepath.Base(f.b.Bundle(ref.ID))))
 		for range 2 {
 			if err := f.b.Delete(t.Context(), ref); err != nil {
 				t.Error(err)
@@ -44,7 +46,7 @@ func TestDeathBySignal(t *testing.T) {
 		if err := f.b.Signal(t.Context(), ref, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		exit, _ := f.host.waitReleased(t, ref)
+		exit, _ := f.host.WaitReleased(t, ref)
 		if exit.Code == nil || *exit.Code != 137 || exit.Signal != syscall.SIGKILL || *exit.OOM {
 			t.Errorf("exit: got %+v", exit)
 		}
@@ -64,7 +66,7 @@ func TestOOM(t *testing.T) {
 		if _, err := f.b.Create(t.Context(), w); err != nil {
 			t.Fatal(err)
 		}
-		exit, _ := f.host.waitReleased(t, ref)
+		exit, _ := f.host.WaitReleased(t, ref)
 		if exit.Code == nil || *exit.Code != 137 || exit.OOM == nil || !*exit.OOM || exit.Signal != syscall.SIGKILL {
 			t.Errorf("exit: got %+v", exit)
 		}

@@ -27,10 +27,10 @@ func (b *Backend) Signal(ctx context.Context, ref executor.Ref, sig executor.Sig
 	}
 	var t *task
 	if a := b.watched(ref.ID); a != nil && a.Ref == ref {
-		if a.status().State.Ended() {
+		if a.Status().State.Ended() {
 			return endedError(ref)
 		}
-		a.signalled(sig)
+		a.Signalled(sig)
 		t = a.connection()
 	} else {
 		f, err := b.look(ctx, r)

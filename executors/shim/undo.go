@@ -114,7 +114,7 @@ func (b *Backend) bury(ctx context.Context, r record) error {
 	return err
 }
 
-// clear removes the files that are needed only while there is a shim.
+// clear removes what is needed only while there is a shim.
 func (b *Backend) clear(r record) error {
 	if c, err := get[contact](b.state, r.Ref.ID, contactFile); err == nil {
 		if path, err := c.socket(); err == nil {
@@ -123,6 +123,7 @@ func (b *Backend) clear(r record) error {
 			}
 		}
 	}
+	b.owner.RemoveCgroup(b.config.CgroupParent, b.owner.ContainerID(r.Ref.ID))
 	return b.state.removeBundle(r.Ref.ID)
 }
 

@@ -64,6 +64,16 @@ func (o Owner) Cgroup(parent, cid string, systemd bool) string {
 	}
 }
 
+// RemoveCgroup removes what an OCI runtime has left of the cgroup that [Owner.Cgroup]
+// gave a container. Where version 2 is mounted beside version 1, runc 1.1 does not
+// always get rid of the directory in it. Cgroups that systemd made it removes
+// itself.
+func (o Owner) RemoveCgroup(parent, cid string) {
+	for _, m := range cgroupMounts() {
+		_ = os.Remove(m.dir(o.Cgroup(parent, cid, false))) // fails unless empty
+	}
+}
+
 // RemoveOwnCgroup removes the parent of the backend's cgroups where it is empty:
 // an OCI runtime removes only what is below.
 func (o Owner) RemoveOwnCgroup() {

@@ -3,10 +3,10 @@ package oci
 import (
 	"context"
 	"errors"
-	"regexp"
 	"strings"
 
 	"github.com/containerd/errdefs"
+	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/shared/executor"
 )
 
@@ -25,9 +25,9 @@ func Fault(err error) error {
 
 func codeOf(err error, message string) executor.Code {
 	switch {
-	case commandNotFound.MatchString(message):
+	case commandNotFound().MatchString(message):
 		return executor.CommandNotFound
-	case commandNotExecutable.MatchString(message):
+	case commandNotExecutable().MatchString(message):
 		return executor.CommandNotExecutable
 	case errdefs.IsUnavailable(err):
 		return executor.Unavailable
@@ -49,15 +49,15 @@ func codeOf(err error, message string) executor.Code {
 // files that are missing (a mount's source, the working directory) are worded
 // differently.
 var (
-	commandNotFound = regexp.MustCompile(`exec: "[^"]*": (executable file not found in \$PATH|(stat [^:]*: )?no such file or directory)` +
+	commandNotFound = runtimes.Regexp(`exec: "[^"]*": (executable file not found in \$PATH|(stat [^:]*: )?no such file or directory)` +
 		"|executable file [`'\"][^`'\"]*[`'\"] not found( in \\$PATH)?")
-	commandNotExecutable = regexp.MustCompile(`exec: "[^"]*": (permission denied|is a directory|exec format error)` +
+	commandNotExecutable = runtimes.Regexp(`exec: "[^"]*": (permission denied|is a directory|exec format error)` +
 		"|executable path [`'\"][^`'\"]*[`'\"] .*not executable|exec [`'\"]?[^:]*: (Permission denied|Exec format error)" +
 		"|open executable: Permission denied")
 )
 
 var (
-	wrapping = regexp.MustCompile(`^(failed to (create|start) (shim task|containerd task|task|shim|container)|OCI runtime (create|start) failed|(runc|crun) (create|start) failed|start failed|failed to start io pipe copy|unable to copy pipes|containerd-shim|unable to (start|create) (container process|new parent process)|(container_linux|process_linux|standard_init_linux)\.go:\d+: [^:]*caused): `)
+	wrapping = runtimes.Regexp(`^(failed to (create|start) (shim task|containerd task|task|shim|container)|OCI runtime (create|start) failed|(runc|crun) (create|start) failed|start failed|failed to start io pipe copy|unable to copy pipes|containerd-shim|unable to (start|create) (container process|new parent process)|(container_linux|process_linux|standard_init_linux)\.go:\d+: [^:]*caused): `)
 	classes  = []string{": unknown", ": not found", ": unavailable", ": internal error"}
 )
 
@@ -65,7 +65,7 @@ var (
 func plain(message string) string {
 	message = strings.TrimSpace(message)
 	for {
-		loc := wrapping.FindStringIndex(message)
+		loc := wrapping().FindStringIndex(message)
 		if loc == nil {
 			break
 		}

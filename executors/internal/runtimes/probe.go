@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"os/exec"
-	"regexp"
 	"strconv"
 	"sync"
 	"syscall"
@@ -60,10 +59,10 @@ func (p *Prober) Version(ctx context.Context, path, flag string) string {
 	return v
 }
 
-var versionLine = regexp.MustCompile(`(?im)\bversion:?\s+v?([0-9]\S*)`)
+var versionLine = Regexp(`(?im)\bversion:?\s+v?([0-9]\S*)`)
 
 func findVersion(output string) string {
-	if m := versionLine.FindStringSubmatch(output); m != nil {
+	if m := versionLine().FindStringSubmatch(output); m != nil {
 		return m[1]
 	}
 	return ""
@@ -72,12 +71,12 @@ func findVersion(output string) string {
 // Release is the part of a version that compatibility goes by.
 type Release struct{ Major, Minor int }
 
-var releaseForm = regexp.MustCompile(`^v?(\d+)\.(\d+)`)
+var releaseForm = Regexp(`^v?(\d+)\.(\d+)`)
 
 // ParseRelease reads the start of a version such as 1.6.20~ds1. It reports false
 // for one that does not start with two numbers, as development builds' may not.
 func ParseRelease(version string) (Release, bool) {
-	m := releaseForm.FindStringSubmatch(version)
+	m := releaseForm().FindStringSubmatch(version)
 	if m == nil {
 		return Release{}, false
 	}

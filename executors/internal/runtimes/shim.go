@@ -2,7 +2,6 @@ package runtimes
 
 import (
 	"path/filepath"
-	"regexp"
 	"strings"
 )
 
@@ -49,10 +48,10 @@ func (k Kind) takesPath() bool { return k == KindRunc || k == KindLinux }
 
 // shimName is the form io.containerd.NAME.vN. Shims of other names exist, but
 // containerd derives the binary from the last two parts, so all have at least two.
-var shimName = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.v[0-9]+$`)
+var shimName = Regexp(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.v[0-9]+$`)
 
 // LooksLikeShim reports whether name has the form of a shim's name.
-func LooksLikeShim(name string) bool { return name == ShimLinuxV1 || shimName.MatchString(name) }
+func LooksLikeShim(name string) bool { return name == ShimLinuxV1 || shimName().MatchString(name) }
 
 // ShimBinary gives the program that containerd runs for a shim: a path as it is,
 // and for a name the file that is looked up on the daemon's PATH.

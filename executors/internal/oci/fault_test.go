@@ -1,4 +1,4 @@
-package containerd
+package oci
 
 import (
 	"context"
@@ -35,13 +35,13 @@ func TestFault(t *testing.T) {
 		{"has-a-code", executor.Errorf(executor.Invalid, "as it is: unknown"), executor.Invalid, "as it is: unknown"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			err := fault(tt.err)
+			err := Fault(tt.err)
 			if executor.CodeOf(err) != tt.code || err.Error() != tt.message {
 				t.Errorf("got %s %q, want %s %q", executor.CodeOf(err), err, tt.code, tt.message)
 			}
 		})
 	}
-	if err := fault(nil); err != nil {
+	if err := Fault(nil); err != nil {
 		t.Errorf("no error became %v", err)
 	}
 }
