@@ -11,8 +11,9 @@ RUNC         := 1.5.2
 
 # What comes from Debian, as WHAT=PACKAGE: installed where WHAT, a command or a
 # file, is missing. Its containerd, 1.6, is the oldest one that davit supports.
-DEBIAN := containerd=containerd runc=runc busybox=busybox-static \
-	/usr/include/stdio.h=libc6-dev /etc/ssl/certs/ca-certificates.crt=ca-certificates
+# To build and run davit, runc and a busybox are enough.
+BASIC  := runc=runc busybox=busybox-static /etc/ssl/certs/ca-certificates.crt=ca-certificates
+DEBIAN := $(BASIC) containerd=containerd /usr/include/stdio.h=libc6-dev
 
 # Variables to set on the command line: make test PKG=./host/... TESTFLAGS=-run=Foo
 # or make storm STORM="--duration 5m --seed 1"
@@ -24,7 +25,6 @@ STORM     := --duration 60m --keep
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-export PATH := $(PATH):/usr/sbin:/sbin
 
 BIN   := .build/bin
 TOOLS := .build/tools/bin
@@ -33,6 +33,9 @@ C2    := $(DEPS)/containerd-$(CONTAINERD_2)
 C1    := $(DEPS)/containerd-$(CONTAINERD_1)
 S2    := $(DEPS)/shim-$(SHIM_2)
 R     := $(DEPS)/runc-$(RUNC)
+
+# A runc of ours serves where the machine has none.
+export PATH := $(PATH):/usr/sbin:/sbin:$(CURDIR)/$(R)/bin
 
 ##@ Use
 .PHONY: help build run
@@ -45,7 +48,7 @@ build: ## build davit and its executors into .build/bin
 VERSION  := $(or $(shell git describe --tags --always --dirty 2>/dev/null),devel)
 COMMANDS := $(addprefix ./,$(wildcard host/cmd/* executors/*/cmd/*))
 
-run: debian rootfs build ## run a container through an out-of-process executor, and clean up
+run: basic rootfs build ## run a container without any daemon, and clean up
 	@.tools/run
 
 ##@ Check
@@ -72,8 +75,11 @@ fresh: ## run `make run` and `make test` in a new Debian with only Go, gcc, make
 	@.tools/fresh run test
 
 ##@ Set up (the targets above do it when needed)
-.PHONY: setup debian deps rootfs runc versions clean
+.PHONY: setup basic debian deps rootfs runc versions clean
 setup: debian deps rootfs ## all of the following
+
+basic:
+	@.tools/apt $(BASIC)
 
 debian: ## install missing Debian packages; starts no service, removes nothing
 	@.tools/apt $(DEBIAN)
@@ -83,7 +89,7 @@ deps: $(C2)/.done $(C1)/.done $(S2)/.done ## build the pinned containerds and sh
 
 rootfs: .build/rootfs/bin/busybox ## make a root file system with busybox
 
-runc: $(R)/.done ## build the pinned runc, which nothing needs: Debian's is the default
+runc: $(R)/.done ## build the pinned runc, for machines that have none
 
 versions: ## print the versions of everything involved
 	@.tools/versions
@@ -108,12 +114,12 @@ $(S2)/.done: | debian
 		cmd/containerd-shim-runc-v2
 	@touch $@
 
-$(R)/.done: | debian
-	@.tools/apt pkg-config=pkg-config /usr/include/seccomp.h=libseccomp-dev
+$(R)/.done:
+	@.tools/apt /usr/include/stdio.h=libc6-dev pkg-config=pkg-config /usr/include/seccomp.h=libseccomp-dev
 	@CGO_ENABLED=1 GOFLAGS=-tags=seccomp .tools/build-module github.com/opencontainers/runc $(RUNC) $(@D) .
 	@touch $@
 
-.build/rootfs/bin/busybox: .tools/rootfs | debian
+.build/rootfs/bin/busybox: .tools/rootfs | basic
 	@.tools/rootfs .build/rootfs
 
 $(TOOLS)/golangci-lint: TOOL := github.com/golangci/golangci-lint/v2/cmd/golangci-lint

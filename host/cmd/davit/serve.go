@@ -25,7 +25,10 @@ func (a *app) serveCommand() *cobra.Command {
 		Short: "Run the host, in the foreground",
 		Long: `Run the host, in the foreground. It logs to stderr. On SIGTERM or SIGINT it ends
 and leaves containers running, for the next host to take up; with --drain it
-stops them first. A second signal ends it at once.`,
+stops them first. A second signal ends it at once.
+
+Without --config and without a config in ` + defaultConfig + `, it has one backend, main, that
+runs containers with runc and needs no daemon.`,
 		Example: "  davit serve\n  davit serve --config ./davit.hcl\n  davit serve --drain=30s",
 		Args:    atMost(0),
 	}
@@ -34,23 +37,23 @@ stops them first. A second signal ends it at once.`,
 	cmd.Flags().Var(&timeout, "drain", "stop the containers before ending; `TIMEOUT` is how long each may take, by default its own")
 	cmd.Flags().Lookup("drain").NoOptDefVal = "0s"
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, diags := config.Load(*path)
+		cfg, diags, name := loadConfig(cmd, *path)
 		if err := diags.WriteText(a.stderr); err != nil {
 			return err
 		}
-		if err := refusal(*path, diags); err != nil {
+		if err := refusal(name, diags); err != nil {
 			return err
 		}
 		var drain *time.Duration
 		if cmd.Flags().Changed("drain") {
 			drain = (*time.Duration)(&timeout)
 		}
-		return a.serve(cmd.Context(), cfg.WithDefaults(), drain)
+		return a.serve(cmd.Context(), cfg.WithDefaults(), name, drain)
 	}
 	return cmd
 }
 
-func (a *app) serve(ctx context.Context, cfg config.Config, drain *time.Duration) error {
+func (a *app) serve(ctx context.Context, cfg config.Config, name string, drain *time.Duration) error {
 	logger := hclog.New(&hclog.LoggerOptions{
 		Level: hclog.LevelFromString(cfg.Log.Level), JSONFormat: cfg.Log.Format == "json",
 		Output: a.stderr, Color: hclog.AutoColor, ColorHeaderOnly: true,
@@ -72,7 +75,7 @@ func (a *app) serve(ctx context.Context, cfg config.Config, drain *time.Duration
 	go func() {
 		served <- api.Serve(apiCtx, listener, h, api.Options{Version: build(), Logger: logger.Named("api")})
 	}()
-	logger.Info("host is ready", "socket", cfg.API.Socket, "version", build().Version, "host_id", h.ID())
+	logger.Info("host is ready", "config", name, "socket", cfg.API.Socket, "version", build().Version, "host_id", h.ID())
 
 	select {
 	case sig := <-signals:

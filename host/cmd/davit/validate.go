@@ -12,13 +12,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const defaultConfig = "/etc/davit"
-
-// configFlag adds --config to a command.
-func configFlag(cmd *cobra.Command) *string {
-	return cmd.Flags().StringP("config", "c", defaultConfig, "config `PATH`: a file, or a directory with files *.hcl")
-}
-
 func (a *app) validateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate [flags]",
@@ -32,7 +25,7 @@ host's backends are also asked what would keep containers from running now.`,
 	path := configFlag(cmd)
 	live := cmd.Flags().Bool("live", false, "also ask the backends of the running host")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, diags := config.Load(*path)
+		cfg, diags, name := loadConfig(cmd, *path)
 		if !diags.HasErrors() {
 			for _, d := range host.Validate(cmd.Context(), *cfg) {
 				if !slices.Contains(diags, d) { // Load has told already what needs no executor
@@ -50,10 +43,10 @@ host's backends are also asked what would keep containers from running now.`,
 		if err := diags.WriteText(a.stderr); err != nil {
 			return err
 		}
-		if err := refusal(*path, diags); err != nil {
+		if err := refusal(name, diags); err != nil {
 			return err
 		}
-		fmt.Fprintf(a.stdout, "%s is valid: %s\n", *path, backendCount(cfg))
+		fmt.Fprintf(a.stdout, "%s is valid: %s\n", name, backendCount(cfg))
 		return nil
 	}
 	return cmd
