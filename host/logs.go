@@ -143,11 +143,13 @@ func copyOutput(ctx context.Context, reader *output.Reader, opts LogOptions, sin
 				}
 			}
 		}
-		data := chunk.Data
+		give := func(data []byte) error { return sink(chunk.Stream, data) }
 		if opts.Timestamps {
-			data = stamps[chunk.Stream].stamp(data, chunk.Time)
+			err = stamps[chunk.Stream].stamp(chunk.Data, chunk.Time, give)
+		} else {
+			err = give(chunk.Data)
 		}
-		if err := sink(chunk.Stream, data); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -159,16 +161,26 @@ type stamper struct {
 	buf    []byte
 }
 
-func (s *stamper) stamp(data []byte, at time.Time) []byte {
+// stamped is about how much a stamper gives at once. What is much more than it
+// read would be split by who sends it, within a timestamp perhaps.
+const stamped = 128 << 10
+
+func (s *stamper) stamp(data []byte, at time.Time, give func([]byte) error) error {
 	s.buf = s.buf[:0]
 	for line := range bytes.Lines(data) {
+		if len(s.buf) >= stamped {
+			if err := give(s.buf); err != nil {
+				return err
+			}
+			s.buf = s.buf[:0]
+		}
 		if !s.within {
 			s.buf = at.UTC().AppendFormat(s.buf, TimestampLayout)
 		}
 		s.buf = append(s.buf, line...)
 		s.within = line[len(line)-1] != '\n'
 	}
-	return s.buf
+	return give(s.buf)
 }
 
 // TimestampLayout is that of the timestamps before lines, for the time package:
