@@ -178,10 +178,10 @@ func TestRequestsAreRepeatedAsThemselves(t *testing.T) {
 func TestEventsGoOn(t *testing.T) {
 	number := func(n uint64) *uint64 { return &n }
 	f := &fake{oldest: 2, newest: 5}
-	first := true
+	var first atomic.Bool
 	f.events = func(ctx context.Context, after uint64) iter.Seq2[host.Event, error] {
 		return func(yield func(host.Event, error) bool) {
-			if !first {
+			if !first.Load() {
 				yield(host.Event{Seq: after + 1}, nil)
 			}
 			panic(http.ErrAbortHandler)
@@ -189,7 +189,7 @@ func TestEventsGoOn(t *testing.T) {
 	}
 	c, _ := serveFake(t, f)
 	c.Patience = time.Minute
-	c.Gone = func(error) { first, f.newest = false, 8 } // what happens meanwhile
+	c.Gone = func(error) { first.Store(false); f.newest = 8 } // what happens meanwhile
 	for _, tt := range []struct {
 		name string
 		opts EventOptions
@@ -200,7 +200,8 @@ func TestEventsGoOn(t *testing.T) {
 		{"after", EventOptions{After: number(4), Follow: true}, "5 6 7 8 9"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			first, f.newest = true, 5
+			first.Store(true)
+			f.newest = 5
 			var got []string
 			for e, err := range c.Events(t.Context(), tt.opts) {
 				if err != nil {
