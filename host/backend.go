@@ -120,6 +120,18 @@ func (h *Host) session(ctx context.Context, name string) (*supervisor.Session, e
 	return b.Session(ctx)
 }
 
+// runningByBackend counts the containers that have not ended.
+func (h *Host) runningByBackend() (map[string]int, error) {
+	running := map[string]int{}
+	all, err := h.records()
+	for _, c := range all {
+		if !ended(c) {
+			running[c.Backend]++
+		}
+	}
+	return running, err
+}
+
 // Backends lists the backends, by name.
 func (h *Host) Backends() ([]BackendInfo, error) {
 	running, err := h.runningByBackend()

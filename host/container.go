@@ -123,7 +123,7 @@ func view(tx *store.Tx, r *store.Container) Container {
 	case store.Released:
 		c.State, c.PID = StateExited, 0
 		if exit, err := tx.Exit(r.Ref()); err == nil {
-			c.Exit = endOf(exit)
+			c.Exit = viewEnd(exit)
 		}
 	}
 	if ended(r) && !r.RestartAt.IsZero() {
@@ -132,6 +132,6 @@ func view(tx *store.Tx, r *store.Container) Container {
 	return c
 }
 
-func endOf(e *store.Exit) *End {
+func viewEnd(e *store.Exit) *End {
 	return &End{Exit: e.Exit, Attempt: e.Ref.Attempt, Output: e.Output}
 }

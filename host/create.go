@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -33,37 +34,31 @@ func (h *Host) Create(ctx context.Context, opts ContainerOptions) (Container, er
 
 // create is Create, and holds the container until release is called.
 func (h *Host) create(ctx context.Context, opts ContainerOptions) (_ Container, release func(), _ error) {
-	record, spec, session, err := h.prepare(ctx, opts)
+	record, err := h.requested(opts.RequestID)
 	if err != nil {
 		return Container{}, nil, err
 	}
-	existing := false
-	if err := h.store.Update(ctx, func(tx *store.Tx) error {
-		if record.RequestID != "" {
-			c, err := tx.ContainerByRequest(record.RequestID)
-			if err == nil {
-				record, existing = c, true
-				return nil
-			}
-			if !errors.Is(err, executor.NotFound) {
-				return err
-			}
-		}
-		if err := tx.CreateContainer(record, spec); err != nil {
-			return err
-		}
-		return appendEvent(tx, EventCreated, record, nil)
-	}); err != nil {
-		return Container{}, nil, err
-	}
-	release = h.hold(record.ID)
+	var spec json.RawMessage
+	var session *supervisor.Session
+	existing := record != nil
 	if !existing {
-		if err := h.start(ctx, session, record, spec, false); err != nil {
-			release()
+		if record, spec, session, err = h.prepare(ctx, opts); err != nil {
+			return Container{}, nil, err
+		}
+		if record, existing, err = h.intend(ctx, record, spec); err != nil {
 			return Container{}, nil, err
 		}
 	}
-	c, err := h.Inspect(record.ID)
+	release = h.hold(record.ID)
+	if existing {
+		err = h.awaitStart(ctx, record.ID)
+	} else {
+		err = h.startFirst(ctx, session, record, spec)
+	}
+	var c Container
+	if err == nil {
+		c, err = h.Inspect(record.ID)
+	}
 	if err != nil {
 		release()
 		return Container{}, nil, err
@@ -71,16 +66,79 @@ func (h *Host) create(ctx context.Context, opts ContainerOptions) (_ Container, 
 	return c, release, nil
 }
 
+// requested gives the container that a request made, or nil.
+func (h *Host) requested(requestID string) (c *store.Container, err error) {
+	err = h.store.View(func(tx *store.Tx) error {
+		c, err = tx.ContainerByRequest(requestID)
+		return err
+	})
+	if errors.Is(err, executor.NotFound) {
+		return nil, nil
+	}
+	return c, err
+}
+
+// intend records a container that is to be started, or gives the one that the same
+// request made meanwhile.
+func (h *Host) intend(ctx context.Context, c *store.Container, spec json.RawMessage) (_ *store.Container, existing bool, err error) {
+	err = h.store.Update(ctx, func(tx *store.Tx) error {
+		if h.isDraining() {
+			return errDraining()
+		}
+		made, err := tx.ContainerByRequest(c.RequestID)
+		if !errors.Is(err, executor.NotFound) {
+			c, existing = made, true
+			return err
+		}
+		if err := tx.CreateContainer(c, spec); err != nil {
+			return err
+		}
+		return appendEvent(tx, EventCreated, c, nil)
+	})
+	return c, existing, err
+}
+
+// awaitStart waits until a container has been started the first time, by the
+// request that made it, and gives the error of that.
+func (h *Host) awaitStart(ctx context.Context, id string) error {
+	for {
+		changed := h.store.Changed()
+		c, err := h.record(id)
+		switch {
+		case err != nil:
+			return err
+		case c.Attempt > 1:
+			return nil
+		case c.State == store.Failed:
+			return &executor.Error{Code: cmp.Or(c.ErrorCode, executor.Internal), Message: c.Error}
+		case c.State != store.Creating:
+			return nil
+		}
+		if err := h.awaitChange(ctx, changed); err != nil {
+			return err
+		}
+	}
+}
+
+// awaitChange waits for a change of the store.
+func (h *Host) awaitChange(ctx context.Context, changed <-chan struct{}) error {
+	select {
+	case <-changed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-h.ctx.Done():
+		return errClosing()
+	}
+}
+
+// errClosing ends what waits for something when the host closes.
+func errClosing() error { return executor.Errorf(executor.Unavailable, "the host is closing") }
+
 // prepare checks opts and makes the record and the spec. It changes nothing.
 func (h *Host) prepare(ctx context.Context, opts ContainerOptions) (*store.Container, json.RawMessage, *supervisor.Session, error) {
 	fail := func(err error) (*store.Container, json.RawMessage, *supervisor.Session, error) {
 		return nil, nil, nil, err
-	}
-	h.mu.Lock()
-	draining := h.draining
-	h.mu.Unlock()
-	if draining {
-		return fail(executor.Errorf(executor.Unavailable, "the host is shutting down"))
 	}
 	if opts.Name != "" {
 		if err := ocispec.ValidateName(opts.Name); err != nil {
@@ -159,6 +217,16 @@ func newID() string {
 	return hex.EncodeToString(b[:])
 }
 
+// startFirst is start for an attempt that was not tried before. If its outcome
+// stays unknown, that is looked after from then on.
+func (h *Host) startFirst(ctx context.Context, session *supervisor.Session, record *store.Container, spec json.RawMessage) error {
+	err := h.start(ctx, session, record, spec, false)
+	if errors.Is(err, executor.OutcomeUnknown) {
+		h.background(func() { h.startAgain(session, record) })
+	}
+	return err
+}
+
 // start runs the present attempt of a record whose intent is on disk, and
 // records what came of it. When the executor dies meanwhile the next one is asked
 // again, since Create is idempotent. An error whose outcome is unknown leaves the
@@ -173,7 +241,7 @@ func (h *Host) start(ctx context.Context, session *supervisor.Session, record *s
 	case err != nil:
 		return err
 	case now.Attempt == record.Attempt && now.State == store.Failed:
-		return failed(Container{ID: now.ID, Error: now.Error})
+		return failed(now)
 	case now.Attempt != record.Attempt || now.State != store.Creating:
 		return nil
 	}
@@ -201,7 +269,7 @@ func (h *Host) start(ctx context.Context, session *supervisor.Session, record *s
 		h.logger.Warn("start was interrupted", "container", record.ID, "backend", record.Backend, "error", err)
 		var down error
 		if session, down = h.nextSession(ctx, record.Backend); down != nil {
-			return executor.Errorf(executor.OutcomeUnknown, "container %s: %w; it is looked after when backend %s answers again", record.ID, err, record.Backend)
+			return executor.Errorf(executor.OutcomeUnknown, "container %s: %w; it is looked after as soon as backend %s answers", record.ID, err, record.Backend)
 		}
 	}
 }
@@ -271,14 +339,16 @@ func (h *Host) failStart(record *store.Container, reason error) error {
 	ctx := context.WithoutCancel(h.ctx)
 	h.tracker.Remove(record.Ref())
 	if record.AutoRemove {
-		return errors.Join(reason, h.forget(ctx, record.ID))
+		err := h.forget(ctx, record.ID)
+		h.announce(record.Ref(), nil)
+		return errors.Join(reason, err)
 	}
 	err := h.store.Update(ctx, func(tx *store.Tx) error {
 		c, err := tx.Container(record.ID)
 		if err != nil {
 			return err
 		}
-		c.State, c.Error = store.Failed, reason.Error()
+		c.State, c.Error, c.ErrorCode = store.Failed, reason.Error(), executor.CodeOf(reason)
 		if c.Attempt > 1 { // it has run before: its policy goes on
 			planRestart(c, true)
 		}
@@ -291,7 +361,7 @@ func (h *Host) failStart(record *store.Container, reason error) error {
 		}
 		return appendEvent(tx, EventFailed, c, map[string]string{"error": reason.Error()})
 	})
-	h.announce(record.ID, nil)
+	h.announce(record.Ref(), nil)
 	if err == nil && !record.RestartAt.IsZero() {
 		h.scheduleRestart(record)
 	}

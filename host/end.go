@@ -82,7 +82,7 @@ func (r reports) Released(ctx context.Context, ref executor.Ref, out executor.Ou
 		if c.Attempt != ref.Attempt || ended(c) {
 			return nil
 		}
-		end, record = endOf(exit), c
+		end, record = viewEnd(exit), c
 		return release(tx, c, end)
 	})
 	if errors.Is(err, executor.NotFound) {
@@ -120,7 +120,7 @@ func release(tx *store.Tx, c *store.Container, end *End) error {
 
 // afterEnd does what follows the end of an attempt.
 func (h *Host) afterEnd(c *store.Container, end *End) {
-	h.announce(c.ID, end)
+	h.announce(executor.Ref{ID: c.ID, Attempt: end.Attempt}, end)
 	h.followUp(c)
 }
 
@@ -130,7 +130,7 @@ func (h *Host) afterEnd(c *store.Container, end *End) {
 func (h *Host) followUp(c *store.Container) {
 	switch {
 	case c.AutoRemove:
-		h.removeWhenFree(c.ID)
+		h.removeWhenFree(c.ID, h.lingers(c))
 	case !c.RestartAt.IsZero():
 		h.scheduleRestart(c)
 	}

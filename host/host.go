@@ -12,6 +12,7 @@ import (
 	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/host/internal/output"
 	"github.com/davit-run/davit/host/internal/store"
+	"github.com/davit-run/davit/shared/executor"
 	"github.com/hashicorp/go-hclog"
 )
 
@@ -25,6 +26,11 @@ type Options struct {
 	Logger hclog.Logger
 	// Version of the program, told to executors for their logs.
 	Version string
+	// Linger keeps containers of an earlier host that have ended and remove
+	// themselves for that long after Open, so that those who followed them come
+	// back for the rest of the output and the exit. It is of use to hosts with
+	// clients in other processes.
+	Linger time.Duration
 }
 
 // Host runs containers. It is safe for concurrent use. One state directory has
@@ -37,7 +43,9 @@ type Host struct {
 	output   *output.Dir
 	watcher  *output.Watcher
 	tracker  *output.Tracker
-	maxBytes int64 // default cap of an output stream
+	maxBytes int64     // default cap of an output stream
+	opened   time.Time // containers from before are an earlier host's
+	linger   time.Duration
 	backends map[string]*backend
 
 	ctx    context.Context // ends with Close
@@ -52,8 +60,8 @@ type Host struct {
 	holds map[string]int
 	// starting has the ids of containers that are being started; see turn.
 	starting map[string]chan struct{}
-	// ends are told to those who wait for a container, by id.
-	ends map[string]*ending
+	// ends are told to those who wait for an attempt.
+	ends map[executor.Ref]*ending
 }
 
 // Open opens the state directory and starts the backends. It returns before they
@@ -86,9 +94,9 @@ func Open(ctx context.Context, cfg config.Config, opts Options) (*Host, error) {
 	}
 	h := &Host{
 		config: cfg, logger: opts.Logger, version: opts.Version,
-		store: st, output: files, watcher: watcher,
+		store: st, output: files, watcher: watcher, opened: time.Now(), linger: opts.Linger,
 		backends: map[string]*backend{},
-		holds:    map[string]int{}, ends: map[string]*ending{}, starting: map[string]chan struct{}{},
+		holds:    map[string]int{}, ends: map[executor.Ref]*ending{}, starting: map[string]chan struct{}{},
 	}
 	h.maxBytes, _ = cfg.Output.MaxBytes() // was validated
 	h.tracker = output.NewTracker(watcher, h.outputNotice)
@@ -98,6 +106,9 @@ func Open(ctx context.Context, cfg config.Config, opts Options) (*Host, error) {
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, errors.Join(err, h.Close())
+	}
+	if err := h.renew(ctx); err != nil {
+		h.logger.Error("containers that run always were not looked for", "error", err)
 	}
 	for i := range cfg.Backends {
 		if err := h.startBackend(&cfg.Backends[i]); err != nil {
@@ -132,57 +143,4 @@ func (h *Host) background(fn func()) {
 	if !h.closing {
 		h.wg.Go(fn)
 	}
-}
-
-// StopIdle ends, before Close, the executors of backends on which nothing runs.
-// Others are left to watch over their containers.
-func (h *Host) StopIdle(ctx context.Context) error {
-	running, err := h.runningByBackend()
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for name, b := range h.backends {
-		if running[name] == 0 {
-			if err := b.Stop(ctx); err != nil {
-				errs = append(errs, fmt.Errorf("backend %s: %w", name, err))
-			}
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func (h *Host) runningByBackend() (map[string]int, error) {
-	running := map[string]int{}
-	err := h.store.View(func(tx *store.Tx) error {
-		all, err := tx.Containers()
-		for _, c := range all {
-			if !ended(c) {
-				running[c.Backend]++
-			}
-		}
-		return err
-	})
-	return running, err
-}
-
-// Shutdown stops every container as Stop does, all at once, and then the
-// executors and the host.
-func (h *Host) Shutdown(ctx context.Context, timeout time.Duration) error {
-	h.mu.Lock()
-	h.draining = true
-	h.mu.Unlock()
-	all, err := h.List()
-	if err != nil {
-		return err
-	}
-	errs := make([]error, len(all))
-	var wg sync.WaitGroup
-	for i, c := range all {
-		if c.State != StateExited && c.State != StateFailed {
-			wg.Go(func() { errs[i] = h.Stop(ctx, c.ID, timeout) })
-		}
-	}
-	wg.Wait()
-	return errors.Join(errors.Join(errs...), h.StopIdle(ctx), h.Close())
 }

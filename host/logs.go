@@ -47,8 +47,21 @@ func (h *Host) outputNotice(n output.Notice) {
 // ends the reading.
 type Sink func(s Stream, data []byte) error
 
+// Cursor is a place in the output of a container: an attempt, and the offset of
+// the next byte of each of its streams. Output is never renumbered, so that a
+// cursor stays good for as long as the output is kept, whatever happens to the
+// host.
+type Cursor struct {
+	Attempt int   `json:"attempt"`
+	Stdout  int64 `json:"stdout"`
+	Stderr  int64 `json:"stderr"`
+}
+
 // LogOptions say which output is wanted.
 type LogOptions struct {
+	// From is where to begin; the other bounds apply from there on. Attempt 0 is
+	// the present one.
+	From Cursor
 	// Follow goes on until the container has ended.
 	Follow bool
 	// Tail begins that many lines before the end; below 0 is from the beginning.
@@ -60,48 +73,59 @@ type LogOptions struct {
 	Since, Until time.Time
 	// Timestamps puts the time at which it was written before each line.
 	Timestamps bool
+	// Begun, if not nil, is told where the output begins. Each byte that goes to
+	// the sink, timestamps left out, and each that was dropped moves its stream's
+	// offset on by one: that is where to take the output up again.
+	Begun func(Cursor) error
 	// Dropped, if not nil, is told of output that is not kept any more, before
 	// what follows it goes to the sink.
 	Dropped func(s Stream, bytes int64) error
 }
 
-// Logs gives the output of a container's present attempt to sink.
+// Logs gives the output of an attempt of a container to sink.
 func (h *Host) Logs(ctx context.Context, reference string, opts LogOptions, sink Sink) error {
 	record, err := h.record(reference)
 	if err != nil {
 		return err
 	}
+	ref := record.Ref()
+	if opts.From.Attempt != 0 {
+		ref.Attempt = opts.From.Attempt
+	}
 	read := output.ReadOptions{
+		From:       output.Cursor{Stdout: opts.From.Stdout, Stderr: opts.From.Stderr},
 		OmitStdout: opts.Stderr && !opts.Stdout, OmitStderr: opts.Stdout && !opts.Stderr,
 		Since: opts.Since, Until: opts.Until,
 	}
 	if opts.Tail >= 0 {
 		read.Tail = &opts.Tail
 	}
-	if opts.Follow {
-		e, leave := h.await(record.ID)
-		defer leave()
+	e, leave := h.await(ref)
+	defer leave()
+	// Looked at after registering, so that no end falls between.
+	end, notStarted := h.endOf(ref)
+	if opts.Follow && end == nil && notStarted == nil {
 		read.Done = e.done
-		// Looked at after registering, so that no end falls between.
-		if record, err = h.record(record.ID); err != nil {
-			return err
-		}
-		if ended(record) {
-			read.Done = nil
-		}
 	}
-	return h.read(ctx, record, read, opts, sink)
-}
-
-func (h *Host) read(ctx context.Context, record *store.Container, read output.ReadOptions, opts LogOptions, sink Sink) error {
-	reader, err := output.NewReader(h.watcher, h.output.Files(record.Ref(), record.Stdio.Merged), read)
-	if errors.Is(err, executor.NotFound) && record.State == store.Failed {
+	reader, err := output.NewReader(h.watcher, h.output.Files(ref, record.Stdio.Merged), read)
+	if errors.Is(err, executor.NotFound) && errors.Is(notStarted, executor.FailedPrecondition) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	defer reader.Close()
+	if opts.Begun != nil {
+		at := reader.Cursor()
+		if err := opts.Begun(Cursor{Attempt: ref.Attempt, Stdout: at.Stdout, Stderr: at.Stderr}); err != nil {
+			return err
+		}
+	}
+	return copyOutput(ctx, reader, opts, sink)
+}
+
+// copyOutput gives what a reader reads.
+func copyOutput(ctx context.Context, reader *output.Reader, opts LogOptions, sink Sink) error {
 	stamps := map[Stream]*stamper{Stdout: {}, Stderr: {}}
 	for {
 		chunk, err := reader.Next(ctx)
@@ -111,16 +135,21 @@ func (h *Host) read(ctx context.Context, record *store.Container, read output.Re
 		if err != nil {
 			return err
 		}
-		if chunk.Dropped > 0 && opts.Dropped != nil {
-			if err := opts.Dropped(chunk.Stream, chunk.Dropped); err != nil {
-				return err
+		if chunk.Dropped > 0 {
+			stamps[chunk.Stream].within = false
+			if opts.Dropped != nil {
+				if err := opts.Dropped(chunk.Stream, chunk.Dropped); err != nil {
+					return err
+				}
 			}
 		}
-		data := chunk.Data
+		give := func(data []byte) error { return sink(chunk.Stream, data) }
 		if opts.Timestamps {
-			data = stamps[chunk.Stream].stamp(data, chunk.Time)
+			err = stamps[chunk.Stream].stamp(chunk.Data, chunk.Time, give)
+		} else {
+			err = give(chunk.Data)
 		}
-		if err := sink(chunk.Stream, data); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -132,40 +161,29 @@ type stamper struct {
 	buf    []byte
 }
 
-func (s *stamper) stamp(data []byte, at time.Time) []byte {
+// stamped is about how much a stamper gives at once. What is much more than it
+// read would be split by who sends it, within a timestamp perhaps.
+const stamped = 128 << 10
+
+func (s *stamper) stamp(data []byte, at time.Time, give func([]byte) error) error {
 	s.buf = s.buf[:0]
 	for line := range bytes.Lines(data) {
+		if len(s.buf) >= stamped {
+			if err := give(s.buf); err != nil {
+				return err
+			}
+			s.buf = s.buf[:0]
+		}
 		if !s.within {
-			s.buf = at.UTC().AppendFormat(s.buf, stampFormat)
+			s.buf = at.UTC().AppendFormat(s.buf, TimestampLayout)
 		}
 		s.buf = append(s.buf, line...)
 		s.within = line[len(line)-1] != '\n'
 	}
-	return s.buf
+	return give(s.buf)
 }
 
-// stampFormat is RFC 3339 with all digits of a nanosecond, as Docker writes it,
-// so that lines sort.
-const stampFormat = "2006-01-02T15:04:05.000000000Z07:00 "
-
-// Run makes a container, gives its output to sink until it has ended, and gives
-// its end. started, if not nil, is called once it runs. When ctx ends the
-// container runs on. An automatic removal waits for Run to return.
-func (h *Host) Run(ctx context.Context, opts ContainerOptions, started func(Container) error, sink Sink) (*End, error) {
-	c, release, err := h.create(ctx, opts)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	if started != nil {
-		if err := started(c); err != nil {
-			return nil, err
-		}
-	}
-	if sink != nil {
-		if err := h.Logs(ctx, c.ID, LogOptions{Follow: true, Tail: -1}, sink); err != nil {
-			return nil, err
-		}
-	}
-	return h.Wait(ctx, c.ID)
-}
+// TimestampLayout is that of the timestamps before lines, for the time package:
+// RFC 3339 in UTC with all digits of a nanosecond, as Docker writes it, so that
+// lines sort and each has the same length.
+const TimestampLayout = "2006-01-02T15:04:05.000000000Z "

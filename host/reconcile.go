@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -39,18 +40,11 @@ func (h *Host) reconcile(ctx context.Context, name string, session *supervisor.S
 	for _, status := range listed {
 		has[status.Ref.ID] = status
 	}
-	var records []*store.Container
-	if err := h.store.View(func(tx *store.Tx) error {
-		all, err := tx.Containers()
-		for _, c := range all {
-			if c.Backend == name {
-				records = append(records, c)
-			}
-		}
-		return err
-	}); err != nil {
+	records, err := h.records()
+	if err != nil {
 		return err
 	}
+	records = slices.DeleteFunc(records, func(c *store.Container) bool { return c.Backend != name })
 
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, reconcileParallel)
@@ -147,6 +141,10 @@ func (h *Host) reconcileOne(ctx context.Context, session *supervisor.Session, c 
 func (h *Host) reconcileMissing(ctx context.Context, session *supervisor.Session, c *store.Container) error {
 	switch {
 	case c.State == store.Creating:
+		if c.Desired != store.WantRunning {
+			_ = h.failStart(c, errors.New("stopped before it was started"))
+			return nil
+		}
 		// The intent was on disk, the answer is not. Create is idempotent, and
 		// hands over an earlier attempt if there is one.
 		h.background(func() { h.startAgain(session, c) })
@@ -158,18 +156,25 @@ func (h *Host) reconcileMissing(ctx context.Context, session *supervisor.Session
 	}
 }
 
-// startAgain repeats the start of a container that was interrupted.
+// startAgain repeats a start whose outcome is not known, until it is or the session
+// ends: the reconcile of the next one takes over then.
 func (h *Host) startAgain(session *supervisor.Session, c *store.Container) {
-	if c.Desired != store.WantRunning {
-		_ = h.failStart(c, errors.New("stopped before it was started"))
-		return
-	}
 	var spec []byte
 	err := h.store.View(func(tx *store.Tx) (err error) {
 		spec, err = tx.Spec(c.ID)
 		return err
 	})
 	if err == nil {
+		err = h.start(h.ctx, session, c, spec, true)
+	}
+	for wait := time.Second; errors.Is(err, executor.OutcomeUnknown); wait = min(2*wait, reconcileMaxWait) {
+		select {
+		case <-time.After(wait):
+		case <-session.Done():
+			return
+		case <-h.ctx.Done():
+			return
+		}
 		err = h.start(h.ctx, session, c, spec, true)
 	}
 	if err != nil {
@@ -199,7 +204,7 @@ func (h *Host) lose(ctx context.Context, c *store.Container, reason string) erro
 		if now.FinishedAt.IsZero() {
 			now.FinishedAt = time.Now()
 		}
-		end, c = endOf(exit), now
+		end, c = viewEnd(exit), now
 		return release(tx, now, end)
 	})
 	if err == nil && end != nil {

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/shared/executor"
@@ -19,7 +20,7 @@ func (h *Host) Remove(ctx context.Context, reference string, force bool) error {
 		if !force {
 			return executor.Errorf(executor.FailedPrecondition, "container %s is %s; stop it first, or force its removal", reference, c.State)
 		}
-		if err := h.want(ctx, c.ID, store.WantStopped); err != nil {
+		if c, err = h.want(ctx, c.ID, store.WantStopped); err != nil {
 			return err
 		}
 		if err := h.killAndWait(ctx, c); err != nil {
@@ -32,13 +33,10 @@ func (h *Host) Remove(ctx context.Context, reference string, force bool) error {
 // remove removes what is left of a container that has ended. The intent is on
 // disk first, so that a removal that was interrupted is completed later.
 func (h *Host) remove(ctx context.Context, id string) error {
-	if err := h.want(ctx, id, store.WantRemoved); err != nil {
-		if errors.Is(err, executor.NotFound) {
-			return nil // somebody else was faster
-		}
-		return err
+	c, err := h.want(ctx, id, store.WantRemoved)
+	if errors.Is(err, executor.NotFound) {
+		return nil // somebody else was faster
 	}
-	c, err := h.record(id)
 	if err != nil {
 		return err
 	}
@@ -93,22 +91,36 @@ func (h *Host) hold(id string) (release func()) {
 		h.mu.Unlock()
 		if free {
 			if c, err := h.record(id); err == nil && c.AutoRemove && ended(c) {
-				h.removeWhenFree(id)
+				h.removeWhenFree(id, 0)
 			}
 		}
 	}
 }
 
-// removeWhenFree removes a container in the background, unless somebody holds
-// it: then the last hold does.
-func (h *Host) removeWhenFree(id string) {
-	h.mu.Lock()
-	held := h.holds[id] > 0
-	h.mu.Unlock()
-	if held {
-		return
+// lingers gives for how long from now a container that removes itself stays for
+// those who followed it at an earlier host.
+func (h *Host) lingers(c *store.Container) time.Duration {
+	if c.CreatedAt.After(h.opened) {
+		return 0
 	}
+	return time.Until(h.opened.Add(h.linger))
+}
+
+// removeWhenFree removes a container in the background after a while, unless
+// somebody holds it then: the last hold does it in that case.
+func (h *Host) removeWhenFree(id string, after time.Duration) {
 	h.background(func() {
+		select {
+		case <-time.After(after):
+		case <-h.ctx.Done():
+			return
+		}
+		h.mu.Lock()
+		held := h.holds[id] > 0
+		h.mu.Unlock()
+		if held {
+			return
+		}
 		if err := h.remove(h.ctx, id); err != nil && h.ctx.Err() == nil {
 			h.logger.Warn("automatic removal failed; it is tried again when the backend reconnects", "container", id, "error", err)
 		}

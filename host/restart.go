@@ -26,13 +26,35 @@ const (
 // that fails again and again does not fill the disk.
 const keepAttempts = 10
 
-// The restart policies. They mean what they mean to Docker.
+// The restart policies. They mean what they mean to Docker: a container that was
+// stopped stays so, but the next host starts those again that run always.
 const (
 	RestartNo            = "no"
 	RestartOnFailure     = "on-failure"
 	RestartAlways        = "always"
 	RestartUnlessStopped = "unless-stopped"
 )
+
+// renew is what a new host does first: it plans the start of stopped containers
+// that run always. Their backends' reconciles do it.
+func (h *Host) renew(ctx context.Context) error {
+	return h.store.Update(ctx, func(tx *store.Tx) error {
+		all, err := tx.Containers()
+		if err != nil {
+			return err
+		}
+		for _, c := range all {
+			if c.Restart.Name != RestartAlways || c.Desired != store.WantStopped || c.State != store.Released {
+				continue
+			}
+			c.Desired, c.Failures, c.RestartAt = store.WantRunning, 0, time.Now()
+			if err := tx.PutContainer(c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
 
 // ParseRestartPolicy reads "no", "always", "unless-stopped", "on-failure" or
 // "on-failure:N", with at most N restarts. Empty is "no".
@@ -96,7 +118,7 @@ func (h *Host) scheduleRestart(c *store.Container) {
 		err := h.nextAttempt(h.ctx, c.ID, func(now *store.Container) bool {
 			return now.Attempt == c.Attempt && now.RestartAt.Equal(c.RestartAt) && now.Desired == store.WantRunning
 		})
-		if err != nil && h.ctx.Err() == nil && !errors.Is(err, executor.NotFound) { // removed meanwhile
+		if err != nil && h.ctx.Err() == nil && !h.isDraining() && !errors.Is(err, executor.NotFound) { // removed meanwhile
 			h.logger.Warn("restart failed", "container", c.ID, "attempt", c.Attempt+1, "error", err)
 		}
 	})
@@ -142,6 +164,9 @@ func (h *Host) nextAttempt(ctx context.Context, id string, still func(*store.Con
 		if err != nil || !still(c) {
 			return err
 		}
+		if h.isDraining() {
+			return errDraining()
+		}
 		if spec, err = tx.Spec(id); err != nil {
 			return err
 		}
@@ -150,7 +175,7 @@ func (h *Host) nextAttempt(ctx context.Context, id string, still func(*store.Con
 		}
 		c.Attempt++
 		c.Restarts++
-		c.State, c.PID, c.Error = store.Creating, 0, ""
+		c.State, c.PID, c.Error, c.ErrorCode = store.Creating, 0, "", ""
 		c.StartedAt, c.FinishedAt, c.RestartAt = time.Time{}, time.Time{}, time.Time{}
 		record = c
 		return tx.PutContainer(c)
@@ -161,7 +186,7 @@ func (h *Host) nextAttempt(ctx context.Context, id string, still func(*store.Con
 	if old := record.Attempt - keepAttempts; old > 0 {
 		err = h.output.RemoveAttempt(executor.Ref{ID: id, Attempt: old})
 	}
-	return errors.Join(err, h.start(ctx, session, record, spec, false))
+	return errors.Join(err, h.startFirst(ctx, session, record, spec))
 }
 
 // rebooted ends what ran before a reboot.

@@ -18,6 +18,15 @@ const (
 	killWait = 30 * time.Second
 )
 
+// records gives all records.
+func (h *Host) records() (all []*store.Container, err error) {
+	err = h.store.View(func(tx *store.Tx) error {
+		all, err = tx.Containers()
+		return err
+	})
+	return all, err
+}
+
 // record gives the record behind a reference.
 func (h *Host) record(reference string) (c *store.Container, err error) {
 	err = h.store.View(func(tx *store.Tx) error {
@@ -53,12 +62,8 @@ func (h *Host) signal(ctx context.Context, c *store.Container, sig executor.Sign
 		if now.State != store.Creating || !errors.Is(err, executor.NotFound) {
 			return err
 		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-h.ctx.Done():
-			return executor.Errorf(executor.Unavailable, "the host is closing")
+		if err := h.awaitChange(ctx, changed); err != nil {
+			return err
 		}
 	}
 }
@@ -81,9 +86,14 @@ func (h *Host) Stop(ctx context.Context, reference string, timeout time.Duration
 	if err != nil {
 		return err
 	}
-	if err := h.want(ctx, c.ID, store.WantStopped); err != nil || ended(c) {
+	if c, err = h.want(ctx, c.ID, store.WantStopped); err != nil || ended(c) {
 		return err
 	}
+	return h.stop(ctx, c, timeout)
+}
+
+// stop ends the present attempt of a container.
+func (h *Host) stop(ctx context.Context, c *store.Container, timeout time.Duration) error {
 	sig := c.StopSignal
 	if sig == 0 {
 		sig = syscall.SIGTERM
@@ -97,7 +107,7 @@ func (h *Host) Stop(ctx context.Context, reference string, timeout time.Duration
 	if err := h.signal(ctx, c, sig); err != nil && !errors.Is(err, executor.FailedPrecondition) {
 		return err
 	}
-	if gone, err := h.waitEnd(ctx, c.ID, timeout); gone || err != nil {
+	if gone, err := h.waitEnd(ctx, c.Ref(), timeout); gone || err != nil {
 		return err
 	}
 	return h.killAndWait(ctx, c)
@@ -108,23 +118,23 @@ func (h *Host) killAndWait(ctx context.Context, c *store.Container) error {
 	if err := h.signal(ctx, c, syscall.SIGKILL); err != nil && !errors.Is(err, executor.FailedPrecondition) {
 		return err
 	}
-	gone, err := h.waitEnd(ctx, c.ID, killWait)
+	gone, err := h.waitEnd(ctx, c.Ref(), killWait)
 	if err == nil && !gone {
 		err = executor.Errorf(executor.DeadlineExceeded, "container %s has not ended %s after SIGKILL", c.ID, killWait)
 	}
 	return err
 }
 
-// waitEnd waits for the end of a container, at most for a time unless that is
+// waitEnd waits for the end of an attempt, at most for a time unless that is
 // negative.
-func (h *Host) waitEnd(ctx context.Context, id string, timeout time.Duration) (gone bool, err error) {
+func (h *Host) waitEnd(ctx context.Context, ref executor.Ref, timeout time.Duration) (gone bool, err error) {
 	waitCtx := ctx
 	if timeout >= 0 {
 		var cancel context.CancelFunc
 		waitCtx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
-	_, err = h.Wait(waitCtx, id)
+	_, err = h.WaitAttempt(waitCtx, ref.ID, ref.Attempt)
 	switch {
 	case err == nil, errors.Is(err, executor.FailedPrecondition), errors.Is(err, executor.NotFound):
 		return true, nil
@@ -134,14 +144,15 @@ func (h *Host) waitEnd(ctx context.Context, id string, timeout time.Duration) (g
 	return false, err
 }
 
-// want records what the user wants of a container.
-func (h *Host) want(ctx context.Context, id string, desired store.Desired) error {
-	return h.store.Update(ctx, func(tx *store.Tx) error {
-		c, err := tx.Container(id)
+// want records what the user wants of a container, and gives its record.
+func (h *Host) want(ctx context.Context, id string, desired store.Desired) (c *store.Container, err error) {
+	err = h.store.Update(ctx, func(tx *store.Tx) error {
+		c, err = tx.Container(id)
 		if err != nil || c.Desired == desired || c.Desired == store.WantRemoved {
 			return err
 		}
 		c.Desired, c.RestartAt = desired, time.Time{}
 		return tx.PutContainer(c)
 	})
+	return c, err
 }

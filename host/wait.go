@@ -2,87 +2,122 @@ package host
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// ending is the end of a container that somebody waits for.
+// ending is the end of an attempt that somebody waits for.
 type ending struct {
 	done    chan struct{}
 	end     *End // nil if the attempt could not be started
 	waiters int
 }
 
-// await registers a waiter for the end of a container's present attempt.
-func (h *Host) await(id string) (*ending, func()) {
+// await registers a waiter for the end of an attempt.
+func (h *Host) await(ref executor.Ref) (*ending, func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	e := h.ends[id]
+	e := h.ends[ref]
 	if e == nil {
 		e = &ending{done: make(chan struct{})}
-		h.ends[id] = e
+		h.ends[ref] = e
 	}
 	e.waiters++
 	return e, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		if e.waiters--; e.waiters == 0 && h.ends[id] == e {
-			delete(h.ends, id)
+		if e.waiters--; e.waiters == 0 && h.ends[ref] == e {
+			delete(h.ends, ref)
 		}
 	}
 }
 
 // announce tells the waiters. It follows the commit of what it tells.
-func (h *Host) announce(id string, end *End) {
+func (h *Host) announce(ref executor.Ref, end *End) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if e := h.ends[id]; e != nil {
+	if e := h.ends[ref]; e != nil {
 		e.end = end
 		close(e.done)
-		delete(h.ends, id)
+		delete(h.ends, ref)
 	}
 }
 
-// Wait waits for the end of a container and gives it. A container that could not
-// be started is [executor.FailedPrecondition]. reference is an id, a name or the
-// beginning of an id.
+// Wait waits for the end of a container's present attempt and gives it. A
+// container that could not be started is [executor.FailedPrecondition]. reference
+// is an id, a name or the beginning of an id.
 func (h *Host) Wait(ctx context.Context, reference string) (*End, error) {
-	c, err := h.Inspect(reference)
+	return h.WaitAttempt(ctx, reference, 0)
+}
+
+// WaitAttempt is Wait for an attempt, which may have been over for long; 0 is the
+// present one. One that there never was is [executor.NotFound].
+func (h *Host) WaitAttempt(ctx context.Context, reference string, attempt int) (*End, error) {
+	ref, err := h.attempt(reference, attempt)
 	if err != nil {
 		return nil, err
 	}
-	e, leave := h.await(c.ID)
+	e, leave := h.await(ref)
 	defer leave()
 	// Looked at after registering, so that no end falls between.
-	c, err = h.Inspect(c.ID)
-	if err != nil {
-		return nil, err
-	}
-	switch c.State {
-	case StateExited:
-		return c.Exit, nil
-	case StateFailed:
-		return nil, failed(c)
+	if end, err := h.endOf(ref); end != nil || err != nil {
+		return end, err
 	}
 	select {
 	case <-e.done:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-h.ctx.Done():
-		return nil, executor.Errorf(executor.Unavailable, "the host is closing")
+		return nil, errClosing()
 	}
 	if e.end != nil {
 		return e.end, nil
 	}
-	if c, err = h.Inspect(c.ID); err != nil {
-		return nil, err
-	}
-	return nil, failed(c)
+	return h.endOf(ref)
 }
 
-func failed(c Container) error {
+// attempt gives the ref of an attempt of a container, 0 for the present one.
+func (h *Host) attempt(reference string, attempt int) (executor.Ref, error) {
+	record, err := h.record(reference)
+	if err != nil {
+		return executor.Ref{}, err
+	}
+	if attempt == 0 {
+		attempt = record.Attempt
+	}
+	return executor.Ref{ID: record.ID, Attempt: attempt}, nil
+}
+
+// endOf gives the end of an attempt, or nil if it is not over.
+func (h *Host) endOf(ref executor.Ref) (end *End, err error) {
+	err = h.store.View(func(tx *store.Tx) error {
+		c, err := tx.Container(ref.ID)
+		switch {
+		case err != nil:
+			return err
+		case ref.Attempt < 1 || ref.Attempt > c.Attempt:
+			return executor.Errorf(executor.NotFound, "container %s has no attempt %d", ref.ID, ref.Attempt)
+		case ref.Attempt == c.Attempt && !ended(c):
+			return nil
+		case ref.Attempt == c.Attempt && c.State == store.Failed:
+			return failed(c)
+		}
+		exit, err := tx.Exit(ref)
+		if errors.Is(err, executor.NotFound) {
+			return executor.Errorf(executor.FailedPrecondition, "attempt %d of container %s could not be started", ref.Attempt, ref.ID)
+		}
+		if err == nil {
+			end = viewEnd(exit)
+		}
+		return err
+	})
+	return end, err
+}
+
+func failed(c *store.Container) error {
 	return executor.Errorf(executor.FailedPrecondition, "container %s could not be started: %s", c.ID, c.Error)
 }
 

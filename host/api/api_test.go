@@ -24,9 +24,9 @@ import (
 func TestCalls(t *testing.T) {
 	code := 3
 	end := &host.End{Exit: executor.Exit{Code: &code, Signal: syscall.SIGKILL, Source: executor.Observed, At: time.Unix(5, 0).UTC()}, Attempt: 1, Output: executor.Complete}
-	container := host.Container{ID: "c1", Name: "a/b", State: host.StateExited, Command: []string{"sh", "-c", "<&>"}, Exit: end, CreatedAt: time.Unix(4, 0).UTC()}
+	container := host.Container{ID: "c1", Name: "a/b", Attempt: 4, State: host.StateExited, Command: []string{"sh", "-c", "<&>"}, Exit: end, CreatedAt: time.Unix(4, 0).UTC()}
 	options := host.ContainerOptions{
-		Name: "web", Rootfs: "/srv", Process: ocispec.Options{Args: []string{"true"}}, AutoRemove: true,
+		Name: "web", RequestID: "r1", Rootfs: "/srv", Process: ocispec.Options{Args: []string{"true"}}, AutoRemove: true,
 		StopSignal: syscall.SIGINT, StopTimeout: 90 * time.Second, Labels: map[string]string{"a": "b"},
 	}
 	var got []any // the arguments of the call at the host
@@ -37,8 +37,11 @@ func TestCalls(t *testing.T) {
 		},
 		inspect: func(ref string) (host.Container, error) { got = []any{ref}; return container, nil },
 		list:    func() ([]host.Container, error) { got = nil; return []host.Container{container}, nil },
-		wait:    func(_ context.Context, ref string) (*host.End, error) { got = []any{ref}; return end, nil },
-		start:   func(_ context.Context, ref string) (host.Container, error) { got = []any{ref}; return container, nil },
+		wait: func(_ context.Context, ref string, attempt int) (*host.End, error) {
+			got = []any{ref, attempt}
+			return end, nil
+		},
+		start: func(_ context.Context, ref string) (host.Container, error) { got = []any{ref}; return container, nil },
 		kill: func(_ context.Context, ref string, sig executor.Signal) error {
 			got = []any{ref, sig}
 			return nil
@@ -76,7 +79,8 @@ func TestCalls(t *testing.T) {
 		{"slash", func() result { return of(c.Inspect(ctx, "a/b")) }, []any{"a/b"}, container},
 		{"odd", func() result { return of(c.Inspect(ctx, "a?b#c d%2f\x00é")) }, []any{"a?b#c d%2f\x00é"}, container},
 		{"list", func() result { return of(c.List(ctx)) }, nil, []host.Container{container}},
-		{"wait", func() result { return of(c.Wait(ctx, "c1")) }, []any{"c1"}, end},
+		{"wait", func() result { return of(c.Wait(ctx, "a/b")) }, []any{"c1", 4}, end},
+		{"wait for an attempt", func() result { return of(c.WaitAttempt(ctx, "a/b", 2)) }, []any{"a/b", 2}, end},
 		{"start", func() result { return of(c.Start(ctx, "c1")) }, []any{"c1"}, container},
 		{"kill", func() result { return of(nil, c.Kill(ctx, "c1", syscall.SIGHUP)) }, []any{"c1", syscall.SIGHUP}, nil},
 		{"real-time signal", func() result { return of(nil, c.Kill(ctx, "c1", 40)) }, []any{"c1", syscall.Signal(40)}, nil},
@@ -223,7 +227,7 @@ func TestDefaults(t *testing.T) {
 
 func TestHangUpEndsTheWait(t *testing.T) {
 	waiting, over := make(chan struct{}), make(chan error, 1)
-	c, _ := serveFake(t, &fake{wait: func(ctx context.Context, _ string) (*host.End, error) {
+	c, _ := serveFake(t, &fake{wait: func(ctx context.Context, _ string, _ int) (*host.End, error) {
 		close(waiting)
 		<-ctx.Done()
 		over <- ctx.Err()
@@ -231,7 +235,7 @@ func TestHangUpEndsTheWait(t *testing.T) {
 	}})
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-waiting; cancel() }()
-	if _, err := c.Wait(ctx, "x"); !errors.Is(err, context.Canceled) {
+	if _, err := c.WaitAttempt(ctx, "x", 1); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want canceled", err)
 	}
 	select {
@@ -263,13 +267,13 @@ func TestPanicIsAnError(t *testing.T) {
 
 func TestStoppingHost(t *testing.T) {
 	started := make(chan struct{})
-	c, stop := serveFake(t, &fake{wait: func(ctx context.Context, _ string) (*host.End, error) {
+	c, stop := serveFake(t, &fake{wait: func(ctx context.Context, _ string, _ int) (*host.End, error) {
 		close(started)
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}})
 	go func() { <-started; _ = stop() }()
-	if _, err := c.Wait(t.Context(), "x"); !errors.Is(err, executor.Unavailable) || err.Error() != errStopping.Error() {
+	if _, err := c.WaitAttempt(t.Context(), "x", 1); !errors.Is(err, executor.Unavailable) || err.Error() != errStopping.Error() {
 		t.Errorf("got %v, want %v", err, errStopping)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"syscall"
+	"time"
 
 	"github.com/davit-run/davit/shared/executor"
 )
@@ -20,8 +21,21 @@ import (
 // that the host gave them; [executor.Unavailable] also means that no host
 // answers, and [executor.OutcomeUnknown] that one went away before it answered.
 type Client struct {
+	// Patience is how long calls wait for a host that went away while it served
+	// them: it was killed, restarted or upgraded. They then go on where they were,
+	// and nobody notices. These are the calls that wait or stream (Wait, Stop,
+	// Logs, Attach, Events) and, since requests are made once only, those that make
+	// containers (Create, Run). 0 does not wait. A host that is not there to begin
+	// with is not waited for. Patience, Gone and Back are set before the first call.
+	Patience time.Duration
+	// Gone, if not nil, is called when the host went away and is waited for, with
+	// the reason, and Back when it has come back.
+	Gone func(reason error)
+	Back func()
+
 	socket string
 	http   http.Client
+	outage outage
 }
 
 // NewClient makes a client of the host that listens on a Unix socket. It
@@ -49,7 +63,7 @@ func (c *Client) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	case err == nil:
 		return conn, nil
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		err = executor.Errorf(executor.Unavailable, "cannot reach the davit host at %s: is `davit serve` running?", c.socket)
+		err = &absentError{executor.Errorf(executor.Unavailable, "cannot reach the davit host at %s: is `davit serve` running?", c.socket)}
 	case errors.Is(err, fs.ErrPermission):
 		err = executor.Errorf(executor.Unavailable, "cannot reach the davit host at %s: permission denied; be root, or in the group that its config names in api", c.socket)
 	case ctx.Err() == nil:
@@ -58,8 +72,9 @@ func (c *Client) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	return nil, err
 }
 
-// open makes a request and gives the body of a response that is no error.
-func (c *Client) open(ctx context.Context, method, path string, in any) (io.ReadCloser, error) {
+// open makes a request and gives a response that is no error. Its body must be
+// closed.
+func (c *Client) open(ctx context.Context, method, path string, in any) (*http.Response, error) {
 	var body io.Reader
 	if in != nil {
 		raw, err := encode(in)
@@ -86,20 +101,20 @@ func (c *Client) open(ctx context.Context, method, path string, in any) (io.Read
 		defer resp.Body.Close()
 		return nil, readFailure(resp)
 	}
-	return resp.Body, nil
+	return resp, nil
 }
 
 // call makes a request whose response is one JSON value, or none.
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
-	body, err := c.open(ctx, method, path, in)
+	resp, err := c.open(ctx, method, path, in)
 	if err != nil {
 		return err
 	}
-	defer body.Close()
+	defer resp.Body.Close()
 	if out == nil {
 		return nil
 	}
-	raw, err := io.ReadAll(body)
+	raw, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return c.broken(ctx, method, err)
 	}
@@ -111,6 +126,9 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 
 // broken gives the error of a request that got no answer, or not all of it.
 func (c *Client) broken(ctx context.Context, method string, err error) error {
+	if absent, ok := errors.AsType[*absentError](err); ok {
+		return absent
+	}
 	if coded, ok := errors.AsType[*executor.Error](err); ok { // of dial
 		return coded
 	}
@@ -124,5 +142,5 @@ func (c *Client) broken(ctx context.Context, method string, err error) error {
 	if method == http.MethodGet {
 		code = executor.Unavailable
 	}
-	return executor.Errorf(code, "the connection to the davit host at %s broke: %w", c.socket, err)
+	return &goneError{executor.Errorf(code, "the connection to the davit host at %s broke: %w", c.socket, err)}
 }

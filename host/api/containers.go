@@ -2,8 +2,10 @@ package api
 
 import (
 	"context"
+	"crypto/rand"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/davit-run/davit/host"
@@ -52,8 +54,19 @@ func requestOf(opts host.ContainerOptions) createRequest {
 
 // Create makes a container and starts it; see [host.Host.Create].
 func (c *Client) Create(ctx context.Context, opts host.ContainerOptions) (created host.Container, err error) {
-	err = c.call(ctx, http.MethodPost, "/v1/containers", requestOf(opts), &created)
+	req := requestOf(identified(opts))
+	err = c.persist(ctx, func() error {
+		return c.call(ctx, http.MethodPost, "/v1/containers", req, &created)
+	})
 	return created, err
+}
+
+// identified gives a request an id, so that it can be repeated.
+func identified(opts host.ContainerOptions) host.ContainerOptions {
+	if opts.RequestID == "" {
+		opts.RequestID = rand.Text()
+	}
+	return opts
 }
 
 func (s *handler) list(w http.ResponseWriter, r *http.Request) error {
@@ -150,18 +163,38 @@ func (c *Client) Stop(ctx context.Context, reference string, timeout time.Durati
 	if timeout != 0 {
 		req.Timeout = (*duration)(&timeout)
 	}
-	return c.callOn(ctx, http.MethodPost, reference, "/stop", req, nil)
+	return c.persist(ctx, func() error {
+		return c.callOn(ctx, http.MethodPost, reference, "/stop", req, nil)
+	})
 }
 
 func (s *handler) wait(w http.ResponseWriter, r *http.Request) error {
-	end, err := s.host.Wait(r.Context(), r.PathValue("ref"))
+	q := queryOf(r)
+	attempt := q.int("attempt", 0)
+	if err := q.done(); err != nil {
+		return err
+	}
+	end, err := s.host.WaitAttempt(r.Context(), r.PathValue("ref"), attempt)
 	return s.answer(w, end, err)
 }
 
-// Wait waits for the end of a container and gives it.
+// Wait waits for the end of a container's present attempt and gives it.
 func (c *Client) Wait(ctx context.Context, reference string) (*host.End, error) {
+	// The next host may have started another attempt meanwhile.
+	now, err := c.Inspect(ctx, reference)
+	if err != nil {
+		return nil, err
+	}
+	return c.WaitAttempt(ctx, now.ID, now.Attempt)
+}
+
+// WaitAttempt is Wait for an attempt, which may have been over for long.
+func (c *Client) WaitAttempt(ctx context.Context, reference string, attempt int) (*host.End, error) {
 	var end host.End
-	if err := c.callOn(ctx, http.MethodGet, reference, "/wait", nil, &end); err != nil {
+	err := c.persist(ctx, func() error {
+		return c.callOn(ctx, http.MethodGet, reference, "/wait?attempt="+strconv.Itoa(attempt), nil, &end)
+	})
+	if err != nil {
 		return nil, err
 	}
 	return &end, nil

@@ -11,8 +11,10 @@
 //	POST   /v1/containers/{ref}/start        one that has ended, once more
 //	POST   /v1/containers/{ref}/kill         {"signal": "TERM"}, default KILL
 //	POST   /v1/containers/{ref}/stop         {"timeout": "10s"}, negative: wait for ever
-//	GET    /v1/containers/{ref}/wait
-//	GET    /v1/containers/{ref}/logs         ?follow, tail, stdout, stderr, since, until, timestamps
+//	GET    /v1/containers/{ref}/wait         ?attempt=N, default the present one
+//	GET    /v1/containers/{ref}/logs         ?follow, tail, stdout, stderr, since, until, timestamps,
+//	                                         attempt=N, from_stdout=OFFSET, from_stderr=OFFSET
+//	GET    /v1/containers/{ref}/attach       the same; follows, and streams the end as well
 //	GET    /v1/backends
 //	GET    /v1/backends/{name}/runtimes
 //	GET    /v1/backends/{name}/check
@@ -33,14 +35,29 @@
 // header, namely the stream (1 is stdout, 2 is stderr), three zero bytes and the
 // length of the data, big-endian; then the data. Frames of stream 0 hold
 // messages, lines of JSON: {"container": …} when an attached container has
-// started, {"end": …} when it has ended, {"dropped": {"stream": 1, "bytes": N}}
-// where output is not kept any more, and {"error": …} when the stream cannot go on. A message that is larger than a frame goes on in the next. Until the
-// first frame, an error is an HTTP status as everywhere else.
+// started, {"cursor": {"attempt": 1, "stdout": N, "stderr": N}} where output that
+// was asked for begins, {"end": …} when the attempt has ended,
+// {"dropped": {"stream": 1, "bytes": N}} where output is not kept any more, and
+// {"error": …} when the stream cannot go on. A message that is larger than a frame
+// goes on in the next. Until the first frame, an error is an HTTP status as
+// everywhere else.
 //
 // Events are one JSON object a line. A last line with an "error" member says why
-// they end early.
+// they end early. The header Davit-Events-After has the sequence that they follow.
 //
 // A client that hangs up ends what it waits for or reads, never a container.
+//
+// # Hosts that come back
+//
+// A host can be killed, restarted or upgraded while it is asked for something,
+// and [Client] goes on when it is back; see Client.Patience. Other clients do the
+// same as follows. A connection that breaks, or an error with "stopping": true,
+// says that the host went away. Output goes on at attempt, from_stdout and
+// from_stderr: the offsets of the cursor message, or 0 of an attached container's
+// attempt 1, plus what came and what was dropped since. Each timestamp has 31
+// bytes, which do not count. Events go on after the last one seen, a wait for the
+// same attempt. A request that makes a container is repeated with the same
+// request_id, and makes no second one.
 //
 // # Rationale
 //

@@ -15,14 +15,22 @@ import (
 type failure struct {
 	Code    executor.Code `json:"code"`
 	Message string        `json:"message"`
+	// Stopping says that it is the host's own stop that ends the request.
+	Stopping bool `json:"stopping,omitempty"`
 }
 
 func failureOf(err error) *failure {
-	return &failure{Code: executor.CodeOf(err), Message: err.Error()}
+	return &failure{Code: executor.CodeOf(err), Message: err.Error(), Stopping: errors.Is(err, errStopping)}
 }
 
 // err gives the error that f stands for.
-func (f *failure) err() error { return &executor.Error{Code: f.Code, Message: f.Message} }
+func (f *failure) err() error {
+	err := &executor.Error{Code: f.Code, Message: f.Message}
+	if f.Stopping {
+		return &goneError{err}
+	}
+	return err
+}
 
 // statusOf gives the HTTP status of an error. It is for programs that know
 // nothing of codes; the client goes by the code.

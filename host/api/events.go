@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/davit-run/davit/host"
+	"github.com/davit-run/davit/shared/executor"
 )
 
 // EventOptions say which events are wanted. The zero value is all that are kept.
@@ -48,13 +49,15 @@ func (s *handler) events(w http.ResponseWriter, r *http.Request) error {
 	case tail != nil && *tail < newest-oldest:
 		from = newest - *tail
 	}
-	rc := http.NewResponseController(w)
-	begun := false
-	send := func(l eventLine) error {
-		if !begun {
-			begun = true
-			w.Header().Set("Content-Type", "application/x-ndjson")
+	if from < oldest || from > newest {
+		for _, err := range s.host.Events(r.Context(), from) {
+			return err // of a cursor that is no good
 		}
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	w.Header().Set(afterHeader, strconv.FormatUint(from, 10))
+	rc := http.NewResponseController(w)
+	send := func(l eventLine) error {
 		line, err := encode(l)
 		if err == nil {
 			_, err = w.Write(line)
@@ -64,14 +67,10 @@ func (s *handler) events(w http.ResponseWriter, r *http.Request) error {
 		}
 		return err
 	}
-	if from == newest && !follow {
-		w.Header().Set("Content-Type", "application/x-ndjson")
+	if err := rc.Flush(); err != nil || from == newest && !follow {
 		return nil
 	}
 	for e, err := range s.host.Events(r.Context(), from) {
-		if err != nil && !begun {
-			return err
-		}
 		if err != nil {
 			_ = send(eventLine{Error: failureOf(cause(r.Context(), err))}) // fails if the client has gone
 			return nil
@@ -83,9 +82,26 @@ func (s *handler) events(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// afterHeader has the Seq after which events are given, for a client that wants to
+// go on from there before it has seen one.
+const afterHeader = "Davit-Events-After"
+
 // Events gives events of the host's journal, in order and without a gap. It ends
 // with an error, or without one after the last event if none are followed.
 func (c *Client) Events(ctx context.Context, opts EventOptions) iter.Seq2[host.Event, error] {
+	return func(yield func(host.Event, error) bool) {
+		more := true
+		err := c.persist(ctx, func() error {
+			return c.events(ctx, &opts, func(e host.Event) bool { more = yield(e, nil); return more })
+		})
+		if err != nil && more {
+			yield(host.Event{}, err)
+		}
+	}
+}
+
+// events gives the events of one request, and notes in opts how far it came.
+func (c *Client) events(ctx context.Context, opts *EventOptions, yield func(host.Event) bool) error {
 	q := url.Values{}
 	if opts.After != nil {
 		q.Set("after", strconv.FormatUint(*opts.After, 10))
@@ -96,28 +112,31 @@ func (c *Client) Events(ctx context.Context, opts EventOptions) iter.Seq2[host.E
 	if opts.Follow {
 		q.Set("follow", "true")
 	}
-	return func(yield func(host.Event, error) bool) {
-		body, err := c.open(ctx, http.MethodGet, "/v1/events?"+q.Encode(), nil)
-		if err != nil {
-			yield(host.Event{}, err)
-			return
+	resp, err := c.open(ctx, http.MethodGet, "/v1/events?"+q.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	after, err := strconv.ParseUint(resp.Header.Get(afterHeader), 10, 64)
+	if err != nil {
+		return executor.Errorf(executor.Internal, "answer of the host at %s: no events: %w", c.socket, err)
+	}
+	opts.After, opts.Tail = &after, nil
+	dec := json.NewDecoder(resp.Body)
+	for {
+		line := eventLine{Event: &host.Event{}}
+		err := dec.Decode(&line)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return c.broken(ctx, http.MethodGet, err)
+		case line.Error != nil:
+			return line.Error.err()
 		}
-		defer body.Close()
-		dec := json.NewDecoder(body)
-		for {
-			line := eventLine{Event: &host.Event{}}
-			err := dec.Decode(&line)
-			switch {
-			case errors.Is(err, io.EOF):
-				return
-			case err != nil:
-				err = c.broken(ctx, http.MethodGet, err)
-			case line.Error != nil:
-				err = line.Error.err()
-			}
-			if !yield(*line.Event, err) || err != nil {
-				return
-			}
+		*opts.After = line.Seq
+		if !yield(*line.Event) {
+			return nil
 		}
 	}
 }

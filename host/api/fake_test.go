@@ -20,9 +20,10 @@ import (
 type fake struct {
 	create   func(context.Context, host.ContainerOptions) (host.Container, error)
 	run      func(context.Context, host.ContainerOptions, func(host.Container) error, host.Sink) (*host.End, error)
+	attach   func(context.Context, string, host.LogOptions, host.Sink) (*host.End, error)
 	inspect  func(string) (host.Container, error)
 	list     func() ([]host.Container, error)
-	wait     func(context.Context, string) (*host.End, error)
+	wait     func(context.Context, string, int) (*host.End, error)
 	start    func(context.Context, string) (host.Container, error)
 	kill     func(context.Context, string, executor.Signal) error
 	stop     func(context.Context, string, time.Duration) error
@@ -40,13 +41,16 @@ func (f *fake) ID() string { return "host-1" }
 func (f *fake) Create(ctx context.Context, o host.ContainerOptions) (host.Container, error) {
 	return f.create(ctx, o)
 }
-func (f *fake) Run(ctx context.Context, o host.ContainerOptions, started func(host.Container) error, sink host.Sink) (*host.End, error) {
-	return f.run(ctx, o, started, sink)
+func (f *fake) RunAttached(ctx context.Context, o host.ContainerOptions, to host.Attachment) (*host.End, error) {
+	return f.run(ctx, o, to.Started, to.Output)
+}
+func (f *fake) Attach(ctx context.Context, ref string, o host.LogOptions, sink host.Sink) (*host.End, error) {
+	return f.attach(ctx, ref, o, sink)
 }
 func (f *fake) Inspect(ref string) (host.Container, error) { return f.inspect(ref) }
 func (f *fake) List() ([]host.Container, error)            { return f.list() }
-func (f *fake) Wait(ctx context.Context, ref string) (*host.End, error) {
-	return f.wait(ctx, ref)
+func (f *fake) WaitAttempt(ctx context.Context, ref string, attempt int) (*host.End, error) {
+	return f.wait(ctx, ref, attempt)
 }
 func (f *fake) Start(ctx context.Context, ref string) (host.Container, error) {
 	return f.start(ctx, ref)

@@ -29,10 +29,11 @@ type Options struct {
 type hosting interface {
 	ID() string
 	Create(context.Context, host.ContainerOptions) (host.Container, error)
-	Run(context.Context, host.ContainerOptions, func(host.Container) error, host.Sink) (*host.End, error)
+	RunAttached(context.Context, host.ContainerOptions, host.Attachment) (*host.End, error)
+	Attach(ctx context.Context, reference string, opts host.LogOptions, sink host.Sink) (*host.End, error)
 	Inspect(reference string) (host.Container, error)
 	List() ([]host.Container, error)
-	Wait(ctx context.Context, reference string) (*host.End, error)
+	WaitAttempt(ctx context.Context, reference string, attempt int) (*host.End, error)
 	Start(ctx context.Context, reference string) (host.Container, error)
 	Kill(ctx context.Context, reference string, sig executor.Signal) error
 	Stop(ctx context.Context, reference string, timeout time.Duration) error
@@ -74,6 +75,7 @@ func newHandler(h hosting, opts Options) *handler {
 		"POST /v1/containers/{ref}/stop":   s.stop,
 		"GET /v1/containers/{ref}/wait":    s.wait,
 		"GET /v1/containers/{ref}/logs":    s.logs,
+		"GET /v1/containers/{ref}/attach":  s.attach,
 		"GET /v1/backends":                 s.backends,
 		"GET /v1/backends/{name}/runtimes": s.runtimes,
 		"GET /v1/backends/{name}/check":    s.check,
@@ -95,6 +97,9 @@ func (s *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := &recorder{ResponseWriter: w}
 	defer func() {
 		if fault := recover(); fault != nil {
+			if fault == http.ErrAbortHandler {
+				panic(fault)
+			}
 			s.logger.Error("request panicked", "method", r.Method, "path", r.URL.Path, "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
 			if rec.status != 0 {
 				panic(http.ErrAbortHandler) // or the client would take what it has for all
@@ -159,8 +164,16 @@ type recorder struct {
 	status int
 }
 
-// Unwrap lets http.ResponseController find Flush.
+// Unwrap lets http.ResponseController find deadlines.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// FlushError is for http.ResponseController, too.
+func (r *recorder) FlushError() error {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return http.NewResponseController(r.ResponseWriter).Flush()
+}
 
 func (r *recorder) WriteHeader(status int) {
 	if r.status == 0 {

@@ -88,6 +88,14 @@ func (q *query) int(name string, missing int) int {
 	return missing
 }
 
+// offset gives a place in a stream, or 0.
+func (q *query) offset(name string) int64 {
+	if s, ok := q.take(name); ok {
+		return parsed(q, name, s, func(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) })
+	}
+	return 0
+}
+
 // cursor gives a place in the journal, or nil.
 func (q *query) cursor(name string) *uint64 {
 	if s, ok := q.take(name); ok {

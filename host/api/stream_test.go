@@ -145,12 +145,13 @@ func TestLogs(t *testing.T) {
 		{Tail: 0, Follow: true},
 		{Tail: 5, Stdout: true},
 		{Tail: -1, Stderr: true, Follow: true},
+		{Tail: 2, From: host.Cursor{Attempt: 3, Stdout: 1 << 40, Stderr: 7}},
 		{Tail: -1, Since: time.Unix(5, 7).UTC(), Until: time.Unix(6, 0).UTC(), Timestamps: true},
 	} {
 		var got host.LogOptions
 		f.logs = func(_ context.Context, ref string, o host.LogOptions, sink host.Sink) error {
 			err := errors.Join(sink(host.Stderr, []byte("e")), o.Dropped(host.Stdout, 9), sink(host.Stdout, []byte(ref)))
-			got, got.Dropped = o, nil
+			got, got.Dropped, got.Begun = o, nil, nil
 			return err
 		}
 		var out strings.Builder

@@ -14,12 +14,12 @@ import (
 
 	"github.com/davit-run/davit/host"
 	"github.com/davit-run/davit/host/internal/stream"
-	"github.com/davit-run/davit/shared/executor"
 )
 
 // message is what a frame of stream.Control holds. One member is set.
 type message struct {
 	Container *host.Container `json:"container,omitempty"`
+	Cursor    *host.Cursor    `json:"cursor,omitempty"`
 	Dropped   *dropped        `json:"dropped,omitempty"`
 	End       *host.End       `json:"end,omitempty"`
 	Error     *failure        `json:"error,omitempty"`
@@ -72,61 +72,65 @@ func (f *frames) fail(ctx context.Context, err error) error {
 	return nil
 }
 
-// run answers a request for an attached container.
-func (s *handler) run(w http.ResponseWriter, r *http.Request, opts host.ContainerOptions) error {
-	f := newFrames(w)
-	started := func(c host.Container) error { return f.send(message{Container: &c}) }
-	end, err := s.host.Run(r.Context(), opts, started, f.write)
+// cursor and dropped are callbacks of the host.
+func (f *frames) cursor(c host.Cursor) error { return f.send(message{Cursor: &c}) }
+
+func (f *frames) dropped(s host.Stream, bytes int64) error {
+	return f.send(message{Dropped: &dropped{s, bytes}})
+}
+
+// end sends the end of an attempt, unless there was an error.
+func (f *frames) end(ctx context.Context, end *host.End, err error) error {
 	if err == nil {
 		err = f.send(message{End: end})
 	}
-	return f.fail(r.Context(), err)
+	return f.fail(ctx, err)
 }
 
-// Run makes a container, gives its output to sink until it has ended, and gives
-// its end; see [host.Host.Run]. An error after started was called leaves the
-// container running.
-func (c *Client) Run(ctx context.Context, opts host.ContainerOptions, started func(host.Container) error, sink host.Sink) (end *host.End, err error) {
-	body, err := c.open(ctx, http.MethodPost, "/v1/containers?attach=true", requestOf(opts))
-	if err != nil {
-		return nil, err
-	}
-	defer body.Close()
-	err = c.read(ctx, http.MethodPost, body, sink, func(m message) error {
-		switch {
-		case m.Container != nil && started != nil:
-			return started(*m.Container)
-		case m.End != nil:
-			end = m.End
-		}
-		return nil
+// run answers a request for an attached container.
+func (s *handler) run(w http.ResponseWriter, r *http.Request, opts host.ContainerOptions) error {
+	f := newFrames(w)
+	end, err := s.host.RunAttached(r.Context(), opts, host.Attachment{
+		Started: func(c host.Container) error { return f.send(message{Container: &c}) },
+		Output:  f.write,
+		Dropped: f.dropped,
 	})
-	if err == nil && end == nil {
-		err = executor.Errorf(executor.Internal, "the host's answer ended without the container's end")
-	}
-	return end, err
+	return f.end(r.Context(), end, err)
 }
 
 func (s *handler) logs(w http.ResponseWriter, r *http.Request) error {
-	q := queryOf(r)
 	f := newFrames(w)
-	opts := host.LogOptions{
-		Follow: q.bool("follow"), Tail: q.int("tail", -1), Stdout: q.bool("stdout"), Stderr: q.bool("stderr"),
-		Since: q.time("since"), Until: q.time("until"), Timestamps: q.bool("timestamps"),
-		Dropped: func(s host.Stream, bytes int64) error { return f.send(message{Dropped: &dropped{s, bytes}}) },
-	}
-	if err := q.done(); err != nil {
+	opts, err := logOptions(r, f)
+	if err != nil {
 		return err
 	}
 	return f.fail(r.Context(), s.host.Logs(r.Context(), r.PathValue("ref"), opts, f.write))
 }
 
-// Logs gives the output of a container to sink; see [host.Host.Logs].
-func (c *Client) Logs(ctx context.Context, reference string, opts host.LogOptions, sink host.Sink) error {
-	path, err := containerPath(reference)
+func (s *handler) attach(w http.ResponseWriter, r *http.Request) error {
+	f := newFrames(w)
+	opts, err := logOptions(r, f)
 	if err != nil {
 		return err
 	}
+	end, err := s.host.Attach(r.Context(), r.PathValue("ref"), opts, f.write)
+	return f.end(r.Context(), end, err)
+}
+
+// logOptions reads which output a request wants.
+func logOptions(r *http.Request, f *frames) (host.LogOptions, error) {
+	q := queryOf(r)
+	opts := host.LogOptions{
+		From:   host.Cursor{Attempt: q.int("attempt", 0), Stdout: q.offset("from_stdout"), Stderr: q.offset("from_stderr")},
+		Follow: q.bool("follow"), Tail: q.int("tail", -1), Stdout: q.bool("stdout"), Stderr: q.bool("stderr"),
+		Since: q.time("since"), Until: q.time("until"), Timestamps: q.bool("timestamps"),
+		Begun: f.cursor, Dropped: f.dropped,
+	}
+	return opts, q.done()
+}
+
+// logQuery is logOptions backwards.
+func logQuery(opts host.LogOptions) string {
 	q := url.Values{}
 	for name, set := range map[string]bool{"follow": opts.Follow, "stdout": opts.Stdout, "stderr": opts.Stderr, "timestamps": opts.Timestamps} {
 		if set {
@@ -138,23 +142,18 @@ func (c *Client) Logs(ctx context.Context, reference string, opts host.LogOption
 			q.Set(name, t.Format(time.RFC3339Nano))
 		}
 	}
+	for name, n := range map[string]int64{"attempt": int64(opts.From.Attempt), "from_stdout": opts.From.Stdout, "from_stderr": opts.From.Stderr} {
+		if n != 0 {
+			q.Set(name, strconv.FormatInt(n, 10))
+		}
+	}
 	if opts.Tail >= 0 {
 		q.Set("tail", strconv.Itoa(opts.Tail))
 	}
-	body, err := c.open(ctx, http.MethodGet, path+"/logs?"+q.Encode(), nil)
-	if err != nil {
-		return err
-	}
-	defer body.Close()
-	return c.read(ctx, http.MethodGet, body, sink, func(m message) error {
-		if m.Dropped != nil && opts.Dropped != nil {
-			return opts.Dropped(m.Dropped.Stream, m.Dropped.Bytes)
-		}
-		return nil
-	})
+	return q.Encode()
 }
 
-// read takes frames apart until they end.
+// read takes frames apart until they end. A frame that is cut off goes nowhere.
 func (c *Client) read(ctx context.Context, method string, body io.Reader, sink host.Sink, control func(message) error) error {
 	dec := stream.NewDecoder(body)
 	var line []byte

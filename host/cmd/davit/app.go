@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/agext/levenshtein"
 	"github.com/davit-run/davit/host/api"
@@ -28,6 +30,8 @@ type app struct {
 	stdout, stderr io.Writer
 	env            func(string) (string, bool)
 	socket         string
+	patience       seconds
+	away           atomic.Bool // the host, while we wait for it
 }
 
 // codeError ends the program with a code. A nil err has been reported already.
@@ -118,7 +122,23 @@ func (a *app) root() *cobra.Command {
 
 // client gives a client of the host that the user means.
 func (a *app) client() *api.Client {
-	return api.NewClient(strings.TrimPrefix(a.socket, "unix://"))
+	c := api.NewClient(strings.TrimPrefix(a.socket, "unix://"))
+	c.Patience = time.Duration(a.patience)
+	c.Gone = func(reason error) {
+		a.away.Store(true)
+		a.complain(fmt.Errorf("the host is gone, waiting for it to come back: %w", reason))
+	}
+	c.Back = func() {
+		a.away.Store(false)
+		a.complain(errors.New("the host is back"))
+	}
+	return c
+}
+
+// patienceFlag adds --reconnect to a command that waits or streams.
+func (a *app) patienceFlag(cmd *cobra.Command) {
+	a.patience = seconds(5 * time.Minute)
+	cmd.Flags().Var(&a.patience, "reconnect", "how long to wait for a host that goes away meanwhile, a `DURATION` or seconds; 0 is not at all")
 }
 
 // flagError explains a wrong flag.

@@ -31,7 +31,7 @@ func (a *app) attach(ctx context.Context, opts host.ContainerOptions) error {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		send := func(id string, sig executor.Signal) { a.sendSignal(forwarding, client, id, sig) }
-		forward(forwarding, signals, ids, send, func() { leave(errLeft) })
+		forward(forwarding, signals, ids, send, a.away.Load, func() { leave(errLeft) })
 	})
 	id := ""
 	started := func(c host.Container) error {
@@ -39,7 +39,7 @@ func (a *app) attach(ctx context.Context, opts host.ContainerOptions) error {
 		ids <- id
 		return nil
 	}
-	end, err := client.Run(ctx, opts, started, a.output)
+	end, err := client.RunAttached(ctx, opts, host.Attachment{Started: started, Output: a.output, Dropped: a.dropped})
 	stop()
 	wg.Wait()
 	if err != nil && errors.Is(context.Cause(ctx), errLeft) {

@@ -29,6 +29,7 @@ and details of each event. As JSON, an event is one line.`,
 	cmd.Flags().VarP(&tail, "tail", "n", "the latest `N` events, or all that are kept")
 	cmd.Flags().Uint64Var(&after, "after", 0, "those after event `NUMBER`")
 	cmd.MarkFlagsMutuallyExclusive("tail", "after")
+	a.patienceFlag(cmd)
 	form := formatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if cmd.Flags().Changed("after") {

@@ -27,8 +27,8 @@ var errLeft = errors.New("interrupted")
 
 // forward hands signals to send, one at a time, until ctx ends. Those that come
 // before there is an id are kept for it. leave is called when the user has had
-// enough, also while send hangs.
-func forward(ctx context.Context, signals <-chan os.Signal, ids <-chan string, send func(id string, sig executor.Signal), leave func()) {
+// enough, also while send hangs, or is told to leave while the host is away.
+func forward(ctx context.Context, signals <-chan os.Signal, ids <-chan string, send func(id string, sig executor.Signal), away func() bool, leave func()) {
 	queue := make(chan executor.Signal, cap(signals))
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -53,7 +53,7 @@ func forward(ctx context.Context, signals <-chan os.Signal, ids <-chan string, s
 		select {
 		case sig := <-signals:
 			if sig == syscall.SIGINT || sig == syscall.SIGTERM {
-				if interrupts++; interrupts == leaveAfter {
+				if interrupts++; interrupts == leaveAfter || away() {
 					leave()
 					return
 				}

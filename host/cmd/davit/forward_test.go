@@ -23,7 +23,7 @@ func TestForward(t *testing.T) {
 					t.Errorf("sent to %q", id)
 				}
 				sent = append(sent, sig)
-			}, func() { t.Error("left") })
+			}, func() bool { return false }, func() { t.Error("left") })
 		}()
 		signals <- syscall.SIGHUP
 		signals <- syscall.SIGTERM
@@ -53,9 +53,21 @@ func TestForwardThatHangs(t *testing.T) {
 		for range leaveAfter {
 			signals <- syscall.SIGINT
 		}
-		forward(ctx, signals, ids, func(string, executor.Signal) { <-ctx.Done() }, func() { left = true; cancel() })
+		forward(ctx, signals, ids, func(string, executor.Signal) { <-ctx.Done() }, func() bool { return false }, func() { left = true; cancel() })
 		if !left {
 			t.Error("not left")
 		}
 	})
+}
+
+// TestForwardToNobody leaves at the first signal while there is no host.
+func TestForwardToNobody(t *testing.T) {
+	signals, ids := make(chan os.Signal, 8), make(chan string, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	left := false
+	signals <- syscall.SIGINT
+	forward(ctx, signals, ids, func(string, executor.Signal) {}, func() bool { return true }, func() { left = true; cancel() })
+	if !left {
+		t.Error("not left")
+	}
 }

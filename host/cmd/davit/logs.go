@@ -35,6 +35,7 @@ func (a *app) logsCommand() *cobra.Command {
 	cmd.Flags().Func("until", "what was written until `TIME`", timeFlag(&opts.Until))
 	cmd.Flags().BoolVar(&opts.Stdout, "stdout", false, "only what went to stdout")
 	cmd.Flags().BoolVar(&opts.Stderr, "stderr", false, "only what went to stderr")
+	a.patienceFlag(cmd)
 	return cmd
 }
 

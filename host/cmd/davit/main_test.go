@@ -107,13 +107,26 @@ func (s *site) serve(args ...string) *served {
 			s.t.Logf("log of the host:\n%s", h.log)
 		}
 		if h.cmd.ProcessState == nil {
-			s.run("rm", "-f", strings.TrimSpace(s.run("ps", "-aq").stdout))
+			s.run(append([]string{"rm", "-f"}, strings.Fields(s.run("ps", "-aq").stdout)...)...)
 			_ = h.cmd.Process.Signal(os.Interrupt)
 			_ = h.cmd.Wait()
+			s.nothingRuns()
 		}
 	})
 	s.until(func() bool { return strings.Contains(h.log.String(), "host is ready") || h.cmd.ProcessState != nil })
 	return h
+}
+
+// nothingRuns checks that no process of the site is left.
+func (s *site) nothingRuns() {
+	s.t.Helper()
+	procs, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, p := range procs {
+		line, _ := os.ReadFile(p)
+		if bytes.Contains(line, []byte(s.dir+"/")) {
+			s.t.Errorf("process %s is left: %s", filepath.Base(filepath.Dir(p)), bytes.ReplaceAll(line, []byte{0}, []byte(" ")))
+		}
+	}
 }
 
 func (s *site) command(args ...string) *exec.Cmd {

@@ -21,7 +21,12 @@ first word of the command.
 
 Exit codes: 125 if davit failed, 126 if the command cannot be executed, 127 if it
 cannot be found, else the container's own. After a third SIGINT or SIGTERM davit
-leaves the container running.`,
+leaves the container running.
+
+When the host is restarted, upgraded or killed meanwhile, davit waits for it to
+come back and goes on where it was; the container does not notice. A SIGINT leaves
+at once then. With a restart policy, davit ends with the container's first run and
+leaves the rest to the host, as docker does.`,
 		Example: `  davit run --rootfs /srv/busybox echo hello
   davit run --rootfs /srv/busybox -d --name web -v ./www:/www:ro -m 64m httpd -f -h /www
   davit run --bundle ./bundle --runtime io.containerd.runc.v2 --rm`,
@@ -40,6 +45,7 @@ leaves the container running.`,
 	cmd.Flags().SetInterspersed(false)
 	cmd.Flags().SortFlags = false
 	flags.register(cmd.Flags(), a.env)
+	a.patienceFlag(cmd)
 	return cmd
 }
 

@@ -136,39 +136,3 @@ func TestRunWhoseReaderLeaves(t *testing.T) {
 		t.Errorf("the container does not run any more: %+v", r)
 	}
 }
-
-// TestRunOfAHostThatEnds looks at what a foreground run says when its host goes.
-func TestRunOfAHostThatEnds(t *testing.T) {
-	for _, tt := range []struct {
-		name   string
-		signal os.Signal
-		want   string
-	}{
-		{"in order", os.Interrupt, "the host is stopping; container "},
-		{"killed", os.Kill, "broke: unexpected EOF; container "},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			s := newSite(t)
-			h := s.serve()
-			cmd := s.command(s.program("", "print stdout ready", "sleep 60")...)
-			var stdout, stderr syncBuffer
-			cmd.Stdout, cmd.Stderr = &stdout, &stderr
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			s.until(func() bool { return stdout.String() == "ready\n" })
-			if err := h.cmd.Process.Signal(tt.signal); err != nil {
-				t.Fatal(err)
-			}
-			_ = h.cmd.Wait()
-			_ = cmd.Wait()
-			if code := cmd.ProcessState.ExitCode(); code != 125 || !strings.Contains(stderr.String(), tt.want) {
-				t.Errorf("got code %d, stderr %q", code, stderr.String())
-			}
-			s.serve() // takes the container up, and so it is removed in the end
-			if r := s.run("ps"); !strings.Contains(r.stdout, "running") {
-				t.Errorf("the container does not run any more: %+v", r)
-			}
-		})
-	}
-}

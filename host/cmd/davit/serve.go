@@ -16,8 +16,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// idleTimeout bounds the end of executors that nothing needs any more.
-const idleTimeout = 20 * time.Second
+const (
+	// idleTimeout bounds the end of executors that nothing needs any more.
+	idleTimeout = 20 * time.Second
+	// linger is for clients of the host before this one, which look for it every
+	// second.
+	linger = 15 * time.Second
+)
 
 func (a *app) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -65,7 +70,7 @@ func (a *app) serve(ctx context.Context, cfg config.Config, name string, drain *
 	if err != nil {
 		return err
 	}
-	h, err := host.Open(ctx, cfg, host.Options{Logger: logger, Version: build().Version})
+	h, err := host.Open(ctx, cfg, host.Options{Logger: logger, Version: build().Version, Linger: linger})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -91,10 +96,9 @@ func (a *app) serve(ctx context.Context, cfg config.Config, name string, drain *
 // stop ends a host. Clients are served for as long as containers are stopped, so
 // that those who run one in the foreground see its end.
 func (a *app) stop(ctx context.Context, h *host.Host, logger hclog.Logger, drain *time.Duration, stopAPI func() error) error {
+	var drained error
 	if drain != nil {
-		err := errors.Join(h.Shutdown(ctx, *drain), stopAPI())
-		logger.Info("host has stopped, and its containers with it")
-		return err
+		drained = h.Drain(ctx, *drain)
 	}
 	if err := stopAPI(); err != nil {
 		logger.Warn("requests were cut off", "error", err)
@@ -110,7 +114,11 @@ func (a *app) stop(ctx context.Context, h *host.Host, logger hclog.Logger, drain
 			running += b.Containers
 		}
 	}
-	err := h.Close()
-	logger.Info("host has stopped; its containers run on", "containers", running)
+	err := errors.Join(drained, h.Close())
+	if running > 0 {
+		logger.Info("host has stopped; its containers run on", "containers", running)
+	} else {
+		logger.Info("host has stopped")
+	}
 	return err
 }

@@ -22,6 +22,7 @@ another, and kill it when the timeout is over. Returns once they have ended.`,
 		Args:    some,
 	}
 	cmd.Flags().VarP(&timeout, "timeout", "t", "how long to wait before killing, a `DURATION` or seconds; -1 is for ever (default: the container's own)")
+	a.patienceFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		d := time.Duration(timeout)
 		if d == 0 && cmd.Flags().Changed("timeout") {

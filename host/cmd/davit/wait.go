@@ -7,12 +7,11 @@ import (
 )
 
 func (a *app) waitCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:                   "wait CONTAINER...",
-		DisableFlagsInUseLine: true,
-		Short:                 "Wait until containers have ended and print their exit codes",
-		Example:               "  davit wait web\n  code=$(davit wait web)",
-		Args:                  some,
+	cmd := &cobra.Command{
+		Use:     "wait [flags] CONTAINER...",
+		Short:   "Wait until containers have ended and print their exit codes",
+		Example: "  davit wait web\n  code=$(davit wait web)",
+		Args:    some,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client := a.client()
 			return a.each(args, func(ref string) error {
@@ -28,4 +27,6 @@ func (a *app) waitCommand() *cobra.Command {
 			})
 		},
 	}
+	a.patienceFlag(cmd)
+	return cmd
 }

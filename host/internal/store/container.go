@@ -65,8 +65,10 @@ type Container struct {
 	PID        int       `json:"pid,omitempty"`
 	StartedAt  time.Time `json:"started_at,omitzero"`
 	FinishedAt time.Time `json:"finished_at,omitzero"`
-	// Error says why the attempt failed or what is wrong with it.
-	Error string `json:"error,omitempty"`
+	// Error says why the attempt failed or what is wrong with it, and ErrorCode
+	// is the code of why it failed.
+	Error     string        `json:"error,omitempty"`
+	ErrorCode executor.Code `json:"error_code,omitempty"`
 	// Restarts counts the restarts by policy since a user started it, Failures
 	// those since it last ran well, and RestartAt is when the policy starts it
 	// next.
