@@ -27,7 +27,9 @@ const (
 type cgroups struct {
 	// dirs holds the directory of the root of each controller's hierarchy, for
 	// the controllers that can be used. With v2 they are all the same.
-	dirs    map[string]string
+	dirs map[string]string
+	// homes holds the directory of the executor's own cgroup in each of version 1.
+	homes   map[string]string
 	v2      bool
 	parent  string // of containers, a path in the hierarchies
 	problem string // why a controller cannot be used
@@ -38,7 +40,7 @@ func openCgroups(owner oci.Owner, parent string) *cgroups {
 	if parent == "" {
 		parent = filepath.Dir(owner.Cgroup("", "x", false))
 	}
-	c := &cgroups{dirs: map[string]string{}, parent: parent, problem: "there is no cgroup controller for it on this machine"}
+	c := &cgroups{dirs: map[string]string{}, homes: ownCgroups(), parent: parent, problem: "there is no cgroup controller for it on this machine"}
 	mounts, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("cgroup", "cgroup2"))
 	if err != nil {
 		c.problem = err.Error()
@@ -54,7 +56,12 @@ func openCgroups(owner oci.Owner, parent string) *cgroups {
 				c.problem = err.Error()
 				continue
 			}
-			c.dirs[name] = m.Mountpoint
+			home, err := filepath.Rel(m.Root, c.homes[name])
+			if err != nil {
+				c.problem = err.Error()
+				continue
+			}
+			c.dirs[name], c.homes[name] = m.Mountpoint, filepath.Join(m.Mountpoint, home)
 		}
 	}
 	if len(c.dirs) == 0 {
@@ -65,6 +72,21 @@ func openCgroups(owner oci.Owner, parent string) *cgroups {
 		}
 	}
 	return c
+}
+
+// ownCgroups gives the path of this process's cgroup by the controllers of
+// version 1.
+func ownCgroups() map[string]string {
+	own := map[string]string{}
+	b, _ := os.ReadFile("/proc/self/cgroup")
+	for line := range strings.Lines(string(b)) {
+		if f := strings.SplitN(strings.TrimSpace(line), ":", 3); len(f) == 3 {
+			for name := range strings.SplitSeq(f[1], ",") {
+				own[name] = f[2]
+			}
+		}
+	}
+	return own
 }
 
 // openUnified makes the parents in a hierarchy of version 2, and hands the
@@ -134,7 +156,10 @@ func (c *cgroups) plan(l *specs.Linux, cid string) (monitor.Cgroup, error) {
 	}
 	for _, name := range []string{memory, pids, cpu} {
 		used := name != cpu || slices.ContainsFunc(limits, func(v limit) bool { return v.controller == cpu })
-		dir := filepath.Join(c.dirs[name], parent, cid)
+		dir := monitor.CgroupDir{Path: filepath.Join(c.dirs[name], parent, cid), Home: c.homes[name]}
+		if c.v2 {
+			dir.Home = ""
+		}
 		if c.dirs[name] != "" && used && !slices.Contains(g.Dirs, dir) {
 			g.Dirs = append(g.Dirs, dir)
 		}

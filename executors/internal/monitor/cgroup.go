@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +18,7 @@ import (
 // make makes the cgroups and sets their limits.
 func (c Cgroup) make() error {
 	for _, dir := range c.Dirs {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+		if err := os.MkdirAll(dir.Path, 0o755); err != nil {
 			return executor.Errorf(executor.FailedPrecondition, "make cgroup: %w", err)
 		}
 	}
@@ -30,20 +30,44 @@ func (c Cgroup) make() error {
 	return nil
 }
 
-// join moves a process into the cgroups.
-func (c Cgroup) join(pid int) error {
+// enter moves this thread into the cgroups of version 1, so that the workload is
+// born there. A thread may move itself at once; to move another process, the
+// kernel waits until all processors have taken notice, for up to 15 ms.
+func (c Cgroup) enter() error {
+	return c.move(func(dir CgroupDir) string { return dir.Path })
+}
+
+// leave moves this thread back.
+func (c Cgroup) leave() error {
+	return c.move(func(dir CgroupDir) string { return dir.Home })
+}
+
+func (c Cgroup) move(to func(CgroupDir) string) error {
 	for _, dir := range c.Dirs {
-		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0); err != nil {
-			return fmt.Errorf("join cgroup: %w", err)
+		if dir.Home == "" {
+			continue
+		}
+		if err := os.WriteFile(path.Join(to(dir), "tasks"), []byte("0"), 0); err != nil {
+			return fmt.Errorf("move to cgroup: %w", err)
 		}
 	}
 	return nil
 }
 
+// unified opens the cgroup of version 2, nil if there is none.
+func (c Cgroup) unified() (*os.File, error) {
+	for _, dir := range c.Dirs {
+		if dir.Home == "" {
+			return os.Open(dir.Path)
+		}
+	}
+	return nil, nil
+}
+
 // seal keeps the processes within from multiplying, where the kernel can.
 func (c Cgroup) seal() {
 	for _, dir := range c.Dirs {
-		_ = os.WriteFile(filepath.Join(dir, "pids.max"), []byte("0"), 0)
+		_ = os.WriteFile(path.Join(dir.Path, "pids.max"), []byte("0"), 0)
 	}
 }
 
@@ -51,7 +75,7 @@ func (c Cgroup) seal() {
 func (c Cgroup) processes() []int {
 	var pids []int
 	for _, dir := range c.Dirs {
-		b, _ := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+		b, _ := os.ReadFile(path.Join(dir.Path, "cgroup.procs"))
 		for line := range bytes.Lines(b) {
 			if pid, err := strconv.Atoi(strings.TrimSpace(string(line))); err == nil {
 				pids = append(pids, pid)
@@ -88,13 +112,13 @@ func (c Cgroup) remove() error {
 	for _, dir := range c.Dirs {
 		var err error
 		for d := 100 * time.Microsecond; d < 100*time.Millisecond; d *= 2 {
-			if err = unix.Rmdir(dir); !errors.Is(err, unix.EBUSY) {
+			if err = unix.Rmdir(dir.Path); !errors.Is(err, unix.EBUSY) {
 				break
 			}
 			time.Sleep(d)
 		}
 		if err != nil && !errors.Is(err, unix.ENOENT) {
-			errs = append(errs, fmt.Errorf("remove cgroup %s: %w", dir, err))
+			errs = append(errs, fmt.Errorf("remove cgroup %s: %w", dir.Path, err))
 		}
 	}
 	return errors.Join(errs...)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
@@ -12,6 +13,8 @@ import (
 
 // follow waits for the end of the workload, records it, and ends what is left.
 func (w *workload) follow() error {
+	// What reaches everything on a machine is no reason to leave a workload alone.
+	signal.Ignore(unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM)
 	// Where memory runs out, the monitor should not be the one to go.
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("-999"), 0)
 	exit, err := w.await()

@@ -62,14 +62,22 @@ type Rlimit struct {
 type Terminal struct{ Rows, Cols uint16 }
 
 // Cgroup is where a workload's processes go. The zero value leaves them where the
-// monitor is.
+// monitor is. Its cgroups are the workload's alone.
 type Cgroup struct {
 	// Dirs are made, joined, and removed at the end, in each hierarchy one.
-	Dirs []string `json:"dirs,omitempty"`
+	Dirs []CgroupDir `json:"dirs,omitempty"`
 	// Files are written in this order before the workload joins.
 	Files []CgroupFile `json:"files,omitempty"`
 	// OOM is a file with a line "oom_kill N", if there is a memory controller.
 	OOM string `json:"oom,omitempty"`
+}
+
+// CgroupDir is a cgroup in one hierarchy.
+type CgroupDir struct {
+	Path string `json:"path"`
+	// Home is the cgroup to which the monitor returns, in hierarchies of version
+	// 1. It is empty in that of version 2.
+	Home string `json:"home,omitempty"`
 }
 
 // CgroupFile is a value for a file of a cgroup.

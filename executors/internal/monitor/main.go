@@ -23,23 +23,27 @@ const (
 // Func is what a Job can run in place of a program. Its result is the exit code.
 type Func func(input []byte) int
 
-// Main must be called first in a program's main. It returns unless the process
-// was started to be a monitor, or to run one of funcs, which go by the name that
-// is in Job.Func.
-func Main(funcs map[string]Func) {
-	role := os.Getenv(envRole)
-	if role == "" {
+// A monitor begins here and not in main, before the packages are initialized
+// that only the executor needs: see the package's rationale.
+func init() {
+	if os.Getenv(envRole) != roleMonitor {
 		return
-	}
-	_ = os.Unsetenv(envRole)
-	if name, ok := strings.CutPrefix(role, roleFunc); ok {
-		os.Exit(runFunc(funcs[name], name))
 	}
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	os.Exit(0)
+}
+
+// Main must be called first in the main of a program that has functions for Jobs,
+// which go by the name that is in Job.Func. It returns unless the process was
+// started to run one of them.
+func Main(funcs map[string]Func) {
+	if name, ok := strings.CutPrefix(os.Getenv(envRole), roleFunc); ok {
+		_ = os.Unsetenv(envRole)
+		os.Exit(runFunc(funcs[name], name))
+	}
 }
 
 // runFunc runs a function in the process that a monitor started for it.
@@ -67,9 +71,13 @@ func run() error {
 	// to the thread's.
 	runtime.LockOSThread()
 	unix.CloseOnExec(lockFD)
-	// Signals that reach everything in a session or on a machine are no reason to
-	// leave a workload alone. To be caught keeps them from being ignored by it.
-	signal.Notify(make(chan os.Signal, 1))
+	// The workload is not to begin with signals ignored that the executor ignores.
+	// To be caught here resets them there.
+	for _, sig := range []os.Signal{unix.SIGHUP, unix.SIGINT} {
+		if signal.Ignored(sig) {
+			signal.Notify(make(chan os.Signal, 1), sig)
+		}
+	}
 	unix.Umask(0o077)
 
 	input, err := io.ReadAll(os.NewFile(jobFD, "job"))

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
+	"path"
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
@@ -54,8 +54,8 @@ func locked(dir string) (bool, error) {
 // read reads a file of a workload, and reports whether there is one. An empty one
 // is none: a power failure may leave a file without content.
 func read[T any](dir, file string) (v T, ok bool, err error) {
-	path := filepath.Join(dir, file)
-	b, err := os.ReadFile(path)
+	name := path.Join(dir, file)
+	b, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return v, false, nil
 	}
@@ -63,7 +63,7 @@ func read[T any](dir, file string) (v T, ok bool, err error) {
 		return v, false, err
 	}
 	if err := json.Unmarshal(b, &v); err != nil {
-		return v, false, fmt.Errorf("%s: %w", path, err)
+		return v, false, fmt.Errorf("%s: %w", name, err)
 	}
 	return v, true, nil
 }
@@ -74,17 +74,17 @@ func write(dir, file string, v any) error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(dir, file)
-	if err := os.WriteFile(path+"~", b, 0o600); err != nil {
+	name := path.Join(dir, file)
+	if err := os.WriteFile(name+"~", b, 0o600); err != nil {
 		return err
 	}
-	return os.Rename(path+"~", path)
+	return os.Rename(name+"~", name)
 }
 
 // sync writes to the disk what write has written.
 func sync(dir, file string) {
-	for _, path := range []string{filepath.Join(dir, file), dir} {
-		if f, err := os.Open(path); err == nil {
+	for _, name := range []string{path.Join(dir, file), dir} {
+		if f, err := os.Open(name); err == nil {
 			_ = f.Sync()
 			_ = f.Close()
 		}

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
+	"path"
 	"strings"
 	"syscall"
 
@@ -62,7 +62,7 @@ func launch(ctx context.Context, dir string, job Job) (report, error) {
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
 		return report{}, fmt.Errorf("lock %s: %w", dir, err)
 	}
-	log, err := os.OpenFile(filepath.Join(dir, logFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	log, err := os.OpenFile(path.Join(dir, logFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return report{}, err
 	}
@@ -110,7 +110,7 @@ func spawn(dir, name string, files ...*os.File) (*os.File, error) {
 	pidfd := -1
 	attr := &syscall.ProcAttr{
 		Dir: dir,
-		Env: []string{envRole + "=" + roleMonitor},
+		Env: []string{envRole + "=" + roleMonitor, "GOMAXPROCS=1"}, // it has next to nothing to do
 		Sys: &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
 	}
 	for _, f := range files {

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
+	"path"
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
@@ -47,7 +47,7 @@ func Wait(ctx context.Context, dir string) (Status, error) {
 
 // finish makes the end of a workload final whose monitor has gone.
 func finish(ctx context.Context, dir string, st Status) (Status, error) {
-	_, err := os.Stat(filepath.Join(dir, goneFile))
+	_, err := os.Stat(path.Join(dir, goneFile))
 	st.Complete = err == nil
 	if !st.Complete {
 		if st.Complete, err = bury(ctx, dir); err != nil {
@@ -108,7 +108,7 @@ func Kill(ctx context.Context, dir string) error {
 // Remove removes the directory of a workload of which nothing runs, so that no
 // part of it is taken for a workload.
 func Remove(dir string) error {
-	if err := os.Remove(filepath.Join(dir, jobFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Remove(path.Join(dir, jobFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	return os.RemoveAll(dir)

@@ -62,9 +62,23 @@ func (w *workload) start(job Job) error {
 		umask = *job.Umask
 	}
 	attr := job.attr(files)
+	unified, err := w.cgroup.unified()
+	if err != nil {
+		return fmt.Errorf("open cgroup: %w", err)
+	}
+	if unified != nil {
+		defer unified.Close()
+		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, int(unified.Fd())
+	}
+	if err := w.cgroup.enter(); err != nil {
+		return errors.Join(err, w.cgroup.leave())
+	}
 	unix.Umask(int(umask))
 	pid, _, err := syscall.StartProcess(job.Path, job.Args, attr)
 	unix.Umask(0o077)
+	if lerr := w.cgroup.leave(); lerr != nil {
+		return errors.Join(err, lerr)
+	}
 	if err != nil {
 		return startError(job.Path, err)
 	}
@@ -169,9 +183,6 @@ func (w *workload) settle(pid int, job Job) error {
 		if err := os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte(strconv.Itoa(*adj)), 0); err != nil {
 			return executor.Errorf(executor.FailedPrecondition, "OOM score: %w", err)
 		}
-	}
-	if err := w.cgroup.join(pid); err != nil {
-		return err
 	}
 	var err error
 	if w.Workload, err = identify(pid); err != nil {
