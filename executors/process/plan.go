@@ -2,7 +2,6 @@ package process
 
 import (
 	"context"
-	"encoding/json"
 	"path/filepath"
 	"slices"
 
@@ -22,7 +21,7 @@ type planner struct {
 
 // plan is a backend.Plan.
 func (p *planner) plan(_ context.Context, w executor.Workload) (monitor.Job, error) {
-	spec, err := p.spec(w.Spec)
+	spec, err := fields.Sift(w.Spec, p.ignore)
 	if err != nil {
 		return monitor.Job{}, err
 	}
@@ -58,29 +57,6 @@ func (p *planner) plan(_ context.Context, w executor.Workload) (monitor.Job, err
 	}
 	job.Path, err = lookUp(job.Root, process)
 	return job, err
-}
-
-// spec decodes a spec and checks what has to be there.
-func (p *planner) spec(raw json.RawMessage) (*specs.Spec, error) {
-	if len(raw) > executor.MaxSpecSize {
-		return nil, executor.Errorf(executor.Invalid, "spec has %d bytes, at most %d are allowed", len(raw), executor.MaxSpecSize)
-	}
-	// First, since a malformed spec is Invalid whatever it asks for.
-	if err := json.Unmarshal(raw, new(specs.Spec)); err != nil {
-		return nil, executor.Errorf(executor.Invalid, "spec: %w", err)
-	}
-	spec, err := sift(raw, p.ignore)
-	switch {
-	case err != nil:
-		return nil, err
-	case spec.Version == "":
-		return nil, executor.Errorf(executor.Invalid, "spec has no ociVersion")
-	case spec.Process == nil || len(spec.Process.Args) == 0:
-		return nil, executor.Errorf(executor.Invalid, "spec has no process.args")
-	case spec.Process.Cwd != "" && !filepath.IsAbs(spec.Process.Cwd):
-		return nil, executor.Errorf(executor.Invalid, "spec's process.cwd %q is not absolute", spec.Process.Cwd)
-	}
-	return spec, nil
 }
 
 // root gives the directory that the process is to see as its root.

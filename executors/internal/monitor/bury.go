@@ -31,7 +31,7 @@ func bury(ctx context.Context, dir string) (sure bool, err error) {
 			return false, fmt.Errorf("%d processes of the workload in %s do not end: %w", left, dir, ctx.Err())
 		}
 	}
-	return !begun || len(job.Cgroup.Dirs) > 0, job.Cgroup.remove()
+	return !begun || job.Inline || len(job.Cgroup.Dirs) > 0, job.Cgroup.remove()
 }
 
 // killSession kills a process and those of the session that it leads, and gives

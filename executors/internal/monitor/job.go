@@ -7,7 +7,7 @@ import (
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// Job says what to run and how. Either Path or Func is set.
+// Job says what to run and how. One of Path, Func and Inline is set.
 type Job struct {
 	// Name is what ps shows behind the monitor, such as a ref.
 	Name string
@@ -22,6 +22,9 @@ type Job struct {
 	// Input. Its result is the exit code.
 	Func  string
 	Input []byte
+	// Inline is the name of an InlineFunc, to be run in the monitor's process with
+	// Input. Root, User, Capabilities, Terminal and Cgroup are not for it.
+	Inline string
 
 	// Env is the whole environment.
 	Env []string

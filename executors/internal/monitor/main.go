@@ -18,6 +18,7 @@ const (
 	envRole     = "DAVIT_MONITOR"
 	roleMonitor = "monitor"
 	roleFunc    = "func:"
+	roleInline  = "inline:"
 )
 
 // Func is what a Job can run in place of a program. Its result is the exit code.

@@ -33,6 +33,7 @@ type stat struct {
 	parent  int
 	session int
 	start   uint64
+	exit    unix.WaitStatus // of one that has ended
 }
 
 func statOf(pid int) (stat, error) {
@@ -46,10 +47,15 @@ func statOf(pid int) (stat, error) {
 		return stat{}, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(f))
 	}
 	s := stat{state: f[0][0]}
-	var errs [3]error
+	var errs [4]error
 	s.parent, errs[0] = strconv.Atoi(f[1])
 	s.session, errs[1] = strconv.Atoi(f[3])
 	s.start, errs[2] = strconv.ParseUint(f[19], 10, 64)
+	if s.state == 'Z' && len(f) >= 50 {
+		var exit uint64
+		exit, errs[3] = strconv.ParseUint(f[49], 10, 32)
+		s.exit = unix.WaitStatus(exit)
+	}
 	return s, errors.Join(errs[:]...)
 }
 

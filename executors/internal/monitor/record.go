@@ -19,6 +19,8 @@ const (
 	startedFile = "started.json"
 	exitFile    = "exit.json"
 	goneFile    = "gone"
+	loadingFile = "loading.json"
+	signalFile  = "signal.json"
 	logFile     = "log"
 )
 
@@ -27,6 +29,7 @@ type kept struct {
 	Boot   string          `json:"boot"`
 	Cgroup Cgroup          `json:"cgroup"`
 	Note   json.RawMessage `json:"note,omitempty"`
+	Inline bool            `json:"inline,omitempty"`
 }
 
 // started is written twice: when the workload is about to be started, and with
@@ -102,7 +105,8 @@ func Look(dir string) (Status, error) {
 type finding struct {
 	Status
 	started
-	live bool // a monitor works on it
+	live   bool // a monitor works on it
+	inline bool // and is it
 }
 
 func look(dir string) (finding, error) {
@@ -113,7 +117,7 @@ func look(dir string) (finding, error) {
 	if !ok {
 		return finding{}, executor.Errorf(executor.NotFound, "%s holds no job", dir)
 	}
-	f := finding{Status: Status{Note: job.Note}}
+	f := finding{Status: Status{Note: job.Note}, inline: job.Inline}
 	rebooted := job.Boot != bootID()
 	// What is read after the lock was free will not change any more.
 	if !rebooted {
@@ -139,6 +143,8 @@ func look(dir string) (finding, error) {
 		f.Phase = Starting
 	case begun && rebooted:
 		f.Phase, f.Exit = Ended, executor.LostExit("the machine was rebooted")
+	case begun && job.Inline:
+		f.Phase, f.Exit = Ended, inlineExit(dir, start.Workload)
 	case begun:
 		f.Phase, f.Exit = Ended, executor.LostExit("the monitor was killed")
 	}

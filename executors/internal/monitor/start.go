@@ -31,7 +31,7 @@ type report struct {
 // Jobs of a program that cannot be executed are [executor.CommandNotFound] or
 // [executor.CommandNotExecutable].
 func Start(ctx context.Context, dir string, job Job) (Status, error) {
-	if err := write(dir, jobFile, kept{Boot: bootID(), Cgroup: job.Cgroup, Note: job.Note}); err != nil {
+	if err := write(dir, jobFile, kept{Boot: bootID(), Cgroup: job.Cgroup, Note: job.Note, Inline: job.Inline != ""}); err != nil {
 		return Status{}, err
 	}
 	r, err := launch(ctx, dir, job)
@@ -80,7 +80,7 @@ func launch(ctx context.Context, dir string, job Job) (report, error) {
 	defer reportRead.Close()
 	defer reportWrite.Close()
 
-	monitor, err := spawn(dir, job.Name, jobRead, reportWrite, log, lock)
+	monitor, err := spawn(dir, job, jobRead, reportWrite, log, lock)
 	if err != nil {
 		return report{}, fmt.Errorf("start monitor: %w", err)
 	}
@@ -106,17 +106,21 @@ func launch(ctx context.Context, dir string, job Job) (report, error) {
 // spawn starts the process of a monitor, and gives a pidfd that is open until it
 // has ended. The monitor is our child for as long as we live, and has to be
 // reaped; there is nothing else to wait for.
-func spawn(dir, name string, files ...*os.File) (*os.File, error) {
+func spawn(dir string, job Job, files ...*os.File) (*os.File, error) {
+	env := []string{envRole + "=" + roleMonitor, "GOMAXPROCS=1"} // it has next to nothing to do
+	if job.Inline != "" {
+		env = []string{envRole + "=" + roleInline + job.Inline}
+	}
 	pidfd := -1
 	attr := &syscall.ProcAttr{
 		Dir: dir,
-		Env: []string{envRole + "=" + roleMonitor, "GOMAXPROCS=1"}, // it has next to nothing to do
+		Env: env,
 		Sys: &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
 	}
 	for _, f := range files {
 		attr.Files = append(attr.Files, f.Fd())
 	}
-	pid, _, err := syscall.StartProcess(self, []string{"davit-monitor", name}, attr)
+	pid, _, err := syscall.StartProcess(self, []string{"davit-monitor", job.Name}, attr)
 	if err != nil {
 		return nil, err
 	}
@@ -125,6 +129,7 @@ func spawn(dir, name string, files ...*os.File) (*os.File, error) {
 	go func() {
 		defer f.Close()
 		if await(context.Background(), f) == nil {
+			witness(dir)
 			reap(pid)
 		}
 	}()

@@ -71,7 +71,11 @@ func Signal(dir string, sig executor.Signal) error {
 		return err
 	}
 	if f.Phase == Running {
-		err = f.Workload.signal(sig)
+		if f.inline {
+			err = signalInline(dir, f.Workload, sig)
+		} else {
+			err = f.Workload.signal(sig)
+		}
 	}
 	if f.Phase != Running || errors.Is(err, unix.ESRCH) {
 		return executor.Errorf(executor.FailedPrecondition, "the workload does not run")
@@ -96,6 +100,8 @@ func Kill(ctx context.Context, dir string) error {
 		// Without a record it is about to make one, and nothing runs yet.
 		if start, ok, err := read[started](dir, startedFile); err == nil && ok {
 			_ = start.Monitor.signal(unix.SIGKILL)
+		} else if self, ok, err := read[process](dir, loadingFile); err == nil && ok {
+			_ = self.signal(unix.SIGKILL)
 		}
 		if !pause(ctx, d) {
 			return fmt.Errorf("the monitor of %s does not end: %w", dir, ctx.Err())

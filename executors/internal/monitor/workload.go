@@ -176,12 +176,12 @@ func (w *workload) settle(pid int, job Job) error {
 	for _, l := range job.Rlimits {
 		limit := unix.Rlimit{Cur: l.Soft, Max: l.Hard}
 		if err := unix.Prlimit(pid, l.Resource, &limit, nil); err != nil {
-			return executor.Errorf(executor.FailedPrecondition, "resource limit %d cannot be set to %d:%d: %w", l.Resource, l.Soft, l.Hard, err)
+			return limitError(l, err)
 		}
 	}
 	if adj := job.OOMScoreAdj; adj != nil {
-		if err := os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte(strconv.Itoa(*adj)), 0); err != nil {
-			return executor.Errorf(executor.FailedPrecondition, "OOM score: %w", err)
+		if err := setOOMScore(pid, *adj); err != nil {
+			return err
 		}
 	}
 	var err error
@@ -189,6 +189,17 @@ func (w *workload) settle(pid int, job Job) error {
 		return err
 	}
 	return write(".", startedFile, w.started)
+}
+
+func limitError(l Rlimit, err error) error {
+	return executor.Errorf(executor.FailedPrecondition, "resource limit %d cannot be set to %d:%d: %w", l.Resource, l.Soft, l.Hard, err)
+}
+
+func setOOMScore(pid, adj int) error {
+	if err := os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte(strconv.Itoa(adj)), 0); err != nil {
+		return executor.Errorf(executor.FailedPrecondition, "OOM score: %w", err)
+	}
+	return nil
 }
 
 // startError gives the error of an exec a code.
