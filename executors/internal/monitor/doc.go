@@ -1,0 +1,53 @@
+// Package monitor runs programs that outlive the process that started them, exit
+// code included. Executors use it that have no shim: each workload has a monitor,
+// a process of the executor's own program, which is the workload's parent, waits
+// for it, and writes down how it ended.
+//
+//	func main() {
+//		monitor.Main(nil)                     // returns unless this is a monitor
+//		plugin.Serve(process.Executor())
+//	}
+//
+//	status, err := monitor.Start(ctx, dir, job)   // runs when Start returns
+//	status, err := monitor.Look(dir)              // at any time, by any process
+//	err := monitor.Signal(dir, syscall.SIGTERM)
+//	status, err := monitor.Wait(ctx, dir)         // until nothing of it is left
+//	err := monitor.Kill(ctx, dir)                 // whatever state it is in
+//
+// # On disk
+//
+// All that there is to know is in a directory, which the caller makes and
+// removes; no state is in memory. The monitor holds a lock (flock) on the
+// directory for as long as it works on it.
+//
+//	job.json      what is to run, written before the monitor is started
+//	started.json  that it is about to run; then also its process
+//	exit.json     how its first process ended
+//	gone          nothing of it was left when the monitor let go
+//	log           what the monitor had to complain about
+//
+// So a free lock means that nothing will change any more: without started.json
+// nothing ever ran, and without exit.json the monitor was killed and nobody can
+// know the end. A process is known by its number, its start time and the boot of
+// the machine, never by its number alone.
+//
+// # Rationale
+//
+// Why does a workload die with its monitor? Its exit code can only be told by its
+// parent, and its terminal and what is left of it by nobody else. Its first
+// process dies with the monitor (PDEATHSIG); the others when whoever notices calls
+// Wait or Kill: those of its cgroup, or without one of its session.
+//
+// Why do a workload's other processes end with its first? It is what they do in a
+// container. The monitor is their subreaper, so it knows when the last has gone,
+// and with it the last that could write to the output files.
+//
+// Why is the workload started stopped (ptrace)? Resource limits and cgroups can
+// be given to it then before its first instruction, without another program in
+// between that would cost as much as all the rest.
+//
+// Why does nobody wait for the exit record to be synced? A record that was
+// written is safe from the death of processes. Syncing protects it from a power
+// failure, takes from one to hundreds of milliseconds, and is done by the monitor
+// when everybody was told.
+package monitor

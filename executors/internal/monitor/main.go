@@ -1,0 +1,114 @@
+package monitor
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+
+	"github.com/davit-run/davit/shared/executor"
+	"golang.org/x/sys/unix"
+)
+
+// envRole tells a process of this program what it is to be.
+const (
+	envRole     = "DAVIT_MONITOR"
+	roleMonitor = "monitor"
+	roleFunc    = "func:"
+	roleInline  = "inline:"
+)
+
+// Func is what a Job can run in place of a program. Its result is the exit code.
+type Func func(input []byte) int
+
+// A monitor begins here and not in main, before the packages are initialized
+// that only the executor needs: see the package's rationale.
+func init() {
+	if os.Getenv(envRole) != roleMonitor {
+		return
+	}
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// Main must be called first in the main of a program that has functions for Jobs,
+// which go by the name that is in Job.Func. It returns unless the process was
+// started to run one of them.
+func Main(funcs map[string]Func) {
+	if name, ok := strings.CutPrefix(os.Getenv(envRole), roleFunc); ok {
+		_ = os.Unsetenv(envRole)
+		os.Exit(runFunc(funcs[name], name))
+	}
+}
+
+// runFunc runs a function in the process that a monitor started for it.
+func runFunc(fn Func, name string) int {
+	input := os.NewFile(inputFD, "input")
+	b, err := io.ReadAll(input)
+	_ = input.Close()
+	if fn == nil || err != nil {
+		fmt.Fprintf(os.Stderr, "function %q cannot be run: %v\n", name, err)
+		return 125
+	}
+	return fn(b)
+}
+
+// Descriptors of a monitor. Its stderr is the log.
+const (
+	jobFD    = 0
+	reportFD = 1
+	lockFD   = 3
+)
+
+// run is a monitor's life. Its working directory is the workload's directory.
+func run() error {
+	// What this thread is told is passed on to the workload, whose life is bound
+	// to the thread's.
+	runtime.LockOSThread()
+	unix.CloseOnExec(lockFD)
+	// The workload is not to begin with signals ignored that the executor ignores.
+	// To be caught here resets them there.
+	for _, sig := range []os.Signal{unix.SIGHUP, unix.SIGINT} {
+		if signal.Ignored(sig) {
+			signal.Notify(make(chan os.Signal, 1), sig)
+		}
+	}
+	unix.Umask(0o077)
+
+	input, err := io.ReadAll(os.NewFile(jobFD, "job"))
+	if err != nil {
+		return err
+	}
+	var job Job
+	if err := json.Unmarshal(input, &job); err != nil {
+		return fmt.Errorf("read job: %w", err) // its sender was killed
+	}
+	w, err := startWorkload(job)
+	if err != nil {
+		tell(report{Code: executor.CodeOf(err), Message: err.Error()})
+		return nil
+	}
+	tell(report{Started: w.started})
+	return w.follow()
+}
+
+// tell answers the caller of Start, who may be gone.
+func tell(r report) {
+	b, err := json.Marshal(r)
+	if err == nil {
+		_, _ = unix.Write(reportFD, b)
+	}
+	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		_ = unix.Close(reportFD)
+		return
+	}
+	_ = unix.Dup2(null, reportFD)
+	_ = unix.Close(null)
+}

@@ -1,0 +1,121 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"time"
+
+	"github.com/davit-run/davit/shared/executor"
+	"golang.org/x/sys/unix"
+)
+
+// Wait waits until nothing of a workload is left, and gives how it ended. If its
+// monitor was killed, Wait ends what that has left, and writes down that the end
+// is lost. Phase is Ended or NeverRan; an error means that ctx ended or that
+// something cannot be ended.
+//
+// Waiting costs a descriptor and no thread. Start and Kill must not be called
+// meanwhile.
+func Wait(ctx context.Context, dir string) (Status, error) {
+	for d := 50 * time.Microsecond; ; d = min(2*d, 20*time.Millisecond) {
+		f, err := look(dir)
+		if err != nil {
+			return f.Status, err
+		}
+		if !f.live {
+			return finish(ctx, dir, f.Status)
+		}
+		pidfd, err := f.Workload.open()
+		if err != nil {
+			// The monitor has not started it yet, or is about to end the rest.
+			if !pause(ctx, d) {
+				return f.Status, ctx.Err()
+			}
+			continue
+		}
+		err = await(ctx, pidfd)
+		_ = pidfd.Close()
+		if err != nil {
+			return f.Status, err
+		}
+		d = 25 * time.Microsecond
+	}
+}
+
+// finish makes the end of a workload final whose monitor has gone.
+func finish(ctx context.Context, dir string, st Status) (Status, error) {
+	_, err := os.Stat(path.Join(dir, goneFile))
+	st.Complete = err == nil
+	if !st.Complete {
+		if st.Complete, err = bury(ctx, dir); err != nil {
+			return st, err
+		}
+	}
+	if st.Exit != nil && st.Exit.Source == executor.Lost {
+		if err := write(dir, exitFile, st.Exit); err != nil {
+			return st, err
+		}
+		sync(dir, exitFile)
+	}
+	return st, nil
+}
+
+// Signal sends a signal to the first process of a workload. The error is
+// [executor.FailedPrecondition] if that has ended, or does not run yet.
+func Signal(dir string, sig executor.Signal) error {
+	f, err := look(dir)
+	if err != nil {
+		return err
+	}
+	if f.Phase == Running {
+		if f.inline {
+			err = signalInline(dir, f.Workload, sig)
+		} else {
+			err = f.Workload.signal(sig)
+		}
+	}
+	if f.Phase != Running || errors.Is(err, unix.ESRCH) {
+		return executor.Errorf(executor.FailedPrecondition, "the workload does not run")
+	}
+	return err
+}
+
+// Kill ends a workload and its monitor, in whatever state they are, and waits
+// until nothing runs any more. The files stay. It is no error if there is no job.
+func Kill(ctx context.Context, dir string) error {
+	for d := 50 * time.Microsecond; ; d = min(2*d, 20*time.Millisecond) {
+		live, err := locked(dir)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if !live {
+			break
+		}
+		// Without a record it is about to make one, and nothing runs yet.
+		if start, ok, err := read[started](dir, startedFile); err == nil && ok {
+			_ = start.Monitor.signal(unix.SIGKILL)
+		} else if self, ok, err := read[process](dir, loadingFile); err == nil && ok {
+			_ = self.signal(unix.SIGKILL)
+		}
+		if !pause(ctx, d) {
+			return fmt.Errorf("the monitor of %s does not end: %w", dir, ctx.Err())
+		}
+	}
+	_, err := bury(ctx, dir)
+	return err
+}
+
+// Remove removes the directory of a workload of which nothing runs, so that no
+// part of it is taken for a workload.
+func Remove(dir string) error {
+	if err := os.Remove(path.Join(dir, jobFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return os.RemoveAll(dir)
+}

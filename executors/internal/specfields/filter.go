@@ -1,0 +1,145 @@
+package specfields
+
+import (
+	"encoding/json"
+	"maps"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/davit-run/davit/shared/executor"
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Usual stands in a list of ignored fields for the isolation that container specs
+// have without being asked for it: see [IsUsual].
+const Usual = "usual"
+
+// Filter knows the fields that an executor honours.
+type Filter struct {
+	// Honoured lists the fields that mean what they say, by their path. Whatever is
+	// not in it, is not empty and is not ignored is refused.
+	Honoured []string
+	// Workload says in messages what it is that cannot have the others, such as "a
+	// plain process on the host".
+	Workload string
+}
+
+// parent reports whether there are honoured fields below a path, so that what is
+// below is looked at one by one.
+func (f Filter) parent(path string) bool {
+	return path == "" || slices.ContainsFunc(f.Honoured, func(h string) bool { return strings.HasPrefix(h, path+".") })
+}
+
+// join gives the path of a member.
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// Ignorable lists what may be ignored, in order.
+func (f Filter) Ignorable() []string {
+	names := []string{Usual}
+	var walk func(path string, t reflect.Type)
+	walk = func(path string, t reflect.Type) {
+		if t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		for field := range t.Fields() {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			p := join(path, name)
+			switch p {
+			case "ociVersion", "process", "process.args":
+			default:
+				names = append(names, p)
+			}
+			if f.parent(p) {
+				walk(p, field.Type)
+			}
+		}
+	}
+	walk("", reflect.TypeFor[specs.Spec]())
+	slices.Sort(names)
+	return names
+}
+
+// Sift takes from a spec what is to be ignored, and refuses what is left and
+// cannot be honoured, as [executor.Unsupported].
+func (f Filter) Sift(raw json.RawMessage, ignore []string) (*specs.Spec, error) {
+	var tree map[string]any
+	if len(raw) > executor.MaxSpecSize {
+		return nil, executor.Errorf(executor.Invalid, "spec has %d bytes, at most %d are allowed", len(raw), executor.MaxSpecSize)
+	}
+	// First, since a malformed spec is Invalid whatever it asks for.
+	if err := json.Unmarshal(raw, new(specs.Spec)); err != nil {
+		return nil, executor.Errorf(executor.Invalid, "spec: %w", err)
+	}
+	if err := json.Unmarshal(raw, &tree); err != nil {
+		return nil, executor.Errorf(executor.Invalid, "spec: %w", err)
+	}
+	var refused []string
+	if f.sift("", tree, ignore, &refused); len(refused) > 0 {
+		hint := `add "` + strings.Join(refused, `", "`) + `" to "ignore" in the backend's config`
+		if !slices.Contains(ignore, Usual) {
+			hint += `, or "` + Usual + `" for what every container asks for`
+		}
+		return nil, executor.Errorf(executor.Unsupported, "the spec asks for what %s cannot have: %s; leave it out, choose another backend, or, to do without, %s", f.Workload, strings.Join(refused, ", "), hint)
+	}
+	rest, err := json.Marshal(tree)
+	if err != nil {
+		return nil, err
+	}
+	spec := new(specs.Spec)
+	if err := json.Unmarshal(rest, spec); err != nil {
+		return nil, executor.Errorf(executor.Invalid, "spec: %w", err)
+	}
+	switch {
+	case spec.Version == "":
+		return nil, executor.Errorf(executor.Invalid, "spec has no ociVersion")
+	case spec.Process == nil || len(spec.Process.Args) == 0:
+		return nil, executor.Errorf(executor.Invalid, "spec has no process.args")
+	case spec.Process.Cwd != "" && !filepath.IsAbs(spec.Process.Cwd):
+		return nil, executor.Errorf(executor.Invalid, "spec's process.cwd %q is not absolute", spec.Process.Cwd)
+	}
+	return spec, nil
+}
+
+func (f Filter) sift(path string, object map[string]any, ignore []string, refused *[]string) {
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		p, value := join(path, name), object[name]
+		inner, isObject := value.(map[string]any)
+		switch {
+		case slices.Contains(ignore, p), empty(value), slices.Contains(ignore, Usual) && IsUsual(p, value):
+			if !slices.Contains(f.Honoured, p) || slices.Contains(ignore, p) {
+				delete(object, name)
+			}
+		case slices.Contains(f.Honoured, p):
+		case isObject && f.parent(p):
+			f.sift(p, inner, ignore, refused)
+		default:
+			*refused = append(*refused, p)
+		}
+	}
+}
+
+// empty reports whether a value asks for nothing.
+func empty(value any) bool {
+	switch v := value.(type) {
+	case nil:
+		return true
+	case bool:
+		return !v
+	case float64:
+		return v == 0
+	case string:
+		return v == ""
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		return !slices.ContainsFunc(slices.Collect(maps.Values(v)), func(m any) bool { return !empty(m) })
+	}
+	return false
+}

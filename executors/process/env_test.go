@@ -1,0 +1,207 @@
+package process_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/davit-run/davit/executors/process"
+	"github.com/davit-run/davit/shared/executor"
+	"github.com/hashicorp/go-hclog"
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// fixture is a backend with a host that keeps what it is told.
+type fixture struct {
+	t    testing.TB
+	env  executor.Environment
+	host *fakeHost
+	b    *process.Backend
+}
+
+func newFixture(t testing.TB, config string) *fixture {
+	t.Helper()
+	f := &fixture{t: t, host: &fakeHost{exits: map[executor.Ref]executor.Status{}, released: map[executor.Ref]executor.Output{}}}
+	dir := t.TempDir()
+	f.env = executor.Environment{
+		HostID: filepath.Base(filepath.Dir(dir)) + t.Name(), Backend: "process", StateDir: filepath.Join(dir, "state"), RunDir: filepath.Join(dir, "run"),
+		Settings: executor.Settings{Config: json.RawMessage(config)},
+	}
+	for _, d := range []string{f.env.StateDir, f.env.RunDir, f.path("io")} {
+		if err := os.Mkdir(d, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.open()
+	t.Cleanup(f.cleanup)
+	return f
+}
+
+func (f *fixture) path(elem ...string) string {
+	return filepath.Join(append([]string{filepath.Dir(f.env.StateDir)}, elem...)...)
+}
+
+func (f *fixture) open() {
+	f.t.Helper()
+	log := hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: testWriter{f.t}})
+	b, err := process.Open(hclog.WithContext(context.Background(), log), f.env, f.host)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.b = b
+}
+
+// cleanup removes all containers and looks for what is left.
+func (f *fixture) cleanup() {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	for {
+		list, err := f.b.List(ctx)
+		if err != nil {
+			f.t.Error(err)
+		}
+		if len(list) == 0 || ctx.Err() != nil {
+			break
+		}
+		for _, st := range list {
+			if !st.State.Ended() {
+				_ = f.b.Signal(ctx, st.Ref, 9)
+			}
+			_ = f.b.Delete(ctx, st.Ref)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if err := f.b.Close(ctx); err != nil {
+		f.t.Error(err)
+	}
+	left, _ := filepath.Glob(f.path("state/containers/*"))
+	if len(left) > 0 {
+		f.t.Errorf("left behind: %q", left)
+	}
+}
+
+type testWriter struct{ t testing.TB }
+
+func (w testWriter) Write(p []byte) (int, error) {
+	w.t.Log(strings.TrimSpace(string(p)))
+	return len(p), nil
+}
+
+// command gives a spec of a shell script on the host's own files.
+func command(script string) *specs.Spec {
+	return &specs.Spec{
+		Version: "1.0.2",
+		Root:    &specs.Root{Path: "/"},
+		Process: &specs.Process{Args: []string{"/bin/sh", "-c", script}, Cwd: "/", Env: []string{"PATH=/usr/bin:/bin"}},
+	}
+}
+
+func (f *fixture) workload(ref executor.Ref, spec *specs.Spec) executor.Workload {
+	f.t.Helper()
+	raw, err := json.Marshal(spec)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return executor.Workload{Ref: ref, Spec: raw, Stdio: executor.Stdio{Stdout: f.file(ref, "out"), Stderr: f.file(ref, "err")}}
+}
+
+func (f *fixture) file(ref executor.Ref, name string) executor.Stream {
+	f.t.Helper()
+	path := f.outPath(ref, name)
+	h, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	h.Close()
+	return executor.Stream{Kind: executor.StreamFile, Path: path}
+}
+
+func (f *fixture) outPath(ref executor.Ref, name string) string {
+	return f.path("io", fmt.Sprintf("%s.%d.%s", ref.ID, ref.Attempt, name))
+}
+
+func (f *fixture) output(ref executor.Ref, name string) string {
+	f.t.Helper()
+	b, err := os.ReadFile(f.outPath(ref, name))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return string(b)
+}
+
+// run creates a container.
+func (f *fixture) run(ref executor.Ref, spec *specs.Spec) executor.Status {
+	f.t.Helper()
+	st, err := f.b.Create(f.t.Context(), f.workload(ref, spec))
+	if err != nil {
+		f.t.Fatalf("create %s: %v", ref, err)
+	}
+	return st
+}
+
+// waitOutput waits until an attempt has written something.
+func (f *fixture) waitOutput(ref executor.Ref, want string) {
+	f.t.Helper()
+	eventually(f.t, func() bool { return strings.Contains(f.output(ref, "out"), want) }, "%s: %q in its output", ref, want)
+}
+
+func eventually(t testing.TB, done func() bool, format string, args ...any) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		if done() {
+			return
+		}
+	}
+	t.Fatalf("there is still no "+format, args...)
+}
+
+func first(id string) executor.Ref { return executor.Ref{ID: id, Attempt: 1} }
+
+// fakeHost is a host that keeps what it is told.
+type fakeHost struct {
+	mu       sync.Mutex
+	exits    map[executor.Ref]executor.Status
+	released map[executor.Ref]executor.Output
+	onEnd    chan executor.Ref // if set, gets what is released
+}
+
+func (h *fakeHost) Exited(_ context.Context, st executor.Status) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, ok := h.exits[st.Ref]; !ok {
+		h.exits[st.Ref] = st
+	}
+	return nil
+}
+
+func (h *fakeHost) Released(_ context.Context, ref executor.Ref, out executor.Output) error {
+	h.mu.Lock()
+	h.released[ref] = out
+	onEnd := h.onEnd
+	h.mu.Unlock()
+	if onEnd != nil {
+		onEnd <- ref
+	}
+	return nil
+}
+
+// wait waits for the whole end of an attempt.
+func (f *fixture) wait(ref executor.Ref) (exit executor.Exit, out executor.Output) {
+	f.t.Helper()
+	eventually(f.t, func() bool {
+		f.host.mu.Lock()
+		defer f.host.mu.Unlock()
+		o, ok := f.host.released[ref]
+		if ok {
+			exit, out = *f.host.exits[ref].Exit, o
+		}
+		return ok
+	}, "release of %s", ref)
+	return exit, out
+}
