@@ -47,5 +47,5 @@ func ask(ctx context.Context, cfg config.Config, name, digest string, fn func(tr
 	if err != nil {
 		return err
 	}
-	return supervisor.Ask(ctx, supervisor.Binary{Path: path, SHA256: digest}, transport.Hello{Protocol: transport.ProtocolVersion}, fn)
+	return supervisor.Ask(ctx, supervisor.Binary{Path: path, SHA256: digest}, transport.Hello{}, fn)
 }

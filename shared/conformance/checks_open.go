@@ -155,7 +155,7 @@ func (t *trial) checkDiagnostics(from string, diags []executor.Diagnostic) {
 func (t *trial) hello(s *subject, w *wire) transport.HelloReply {
 	ctx, cancel := s.bounded()
 	defer cancel()
-	reply, err := w.client.Hello(ctx, transport.Hello{Protocol: transport.ProtocolVersion, Version: hostVersion, Epoch: w.epoch})
+	reply, err := w.client.Hello(ctx, transport.Hello{Version: hostVersion, Epoch: w.epoch})
 	t.must(err, "Hello")
 	return reply
 }
