@@ -56,6 +56,11 @@ var brokenExecutors = []broken{
 	{name: "declares an attribute of unknown type", fails: []string{"describe"}, program: func(e *executor.Executor) {
 		e.Config.Attributes = append(e.Config.Attributes, executor.Attribute{Name: "speed", Type: "float"})
 	}},
+	{name: "promises upgrades that it does not open", fails: []string{"describe"}, program: func(e *executor.Executor) {
+		promised := e.Prototype
+		*e = withoutUpgrades(*e)
+		e.Prototype = promised
+	}},
 	{name: "validates nothing", fails: []string{"validate"}, program: func(e *executor.Executor) { e.Validate = nil }},
 	{name: "refuses good settings", fails: []string{"validate"}, program: func(e *executor.Executor) {
 		e.Validate = func(executor.Settings) []executor.Diagnostic {
@@ -565,6 +570,7 @@ func (g *ghosts) haunt(f *faulty) {
 
 // withoutUpgrades gives e without optional interfaces.
 func withoutUpgrades(e executor.Executor) executor.Executor {
+	e.Prototype = nil
 	open := e.Open
 	e.Open = func(ctx context.Context, env executor.Environment, host executor.Host) (executor.Backend, error) {
 		backend, err := open(ctx, env, host)

@@ -40,6 +40,9 @@ func checkDescribe(t *trial) {
 	} else if s.has(executor.CapRuntimeResolve) {
 		t.errorf("the executor resolves runtimes but declares no schema for them; an empty one says that they have no attributes")
 	}
+	if d.Capabilities != nil && !slices.Equal(d.Capabilities, s.capabilities) {
+		t.errorf("the Prototype has the capabilities %q, the opened backend has %q", d.Capabilities, s.capabilities)
+	}
 	known := knownCapabilities()
 	for _, c := range s.capabilities {
 		if !slices.Contains(known, c) {
