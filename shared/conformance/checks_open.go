@@ -11,11 +11,14 @@ import (
 func openChecks() []Check {
 	return []Check{
 		{Name: "open", run: checkOpen,
-			Duty: "The executor starts, takes its settings and opens."},
+			Duty: "The executor starts, takes its settings and opens.",
+			Hint: "Start the program by hand with --version, and look at its log; Open must return soon, also with an empty config."},
 		{Name: "describe", run: checkDescribe,
-			Duty: "Its name, its schemas and its capabilities are well formed."},
+			Duty: "Its name, its schemas and its capabilities are well formed.",
+			Hint: "Look at the Executor's Config, Runtime and Prototype."},
 		{Name: "validate", run: checkValidate,
-			Duty: "Validate accepts the settings in use, and refuses senseless ones with an error that names the attribute."},
+			Duty: "Validate accepts the settings in use, and refuses senseless ones with an error that names the attribute.",
+			Hint: "Give Validate's diagnostics a path such as {\"config\", \"address\"}; it must not need the backend."},
 	}
 }
 

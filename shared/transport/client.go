@@ -59,8 +59,8 @@ func (c Client) offer(ctx context.Context, h Hello, protocols []int) (reply Hell
 		}
 	}
 	if err == nil && reply.Protocol != h.Protocol {
-		name := "executor " + reply.Description.Name + " " + reply.Description.Version
-		return reply, Incompatible(name, []int{reply.Protocol}, "this host", protocols)
+		return reply, executor.Errorf(executor.Internal, "executor %s %s was asked for protocol %d and answers in protocol %d",
+			reply.Description.Name, reply.Description.Version, h.Protocol, reply.Protocol)
 	}
 	return reply, err
 }
