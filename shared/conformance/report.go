@@ -155,7 +155,7 @@ func (r Report) Summary() string {
 // Where the columns of a result begin.
 const (
 	nameColumn = 6
-	dutyColumn = nameColumn + 20
+	dutyColumn = nameColumn + 22
 )
 
 // Text gives a result for people: its name and duty, why it was skipped, and if it
