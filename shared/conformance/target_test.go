@@ -86,7 +86,7 @@ func TestResultText(t *testing.T) {
 		"failed": {0, Result{Outcome: Failed, Reasons: []string{"one", "two"}, Hint: "Look there.", Log: "a\nb\n"},
 			"FAIL  create                It creates, and says so in a sentence.\n      - one\n      - two\n      hint: Look there.\n      the executor's log:\n        a\n        b\n"},
 		"narrow": {50, Result{Outcome: Failed, Reasons: []string{"one two three four five six seven eight nine ten"}, Hint: "Look there."},
-			"FAIL  create                It creates, and says so\n                            in a sentence.\n" +
+			"FAIL  create                It creates, and says\n                            so in a sentence.\n" +
 				"      - one two three four five six seven eight\n        nine ten\n      hint: Look there.\n"},
 		"too narrow": {30, Result{Outcome: Passed}, "ok    create                It creates, and says so in a sentence.\n"},
 	}

@@ -80,6 +80,11 @@ func (c *conformanceReport) end(report conformance.Report) error {
 	if len(words) > 0 {
 		fmt.Fprintf(c.w, "capabilities: %s\n", strings.Join(words, ", "))
 	}
+	if slices.ContainsFunc(report, func(r conformance.Result) bool {
+		return r.Name == "create" && r.Outcome == conformance.Failed
+	}) {
+		fmt.Fprintln(c.w, "No workload ran at all. If this executor does not run OCI containers on Linux, see --process and --spec.")
+	}
 	return nil
 }
 
