@@ -6,8 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-
-	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // ociVersion is one that older runtimes take too.
@@ -35,40 +33,67 @@ func Shell(p Program, scratch string) (json.RawMessage, error) { return Command(
 // it is the machine's own shell.
 func Command(program ...string) func(p Program, scratch string) (json.RawMessage, error) {
 	return func(p Program, scratch string) (json.RawMessage, error) {
-		return json.Marshal(specs.Spec{
+		return json.Marshal(spec{
 			Version: ociVersion,
-			Process: &specs.Process{Args: p.command(program, scratch), Cwd: "/", Env: []string{"PATH=" + os.Getenv("PATH")}},
-			Root:    &specs.Root{Path: "/"},
+			Process: process{Args: p.command(program, scratch), Cwd: "/", Env: []string{"PATH=" + os.Getenv("PATH")}},
+			Root:    &root{Path: "/"},
 		})
 	}
 }
 
 // Memory is a Target.Spec for the memory executor, package memory.
 func Memory(p Program, scratch string) (json.RawMessage, error) {
-	return json.Marshal(specs.Spec{Version: ociVersion, Process: &specs.Process{Args: p.Words(scratch), Cwd: "/"}})
+	return json.Marshal(spec{Version: ociVersion, Process: process{Args: p.Words(scratch), Cwd: "/"}})
+}
+
+// spec is what the suite needs of an OCI runtime spec. The suite does without the
+// module that declares all of it, so that authors' modules can.
+type spec struct {
+	Version string  `json:"ociVersion"`
+	Process process `json:"process"`
+	Root    *root   `json:"root,omitempty"`
+	Mounts  []mount `json:"mounts,omitempty"`
+	Linux   *linux  `json:"linux,omitempty"`
+}
+
+type process struct {
+	Args            []string `json:"args"`
+	Env             []string `json:"env,omitempty"`
+	Cwd             string   `json:"cwd"`
+	NoNewPrivileges bool     `json:"noNewPrivileges,omitempty"`
+}
+
+type root struct {
+	Path string `json:"path"`
+}
+
+type mount struct {
+	Destination string   `json:"destination"`
+	Type        string   `json:"type"`
+	Source      string   `json:"source"`
+	Options     []string `json:"options"`
+}
+
+type linux struct {
+	Namespaces []namespace `json:"namespaces"`
+}
+
+type namespace struct {
+	Type string `json:"type"`
 }
 
 // ociSpec isolates what every runtime can isolate, and asks for nothing else.
-func ociSpec(rootfs, scratch string, args []string) specs.Spec {
-	return specs.Spec{
+func ociSpec(rootfs, scratch string, args []string) spec {
+	return spec{
 		Version: ociVersion,
-		Process: &specs.Process{
-			Args:            args,
-			Cwd:             "/",
-			Env:             []string{"PATH=/bin:/usr/bin"},
-			NoNewPrivileges: true,
-		},
-		Root: &specs.Root{Path: rootfs},
-		Mounts: []specs.Mount{
+		Process: process{Args: args, Cwd: "/", Env: []string{"PATH=/bin:/usr/bin"}, NoNewPrivileges: true},
+		Root:    &root{Path: rootfs},
+		Mounts: []mount{
 			{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"}},
 			{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "mode=755", "size=1m"}},
 			{Destination: scratchMount, Type: "bind", Source: scratch, Options: []string{"rbind", "rw"}},
 		},
-		Linux: &specs.Linux{
-			Namespaces: []specs.LinuxNamespace{
-				{Type: specs.PIDNamespace}, {Type: specs.IPCNamespace}, {Type: specs.UTSNamespace}, {Type: specs.MountNamespace},
-			},
-		},
+		Linux: &linux{Namespaces: []namespace{{"pid"}, {"ipc"}, {"uts"}, {"mount"}}},
 	}
 }
 

@@ -112,7 +112,7 @@ func (a *app) root() *cobra.Command {
 	}
 	add(containers, a.runCommand(), a.psCommand(), a.inspectCommand(), a.logsCommand(), a.startCommand(), a.stopCommand(), a.killCommand(), a.waitCommand(), a.rmCommand())
 	add(hosts, a.serveCommand(), a.validateCommand(), a.backendsCommand(), a.backendCommand(), a.runtimesCommand(), a.eventsCommand(), a.versionCommand())
-	add(authors, a.executorsCommand(), a.conformanceCommand())
+	add(authors, a.executorsCommand(), a.conformanceCommand(), a.newCommand())
 	root.AddCommand(a.workloadCommand())
 	// The program alone does nothing, though cobra must be able to run it.
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable .HasParent}}", 1))
