@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/davit-run/davit/host"
@@ -19,8 +18,8 @@ func (a *app) executorsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "executors [flags]",
 		Short: "List installed executors, or describe one",
-		Long: `List the executors in the directories that the config names, by default
-/usr/libexec/davit. Each is started for a moment to tell about itself; neither a
+		Long: `List the executors in the directories that the config names, or without a
+config beside davit and in /usr/libexec/davit. Each is started for a moment to tell about itself; neither a
 host nor its backends need to run.`,
 		Example: "  davit executors\n  davit executors --config ./davit.hcl --json\n  davit executors describe containerd",
 		Args:    noSuchSubcommand,
@@ -103,14 +102,11 @@ func noSuchSubcommand(cmd *cobra.Command, args []string) error {
 	return fmt.Errorf("unknown command %q; %s", args[0], suggest(args[0], names, cmd.CommandPath()))
 }
 
-// executorConfig loads the config. The default one may be absent.
+// executorConfig loads the config that says where executors are.
 func (a *app) executorConfig(cmd *cobra.Command, path string) (config.Config, error) {
-	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) && !cmd.Flags().Changed("config") {
-		return config.Config{}.WithDefaults(), nil
-	}
-	cfg, diags := config.Load(path)
+	cfg, diags, name := loadConfig(cmd, path)
 	if diags.HasErrors() {
-		return *cfg, errors.Join(diags.WriteText(a.stderr), refusal(path, diags))
+		return *cfg, errors.Join(diags.WriteText(a.stderr), refusal(name, diags))
 	}
 	return cfg.WithDefaults(), nil
 }
