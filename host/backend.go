@@ -54,7 +54,7 @@ func (h *Host) startBackend(cfg *config.Backend) error {
 		},
 		LogLevel: logger.GetLevel().String(),
 		Logger:   logger,
-		Hello:    transport.Hello{Protocol: transport.ProtocolVersion, Version: h.version, Epoch: h.store.Info().Epoch},
+		Hello:    transport.Hello{Version: h.version, Epoch: h.store.Info().Epoch},
 		Host:     reports{h, cfg.Name},
 		Environment: func(ctx context.Context, client transport.Client, desc executor.Description) (executor.Environment, error) {
 			settings, diags := decode(ctx, cfg, client, desc)

@@ -21,6 +21,6 @@ require (
 	google.golang.org/protobuf v1.36.12 // indirect
 )
 
-// This example lives in davit's own repository. Elsewhere, name a version above
-// and drop this line.
+// The module of davit has no published version yet. With one, name it above and
+// drop this line.
 replace github.com/davit-run/davit => ../..

@@ -17,11 +17,12 @@ import (
 // Executor gives the containerd executor.
 func Executor() executor.Executor {
 	return executor.Executor{
-		Name:     "containerd",
-		Version:  "0.1.0",
-		Config:   configSchema(),
-		Runtime:  runtimes.Schema(),
-		Validate: validate,
+		Name:      "containerd",
+		Version:   "0.1.0",
+		Config:    configSchema(),
+		Runtime:   runtimes.Schema(),
+		Validate:  validate,
+		Prototype: (*Backend)(nil),
 		Open: func(ctx context.Context, env executor.Environment, host executor.Host) (executor.Backend, error) {
 			return Open(ctx, env, host)
 		},

@@ -14,10 +14,11 @@ import (
 // monitor.Main first.
 func Executor() executor.Executor {
 	return executor.Executor{
-		Name:     "process",
-		Version:  "0.1.0",
-		Config:   configSchema(),
-		Validate: validate,
+		Name:      "process",
+		Version:   "0.1.0",
+		Config:    configSchema(),
+		Validate:  validate,
+		Prototype: (*Backend)(nil),
 		Open: func(ctx context.Context, env executor.Environment, host executor.Host) (executor.Backend, error) {
 			return Open(ctx, env, host)
 		},

@@ -16,11 +16,12 @@ import (
 // there is none: see package runcshim.
 func Executor(own *Own) executor.Executor {
 	return executor.Executor{
-		Name:     "shim",
-		Version:  "0.1.0",
-		Config:   configSchema(),
-		Runtime:  runtimes.Schema(),
-		Validate: validate,
+		Name:      "shim",
+		Version:   "0.1.0",
+		Config:    configSchema(),
+		Runtime:   runtimes.Schema(),
+		Validate:  validate,
+		Prototype: (*Backend)(nil),
 		Open: func(ctx context.Context, env executor.Environment, host executor.Host) (executor.Backend, error) {
 			return Open(ctx, own, env, host)
 		},

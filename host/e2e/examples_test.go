@@ -17,12 +17,12 @@ func TestExampleEmbed(t *testing.T) {
 
 func TestExampleExecutor(t *testing.T) {
 	need(t)
-	s := newSite(t, "backend \"hi\" {\n  executor = \"hello\"\n}\n")
-	r := s.runRootfs("--rm", "anything")
-	if r.code != 0 || !strings.HasPrefix(r.stdout, "hello from ") {
+	s := newSite(t, "backend \"hi\" {\n  executor = \"hello\"\n  config {\n    env = { GREETING = \"hello\" }\n  }\n}\n")
+	r := s.runRootfs("--rm", "sh", "-c", "echo $GREETING; exit 3")
+	if r.code != 3 || r.stdout != "hello\n" {
 		t.Errorf("got %+v", r)
 	}
-	if r := s.runRootfs("--runtime", "runc", "anything"); r.code != 125 || !strings.Contains(r.stderr, "no runtimes to choose from") {
+	if r := s.runRootfs("--runtime", "runc", "true"); r.code != 125 || !strings.Contains(r.stderr, "no runtimes to choose from") {
 		t.Errorf("a runtime where there are none: got %+v", r)
 	}
 }

@@ -55,7 +55,7 @@ func startProgram(target *Target, dir, logFile string) (*program, error) {
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	p.client = goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig:  transport.Handshake(),
-		Plugins:          transport.PluginSet(hclog.NewNullLogger(), nil),
+		VersionedPlugins: transport.VersionedPlugins(transport.PluginSet(hclog.NewNullLogger(), nil)),
 		Logger:           hclog.NewNullLogger(),
 		SkipHostEnv:      true,
 		StartTimeout:     target.Patience,

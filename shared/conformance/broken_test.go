@@ -56,6 +56,11 @@ var brokenExecutors = []broken{
 	{name: "declares an attribute of unknown type", fails: []string{"describe"}, program: func(e *executor.Executor) {
 		e.Config.Attributes = append(e.Config.Attributes, executor.Attribute{Name: "speed", Type: "float"})
 	}},
+	{name: "promises upgrades that it does not open", fails: []string{"describe"}, program: func(e *executor.Executor) {
+		promised := e.Prototype
+		*e = withoutUpgrades(*e)
+		e.Prototype = promised
+	}},
 	{name: "validates nothing", fails: []string{"validate"}, program: func(e *executor.Executor) { e.Validate = nil }},
 	{name: "refuses good settings", fails: []string{"validate"}, program: func(e *executor.Executor) {
 		e.Validate = func(executor.Settings) []executor.Diagnostic {
@@ -71,7 +76,7 @@ var brokenExecutors = []broken{
 		}
 	}},
 	{name: "has no pids", fails: []string{"create-pid"}, backend: func(*faulty) {}},
-	{name: "takes one Create at a time", fails: []string{"create-many"}, backend: func(f *faulty) {
+	{name: "takes one Create at a time", fails: []string{"create-many", "concurrent", "create-waiting"}, backend: func(f *faulty) {
 		var busy atomic.Bool
 		f.create = func(ctx context.Context, w executor.Workload) (executor.Status, error) {
 			if !busy.CompareAndSwap(false, true) {
@@ -79,6 +84,14 @@ var brokenExecutors = []broken{
 			}
 			defer busy.Store(false)
 			time.Sleep(20 * time.Millisecond)
+			return f.complete.Create(ctx, w)
+		}
+	}},
+	{name: "refuses long ids", fails: []string{"create-longest-id"}, backend: func(f *faulty) {
+		f.create = func(ctx context.Context, w executor.Workload) (executor.Status, error) {
+			if len(w.Ref.ID) > 32 {
+				return executor.Status{}, executor.Errorf(executor.Invalid, "the name of the socket is too long")
+			}
 			return f.complete.Create(ctx, w)
 		}
 	}},
@@ -209,6 +222,17 @@ var brokenExecutors = []broken{
 	{name: "takes a refusal for an answer", fails: []string{"exit-refused"}, backend: func(f *faulty) {
 		f.host.exited = func(ctx context.Context, status executor.Status) error {
 			return errorAs(f.host.Host.Exited(ctx, status), executor.NotFound, "")
+		}
+	}},
+	{name: "hands over once more with each Restore", fails: []string{"exit-once"}, backend: func(f *faulty) {
+		f.restore = func(ctx context.Context, ref executor.Ref, stdio executor.Stdio) (executor.Status, error) {
+			status, err := f.complete.Restore(ctx, ref, stdio)
+			if status.State == executor.Released && f.hasSeen(ref) {
+				status.State = executor.Exited
+				_ = f.host.Host.Exited(ctx, status)
+				status.State = executor.Released
+			}
+			return status, err
 		}
 	}},
 	{name: "does not wait for a host", fails: []string{"exit-next-host", "exit-dying-host"}, backend: func(f *faulty) {
@@ -344,7 +368,7 @@ var brokenExecutors = []broken{
 			}
 			return f.complete.Close(ctx)
 		}
-	}, fails: []string{"restart-running", "restart-ended", "restart-again", "restart-newer", "close"}},
+	}, fails: []string{"restart-running", "restart-ended", "restart-again", "restart-newer", "restart-many", "close"}},
 	{name: "takes an exit in its absence for lost", fails: []string{"restart-ended"}, backend: func(f *faulty) {
 		f.host.exited = func(ctx context.Context, status executor.Status) error {
 			if status.Exit.Source == executor.Recovered && *status.Exit.Code == 7 {
@@ -378,6 +402,23 @@ var brokenExecutors = []broken{
 				_ = f.complete.Delete(ctx, have.Ref)
 			}
 			return f.complete.Create(ctx, w)
+		}
+	}},
+	{name: "takes the time of its own start for the end", fails: []string{"restart-same"}, backend: func(f *faulty) {
+		f.host.exited = func(ctx context.Context, status executor.Status) error {
+			if status.Exit.Source == executor.Recovered {
+				status.Exit.At = time.Now()
+			}
+			return f.host.Host.Exited(ctx, status)
+		}
+	}},
+	{name: "finds only three again", fails: []string{"restart-many"}, backend: func(f *faulty) {
+		f.list = func(ctx context.Context) ([]executor.Status, error) {
+			all, err := f.complete.List(ctx)
+			if slices.ContainsFunc(all, func(s executor.Status) bool { return !f.hasSeen(s.Ref) }) {
+				all = all[:min(3, len(all))]
+			}
+			return all, err
 		}
 	}},
 	{name: "fails to close", fails: []string{"close"}, backend: func(f *faulty) {
@@ -458,12 +499,49 @@ var brokenExecutors = []broken{
 			return nil
 		}
 	}},
+	{name: "deletes only what was answered", fails: []string{"delete-unanswered"}, backend: func(f *faulty) {
+		var unanswered sync.Map
+		f.host.exited = func(ctx context.Context, status executor.Status) error {
+			unanswered.Store(status.Ref, true)
+			defer unanswered.Delete(status.Ref)
+			return f.host.Host.Exited(ctx, status)
+		}
+		f.remove = func(ctx context.Context, ref executor.Ref) error {
+			if _, waits := unanswered.Load(ref); waits {
+				return executor.Errorf(executor.FailedPrecondition, "%s: the host does not answer", ref)
+			}
+			return f.complete.Delete(ctx, ref)
+		}
+	}},
 	{name: "cannot delete what is unknown", fails: []string{"create-failed", "list-ours", "delete-unknown"}, backend: func(f *faulty) {
 		f.remove = func(ctx context.Context, ref executor.Ref) error {
 			if have, known := f.find(ctx, ref.ID); !known || have.Ref != ref {
 				return executor.Errorf(executor.NotFound, "no %s", ref)
 			}
 			return f.complete.Delete(ctx, ref)
+		}
+	}},
+
+	{name: "cannot list while it creates", fails: []string{"concurrent"}, backend: func(f *faulty) {
+		var creating atomic.Int64
+		f.create = func(ctx context.Context, w executor.Workload) (executor.Status, error) {
+			creating.Add(1)
+			defer creating.Add(-1)
+			return f.complete.Create(ctx, w)
+		}
+		f.list = func(ctx context.Context) ([]executor.Status, error) {
+			if creating.Load() > 0 {
+				return nil, executor.Errorf(executor.Unavailable, "busy")
+			}
+			return f.complete.List(ctx)
+		}
+	}},
+	{name: "has one lock for all containers", fails: []string{"create-waiting"}, backend: func(f *faulty) {
+		var all sync.Mutex
+		f.create = func(ctx context.Context, w executor.Workload) (executor.Status, error) {
+			all.Lock()
+			defer all.Unlock()
+			return f.complete.Create(ctx, w)
 		}
 	}},
 
@@ -565,6 +643,7 @@ func (g *ghosts) haunt(f *faulty) {
 
 // withoutUpgrades gives e without optional interfaces.
 func withoutUpgrades(e executor.Executor) executor.Executor {
+	e.Prototype = nil
 	open := e.Open
 	e.Open = func(ctx context.Context, env executor.Environment, host executor.Host) (executor.Backend, error) {
 		backend, err := open(ctx, env, host)
@@ -644,5 +723,5 @@ func (b broken) report(ctx context.Context) Report {
 	if b.mode != "" {
 		mode = b.mode
 	}
-	return runMode(ctx, target, mode, nil)
+	return runMode(ctx, target, mode, func(Result) {})
 }

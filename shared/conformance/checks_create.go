@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,21 +14,32 @@ import (
 func createChecks() []Check {
 	return []Check{
 		{Name: "create", run: checkCreate,
-			Duty: "Create starts the workload and reports it as running, with its start time and its runtime."},
+			Duty: "Create starts the workload and reports it as running, with its start time and its runtime.",
+			Hint: "Return from Create only when the workload runs, with StartedAt and the Runtime that was asked for."},
 		{Name: "create-pid", run: checkCreatePID,
-			Duty: "The status of a running attempt names the workload's first process, and that of an ended one none."},
+			Duty: "The status of a running attempt names the workload's first process, and that of an ended one none.",
+			Hint: "Set Status.PID while the workload runs. If there are no processes, skip this check."},
 		{Name: "create-many", run: checkCreateMany,
-			Duty: "Many workloads can be created at once, and each ends with its own exit code."},
+			Duty: "Many workloads can be created at once, and each ends with its own exit code.",
+			Hint: "The kit never runs two calls for one id at once, but those for different ids run together: guard what they share."},
+		{Name: "create-longest-id", run: checkCreateLongestID,
+			Duty: "A container's id may be as long as is allowed.",
+			Hint: "Derive names of sockets, cgroups and the like from a hash where an id of 64 bytes is too long."},
 		{Name: "create-spec", run: checkCreateSpec,
-			Duty: "Create refuses a malformed spec as Invalid."},
+			Duty: "Create refuses a malformed spec as Invalid.",
+			Hint: "Decode the spec before anything is made, and give such errors the code Invalid."},
 		{Name: "create-command", run: checkCreateCommand,
-			Duty: "Create says by its error's code that the workload's command does not exist or is not executable."},
+			Duty: "Create says by its error's code that the workload's command does not exist or is not executable.",
+			Hint: "Map ENOENT to CommandNotFound and EACCES to CommandNotExecutable; runtimes often tell it only in the text of an error."},
 		{Name: "create-failed", run: checkCreateFailed,
-			Duty: "A Create that fails leaves nothing behind, so that the same attempt can be created once the cause is gone."},
+			Duty: "A Create that fails leaves nothing behind, so that the same attempt can be created once the cause is gone.",
+			Hint: "Undo in reverse order whatever Create has made, under a context of its own."},
 		{Name: "create-cancelled", run: checkCreateCancelled,
-			Duty: "A Create that is cancelled leaves either nothing, or a running attempt that another Create reports."},
+			Duty: "A Create that is cancelled leaves either nothing, or a running attempt that another Create reports.",
+			Hint: "Look at ctx before the start. A start that was cut off has to be undone, or finished and kept."},
 		{Name: "create-deadline", run: checkCreateDeadline,
-			Duty: "A Create that waits for the host to take a stale attempt's exit gives up at its deadline and starts nothing."},
+			Duty: "A Create that waits for the host to take a stale attempt's exit gives up at its deadline and starts nothing.",
+			Hint: "Pass ctx on to Host.Exited, or wait for it beside ctx.Done."},
 	}
 }
 
@@ -95,6 +107,20 @@ func checkCreateMany(t *trial) {
 		s.wantExit(w, i%256)
 		w.wantStarts("1")
 	}
+}
+
+func checkCreateLongestID(t *trial) {
+	s := t.open()
+	short := t.workload(s)
+	ref := short.Ref
+	ref.ID += "-" + strings.Repeat("x", executor.MaxIDLength-len(ref.ID)-1)
+	w := t.prepareWorkload(s, ref, short.scratch, []Step{untilGo, {Action: Print, Stream: "stdout", Text: "out"}, {Action: Exit, N: 7}})
+	t.wantRunning(s.create(w), "Create")
+	w.touch("go")
+	s.wantExit(w, 7)
+	s.released(w)
+	w.wantOutput(w.stdout, "stdout", "out\n")
+	t.must(s.Delete(w.Ref), "Delete")
 }
 
 func checkCreateSpec(t *trial) {

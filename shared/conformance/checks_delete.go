@@ -5,11 +5,17 @@ import "github.com/davit-run/davit/shared/executor"
 func deleteChecks() []Check {
 	return []Check{
 		{Name: "delete", run: checkDelete,
-			Duty: "Delete removes all that is known of an attempt that has ended."},
+			Duty: "Delete removes all that is known of an attempt that has ended.",
+			Hint: "Delete what List and Restore look at; output files belong to the host."},
 		{Name: "delete-running", run: checkDeleteRunning,
-			Duty: "Delete of a running attempt is FailedPrecondition and leaves it alone."},
+			Duty: "Delete of a running attempt is FailedPrecondition and leaves it alone.",
+			Hint: "Only Signal ends a workload."},
+		{Name: "delete-unanswered", run: checkDeleteUnanswered,
+			Duty: "Delete of an attempt that has ended gives up an Exited that the host has not answered.",
+			Hint: "Cancel the context of the Host.Exited that is under way, and wait for its end."},
 		{Name: "delete-unknown", run: checkDeleteUnknown,
-			Duty: "Delete of an unknown container, repeated or not, or of another attempt of a known one, does nothing and is no error."},
+			Duty: "Delete of an unknown container, repeated or not, or of another attempt of a known one, does nothing and is no error.",
+			Hint: "Compare the whole ref; that there is nothing to delete is no error."},
 	}
 }
 
@@ -30,6 +36,15 @@ func checkDeleteRunning(t *trial) {
 	t.wantRunning(s.List()[w.Ref], "List afterwards")
 	w.touch("go")
 	s.wantExit(w, 7)
+}
+
+func checkDeleteUnanswered(t *trial) {
+	s := t.open()
+	release := s.host.hold()
+	defer release()
+	w := s.launch(Step{Action: Exit, N: 3})
+	s.await(exitCalled, w.Ref)
+	t.must(s.Delete(w.Ref), "Delete while Exited is not answered")
 }
 
 func checkDeleteUnknown(t *trial) {

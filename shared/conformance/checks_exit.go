@@ -12,21 +12,32 @@ import (
 func exitChecks() []Check {
 	return []Check{
 		{Name: "exit-code", run: checkExitCode,
-			Duty: "Exited reports the exit code that the workload ended with, when it did, and that this was observed."},
+			Duty: "Exited reports the exit code that the workload ended with, when it did, and that this was observed.",
+			Hint: "Take the code from whoever waited for the process, and Observed if you watched when it ended."},
 		{Name: "exit-signal", run: checkExitSignal,
-			Duty: "Exited reports a death by signal n as code 128+n."},
+			Duty: "Exited reports a death by signal n as code 128+n.",
+			Hint: "A shell's convention: 128 plus the number of the signal."},
 		{Name: "exit-before-released", run: checkExitBeforeReleased,
-			Duty: "Released is called once the host has answered Exited, and not before."},
+			Duty: "Released is called once the host has answered Exited, and not before.",
+			Hint: "Call Released after Exited has returned nil."},
 		{Name: "exit-kept", run: checkExitKept,
-			Duty: "Nothing that holds an exit is deleted while the host has not answered Exited."},
+			Duty: "Nothing that holds an exit is deleted while the host has not answered Exited.",
+			Hint: "Delete the task, the record or the process only after Exited has returned nil."},
 		{Name: "exit-failing-host", run: checkExitFailingHost, wireOnly: true,
-			Duty: "An exit that the host fails to take is handed over again until it is taken."},
+			Duty: "An exit that the host fails to take is handed over again until it is taken.",
+			Hint: "The kit repeats the call until it is answered: serve with plugin.Serve."},
 		{Name: "exit-refused", run: checkExitRefused,
-			Duty: "An exit that the host refuses as NotFound is kept, and Restore hands it over again."},
+			Duty: "An exit that the host refuses as NotFound is kept, and Restore hands it over again.",
+			Hint: "When Exited returns an error keep everything, and begin to watch again in Restore."},
+		{Name: "exit-once", run: checkExitOnce,
+			Duty: "An exit that was answered is not handed over again by the same process, whatever is asked about it.",
+			Hint: "Remember per attempt that the exit was answered; Restore and Create must not watch it anew."},
 		{Name: "exit-next-host", run: checkExitNextHost,
-			Duty: "An exit that happens while no host is connected is handed over to the next host."},
+			Duty: "An exit that happens while no host is connected is handed over to the next host.",
+			Hint: "Call Host.Exited with a context that does not end: it returns when a host has answered."},
 		{Name: "exit-dying-host", run: checkExitDyingHost,
-			Duty: "An exit that a host dies over without an answer is handed over to the next host."},
+			Duty: "An exit that a host dies over without an answer is handed over to the next host.",
+			Hint: "Call Host.Exited with a context that does not end: it returns when a host has answered."},
 	}
 }
 
@@ -146,6 +157,19 @@ func checkExitRefused(t *trial) {
 	_, taken := s.host.find(exitTaken, w.Ref)
 	if _, freed := s.host.find(released, w.Ref); freed < taken {
 		t.errorf("Released was called before the exit was taken")
+	}
+}
+
+func checkExitOnce(t *trial) {
+	s := t.open()
+	w := s.launch(Step{Action: Exit, N: 3})
+	s.released(w)
+	for range 3 {
+		_, _ = s.Restore(w.Ref, w.Stdio) // restore-ended looks at the answer
+	}
+	t.must(s.Delete(w.Ref), "Delete") // ends all watching, and whatever would report once more
+	if n := s.host.count(exitCalled, w.Ref); n != 1 {
+		t.errorf("an exit that was answered and then asked about was handed over %d times, want once", n)
 	}
 }
 

@@ -15,13 +15,17 @@ import (
 func kitChecks() []Check {
 	return []Check{
 		{Name: "hello", run: checkHello, wireOnly: true,
-			Duty: "Nothing is served before Hello and Open, a host of another protocol is refused, and a newer host takes over from an older one."},
+			Duty: "Nothing is served before Hello and Open, a host of another protocol is refused, and a newer host takes over from an older one.",
+			Hint: "The kit does this: serve with plugin.Serve."},
 		{Name: "open-twice", run: checkOpenTwice, wireOnly: true,
-			Duty: "Opening with an equal environment changes nothing, and with another one is FailedPrecondition."},
+			Duty: "Opening with an equal environment changes nothing, and with another one is FailedPrecondition.",
+			Hint: "The kit does this: serve with plugin.Serve."},
 		{Name: "arguments", run: checkArguments, wireOnly: true,
-			Duty: "Ids, attempts, signals, streams and sizes that make no sense are refused as Invalid."},
+			Duty: "Ids, attempts, signals, streams and sizes that make no sense are refused as Invalid.",
+			Hint: "The kit does this: serve with plugin.Serve."},
 		{Name: "undeclared", run: checkUndeclared, wireOnly: true,
-			Duty: "A capability that is not declared answers Unsupported."},
+			Duty: "A capability that is not declared answers Unsupported.",
+			Hint: "The kit does this: serve with plugin.Serve."},
 	}
 }
 

@@ -10,9 +10,11 @@ import (
 func listChecks() []Check {
 	return []Check{
 		{Name: "list", run: checkList,
-			Duty: "List shows every attempt of the backend, running or ended, with its status, and no other."},
+			Duty: "List shows every attempt of the backend, running or ended, with its status, and no other.",
+			Hint: "Build List from what exists, with the same status as Restore gives."},
 		{Name: "list-ours", run: checkListOurs,
-			Duty: "A backend of another name or host neither shows nor touches our workloads, also where ids are the same."},
+			Duty: "A backend of another name or host neither shows nor touches our workloads, also where ids are the same.",
+			Hint: "Mark everything with HostID and Backend, or keep it below StateDir."},
 	}
 }
 

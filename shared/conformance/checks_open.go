@@ -11,11 +11,14 @@ import (
 func openChecks() []Check {
 	return []Check{
 		{Name: "open", run: checkOpen,
-			Duty: "The executor starts, takes its settings and opens."},
+			Duty: "The executor starts, takes its settings and opens.",
+			Hint: "Start the program by hand with --version, and look at its log; Open must return soon, also with an empty config."},
 		{Name: "describe", run: checkDescribe,
-			Duty: "Its name, its schemas and its capabilities are well formed."},
+			Duty: "Its name, its schemas and its capabilities are well formed.",
+			Hint: "Look at the Executor's Config, Runtime and Prototype."},
 		{Name: "validate", run: checkValidate,
-			Duty: "Validate accepts the settings in use, and refuses senseless ones with an error that names the attribute."},
+			Duty: "Validate accepts the settings in use, and refuses senseless ones with an error that names the attribute.",
+			Hint: "Give Validate's diagnostics a path such as {\"config\", \"address\"}; it must not need the backend."},
 	}
 }
 
@@ -39,6 +42,9 @@ func checkDescribe(t *trial) {
 		t.checkSchema("runtime", *d.Runtime)
 	} else if s.has(executor.CapRuntimeResolve) {
 		t.errorf("the executor resolves runtimes but declares no schema for them; an empty one says that they have no attributes")
+	}
+	if d.Capabilities != nil && !slices.Equal(d.Capabilities, s.capabilities) {
+		t.errorf("the Prototype has the capabilities %q, the opened backend has %q", d.Capabilities, s.capabilities)
 	}
 	known := knownCapabilities()
 	for _, c := range s.capabilities {
@@ -155,7 +161,7 @@ func (t *trial) checkDiagnostics(from string, diags []executor.Diagnostic) {
 func (t *trial) hello(s *subject, w *wire) transport.HelloReply {
 	ctx, cancel := s.bounded()
 	defer cancel()
-	reply, err := w.client.Hello(ctx, transport.Hello{Protocol: transport.ProtocolVersion, Version: hostVersion, Epoch: w.epoch})
+	reply, err := w.client.Hello(ctx, transport.Hello{Version: hostVersion, Epoch: w.epoch})
 	t.must(err, "Hello")
 	return reply
 }

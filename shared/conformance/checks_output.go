@@ -14,17 +14,23 @@ import (
 func outputChecks() []Check {
 	return []Check{
 		{Name: "output-apart", run: checkOutputApart,
-			Duty: "What a workload writes to stdout and stderr is in the two files when Released says that it is complete."},
+			Duty: "What a workload writes to stdout and stderr is in the two files when Released says that it is complete.",
+			Hint: "Call Released only when everything that copies output has ended."},
 		{Name: "output-merged", run: checkOutputMerged,
-			Duty: "With one file for stdout and stderr every line of both is in it, untorn."},
+			Duty: "With one file for stdout and stderr every line of both is in it, untorn.",
+			Hint: "Open one path once, and give the workload the same file for both streams; or copy whole lines."},
 		{Name: "output-order", run: checkOutputOrder,
-			Duty: "With one file for stdout and stderr the lines are in the order in which they were written."},
+			Duty: "With one file for stdout and stderr the lines are in the order in which they were written.",
+			Hint: "Give the workload one file for both streams. With a pipe for each the order cannot be kept: then skip this check."},
 		{Name: "output-appended", run: checkOutputAppended,
-			Duty: "Output is appended to its file; what the file held stays."},
+			Duty: "Output is appended to its file; what the file held stays.",
+			Hint: "Open output files with O_APPEND, and never with O_TRUNC."},
 		{Name: "output-null", run: checkOutputNull,
-			Duty: "A workload whose streams are null runs and ends like any other."},
+			Duty: "A workload whose streams are null runs and ends like any other.",
+			Hint: "A stream of no kind is /dev/null."},
 		{Name: "output-big", run: checkOutputBig,
-			Duty: "Big output of a workload that ends at once is complete, in order and without a gap."},
+			Duty: "Big output of a workload that ends at once is complete, in order and without a gap.",
+			Hint: "Wait for copiers to reach the end of their pipes before Released says that the output is complete."},
 	}
 }
 

@@ -1,23 +1,37 @@
 package conformance
 
 import (
+	"time"
+
 	"github.com/davit-run/davit/shared/executor"
 )
 
 func restartChecks() []Check {
 	return []Check{
 		{Name: "restart-running", run: checkRestartRunning,
-			Duty: "A workload outlives the death of its executor; the next one takes it up by Restore and sees its end and all its output."},
+			Duty: "A workload outlives the death of its executor; the next one takes it up by Restore and sees its end and all its output.",
+			Hint: "Workload, output and record must belong to something that outlives the executor: a daemon, a shim, a monitor process."},
 		{Name: "restart-ended", run: checkRestartEnded,
-			Duty: "An exit that happens while no executor runs is found by the next one and handed over as recovered."},
+			Duty: "An exit that happens while no executor runs is found by the next one and handed over as recovered.",
+			Hint: "Let what outlives the executor write the exit to StateDir, whole or not at all; say Recovered if nobody watched."},
 		{Name: "restart-unanswered", run: checkRestartUnanswered,
-			Duty: "An exit that no host has taken when the executor dies is handed over by the next one."},
+			Duty: "An exit that no host has taken when the executor dies is handed over by the next one.",
+			Hint: "Keep the exit on disk until Exited was answered."},
 		{Name: "restart-again", run: checkRestartAgain,
-			Duty: "Create of an attempt that an earlier executor has started reports it and does not start it again."},
+			Duty: "Create of an attempt that an earlier executor has started reports it and does not start it again.",
+			Hint: "Look in StateDir, or ask the backend, before you start anything."},
 		{Name: "restart-newer", run: checkRestartNewer,
-			Duty: "Create of a newer attempt hands over a stale exit that only an earlier executor has seen."},
-		{Name: "close", run: checkClose,
-			Duty: "Close leaves workloads running, and the next executor takes them up."},
+			Duty: "Create of a newer attempt hands over a stale exit that only an earlier executor has seen.",
+			Hint: "A stale attempt of an earlier process is handed over like one of this process."},
+		{Name: "restart-same", run: checkRestartSame,
+			Duty: "The exit that the next executor hands over is the one that was handed over before: same code, signal and time.",
+			Hint: "Write down code, signal and time when the workload ends, and report what was written."},
+		{Name: "restart-many", run: checkRestartMany,
+			Duty: "The next executor knows all of many workloads, those that run and those that ended meanwhile.",
+			Hint: "Build List from what the backend or StateDir has, not from what this process has started."},
+		{Name: "close", Capability: executor.CapClose, run: checkClose,
+			Duty: "Close leaves workloads running, and the next executor takes them up.",
+			Hint: "Close ends watches and connections, and leaves workloads alone."},
 	}
 }
 
@@ -115,9 +129,60 @@ func checkRestartNewer(t *trial) {
 	newer.wantStarts("1", "2")
 }
 
+func checkRestartMany(t *trial) {
+	s := t.open()
+	workloads := make([]*workload, t.target.Workloads)
+	for i := range workloads {
+		workloads[i] = s.launch(untilGo, Step{Action: Mark, File: "ended", Text: "x"}, Step{Action: Exit, N: i % 256})
+	}
+	s.kill()
+	for i, w := range workloads {
+		if i%2 == 0 {
+			w.touch("go")
+			w.awaitFile("ended")
+		}
+	}
+	s.start()
+	if listed := s.List(); len(listed) != len(workloads) {
+		t.errorf("after the restart, List shows %d of %d attempts: %q", len(listed), len(workloads), refs(listed))
+	}
+	t.together(len(workloads), func(i int) {
+		w := workloads[i]
+		s.restore(w)
+		w.touch("go")
+		s.wantExit(w, i%256)
+		w.wantStarts("1")
+	})
+}
+
+func checkRestartSame(t *trial) {
+	s := t.open()
+	w := s.launch(Step{Action: Exit, N: 7})
+	first := s.exited(w)
+	s.released(w)
+	s.kill()
+	time.Sleep(absence)
+	s.start()
+	for what, status := range map[string]executor.Status{
+		"Restore after the restart": s.restore(w),
+		"Exited after the restart":  s.exited(w),
+	} {
+		t.wantCodeOf(status, what, 7)
+		if status.Exit == nil || first.Exit == nil {
+			continue
+		}
+		if got, want := status.Exit.Signal, first.Exit.Signal; got != want {
+			t.errorf("%s: the signal is %d, was %d", what, got, want)
+		}
+		got, want := status.Exit.At, first.Exit.At
+		if known := !got.IsZero() && !want.IsZero(); known && got.Sub(want).Abs() > absence/4 {
+			t.errorf("%s: the workload ended at %s, was %s", what, got, want)
+		}
+	}
+}
+
 func checkClose(t *trial) {
 	s := t.open()
-	s.need(executor.CapClose)
 	w := t.workload(s, untilGo, Step{Action: Exit, N: 7})
 	first := s.create(w)
 	w.awaitFile(startsFile)

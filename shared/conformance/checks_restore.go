@@ -7,13 +7,17 @@ import (
 func restoreChecks() []Check {
 	return []Check{
 		{Name: "restore-running", run: checkRestoreRunning,
-			Duty: "Restore of a running attempt reports it and does not disturb it."},
+			Duty: "Restore of a running attempt reports it and does not disturb it.",
+			Hint: "Find the running workload by what you wrote down at its start; start nothing."},
 		{Name: "restore-ended", run: checkRestoreEnded,
-			Duty: "Restore of an attempt that has ended reports the recorded exit."},
+			Duty: "Restore of an attempt that has ended reports the recorded exit.",
+			Hint: "Keep the exit until Delete."},
 		{Name: "restore-unknown", run: checkRestoreUnknown,
-			Duty: "Restore of an unknown container, or of another attempt of a known one, is NotFound."},
+			Duty: "Restore of an unknown container, or of another attempt of a known one, is NotFound.",
+			Hint: "Compare the whole ref, the attempt too."},
 		{Name: "restore-twice", run: checkRestoreTwice,
-			Duty: "Restoring what is watched already changes nothing: its exit is handed over once."},
+			Duty: "Restoring what is watched already changes nothing: its exit is handed over once.",
+			Hint: "Keep one watch per attempt."},
 	}
 }
 

@@ -9,13 +9,17 @@ import (
 func signalChecks() []Check {
 	return []Check{
 		{Name: "signal", run: checkSignal,
-			Duty: "Signal reaches the workload's first process, which can handle it."},
+			Duty: "Signal reaches the workload's first process, which can handle it.",
+			Hint: "Send it to the workload's first process."},
 		{Name: "signal-ignored", run: checkSignalIgnored,
-			Duty: "A workload that ignores a signal lives on, and SIGKILL ends it."},
+			Duty: "A workload that ignores a signal lives on, and SIGKILL ends it.",
+			Hint: "Pass each signal on as it is; only the host decides to kill."},
 		{Name: "signal-unknown", run: checkSignalUnknown,
-			Duty: "Signal to an unknown container, or to another attempt of a known one, is NotFound."},
+			Duty: "Signal to an unknown container, or to another attempt of a known one, is NotFound.",
+			Hint: "Compare the whole ref, the attempt too."},
 		{Name: "signal-ended", run: checkSignalEnded,
-			Duty: "Signal to an attempt that has ended is FailedPrecondition."},
+			Duty: "Signal to an attempt that has ended is FailedPrecondition.",
+			Hint: "An attempt that has ended is known until Delete: FailedPrecondition, not NotFound."},
 	}
 }
 

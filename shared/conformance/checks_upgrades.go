@@ -9,14 +9,18 @@ import (
 
 func upgradeChecks() []Check {
 	return []Check{
-		{Name: "runtime-resolve", run: checkRuntimeResolve,
-			Duty: "ResolveRuntime gives the default runtime's own name for an empty one, and the same answer each time."},
-		{Name: "runtime-unknown", run: checkRuntimeUnknown,
-			Duty: "ResolveRuntime of an unknown name is NotFound, and Create with it starts nothing."},
-		{Name: "runtime-list", run: checkRuntimeList,
-			Duty: "Runtimes lists what ResolveRuntime resolves, and says of the others why they cannot be chosen."},
-		{Name: "check", run: checkCheck,
-			Duty: "Check finds no error on a system on which workloads run."},
+		{Name: "runtime-resolve", Capability: executor.CapRuntimeResolve, run: checkRuntimeResolve,
+			Duty: "ResolveRuntime gives the default runtime's own name for an empty one, and the same answer each time.",
+			Hint: "Resolve the default by its name, to bytes that depend on the config alone."},
+		{Name: "runtime-unknown", Capability: executor.CapRuntimeResolve, run: checkRuntimeUnknown,
+			Duty: "ResolveRuntime of an unknown name is NotFound, and Create with it starts nothing.",
+			Hint: "NotFound for names that are not configured; in Create, an unresolved runtime is an error."},
+		{Name: "runtime-list", Capability: executor.CapRuntimeList, run: checkRuntimeList,
+			Duty: "Runtimes lists what ResolveRuntime resolves, and says of the others why they cannot be chosen.",
+			Hint: "Runtimes and ResolveRuntime should share one function."},
+		{Name: "check", Capability: executor.CapCheck, run: checkCheck,
+			Duty: "Check finds no error on a system on which workloads run.",
+			Hint: "Report as errors only what keeps workloads from running."},
 	}
 }
 
@@ -38,7 +42,6 @@ func (s *subject) runtimes() []executor.RuntimeInfo {
 
 func checkRuntimeResolve(t *trial) {
 	s := t.open()
-	s.need(executor.CapRuntimeResolve)
 	byDefault, err := s.resolve("")
 	t.must(err, "ResolveRuntime of the default")
 	if byDefault.Name == "" {
@@ -53,7 +56,6 @@ func checkRuntimeResolve(t *trial) {
 
 func checkRuntimeUnknown(t *trial) {
 	s := t.open()
-	s.need(executor.CapRuntimeResolve)
 	_, err := s.resolve(noRuntime)
 	t.wantCode(err, "ResolveRuntime of an unknown name", executor.NotFound)
 
@@ -70,7 +72,6 @@ func checkRuntimeUnknown(t *trial) {
 
 func checkRuntimeList(t *trial) {
 	s := t.open()
-	s.need(executor.CapRuntimeList)
 	s.need(executor.CapRuntimeResolve)
 	byDefault, err := s.resolve("")
 	t.must(err, "ResolveRuntime of the default")
@@ -97,7 +98,6 @@ func checkRuntimeList(t *trial) {
 
 func checkCheck(t *trial) {
 	s := t.open()
-	s.need(executor.CapCheck)
 	diags, err := call(t.ctx, t, "Check", func(ctx context.Context) ([]executor.Diagnostic, error) {
 		return s.backend.(executor.Checker).Check(ctx)
 	})

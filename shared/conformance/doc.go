@@ -14,7 +14,8 @@
 //		})
 //	}
 //
-// [Run] does the same outside of tests and gives a [Report].
+// [Run] does the same outside of tests and gives a [Report]. `davit conformance
+// PATH` is made of it: it needs no Go toolchain and no source of the executor.
 //
 // # Modes
 //
@@ -37,6 +38,10 @@
 //
 // Why a language of steps and not shell scripts? Not every executor has a shell:
 // wasm has none, and the one in memory has no operating system.
+//
+// There are three ways to do the steps: a shell ([Shell], [OCI]), a program made of
+// package workload ([Command], [OCI] and [Template] with its command line), and the
+// language of the memory executor ([Memory]), whose words are the same.
 //
 // Why is a failed check more than a failed test? What fails on an author's
 // machine is often read by somebody else, in a terminal or an issue. So a result

@@ -3,6 +3,8 @@ package conformance
 import (
 	"fmt"
 	"path"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/davit-run/davit/shared/executor"
@@ -58,6 +60,48 @@ func (p Program) Args(dir string) []string {
 		script.WriteString(s.shell(dir) + "\n")
 	}
 	return []string{"/bin/sh", "-c", script.String()}
+}
+
+// Words gives p as the arguments of a program made of package workload, or as a
+// program of the memory executor. The scratch directory is seen at dir.
+func (p Program) Words(dir string) []string {
+	var words []string
+	for i, s := range p {
+		if i > 0 {
+			words = append(words, ";")
+		}
+		words = append(words, s.words(dir)...)
+	}
+	return words
+}
+
+func (s Step) words(dir string) []string {
+	file, n, sig := path.Join(dir, s.File), strconv.Itoa(s.N), strconv.Itoa(int(s.Signal))
+	verb := string(s.Action)
+	switch s.Action {
+	case Print:
+		return []string{verb, s.Stream, s.Text}
+	case Count:
+		return []string{verb, s.Stream, n}
+	case Mark:
+		return []string{verb, file, s.Text}
+	case Await, Exec:
+		return []string{verb, file}
+	case Ignore:
+		return []string{verb, sig}
+	case Trap:
+		return []string{verb, sig, n}
+	}
+	return []string{verb, n} // Exit
+}
+
+// command gives the command line that does p with program, the first words of a
+// command line of package workload, or with a shell if there is none.
+func (p Program) command(program []string, dir string) []string {
+	if len(program) == 0 || len(p) == 1 && p[0].Action == Exec {
+		return p.Args(dir)
+	}
+	return slices.Concat(program, p.Words(dir))
 }
 
 func (s Step) shell(dir string) string {

@@ -3,45 +3,55 @@ package conformance
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 	"time"
+
+	"github.com/davit-run/davit/shared/executor"
 )
 
 // Outcome of a check.
 type Outcome string
 
 const (
-	Passed  Outcome = "pass"
-	Failed  Outcome = "FAIL"
+	Passed  Outcome = "ok"
+	Failed  Outcome = "fail"
 	Skipped Outcome = "skip"
+	// Running is told to those who watch a run when a check begins.
+	Running Outcome = "run"
 )
 
 // Result is the outcome of one check in one mode.
 type Result struct {
-	Mode    Mode
-	Name    string
-	Duty    string
-	Outcome Outcome
+	Mode       Mode                `json:"mode"`
+	Name       string              `json:"name"`
+	Duty       string              `json:"duty"`
+	Capability executor.Capability `json:"capability,omitempty"`
+	Outcome    Outcome             `json:"outcome"`
 	// Reasons say why the check failed, each in a sentence, or why it was
 	// skipped.
-	Reasons []string
+	Reasons []string `json:"reasons,omitempty"`
+	// Hint says where to look, if the check failed.
+	Hint string `json:"hint,omitempty"`
 	// Log is the end of what the executor logged, if the check failed.
-	Log  string
-	Took time.Duration
+	Log  string        `json:"log,omitempty"`
+	Took time.Duration `json:"took_ns,omitempty"`
 }
 
 // Report is the outcome of all checks.
 type Report []Result
 
-// Run makes all checks in all modes of target, one after the other. Each result
-// is given to progress, which may be nil, as soon as it is there. When the
-// executor cannot even be opened, the other checks of the mode are skipped. An
-// end of ctx fails the checks that are left. The error is about the target
-// alone: it cannot be tested as it stands.
+// Run makes the checks in all modes of target, one after the other. A progress
+// that is not nil is told of each check twice: when it begins, with the Outcome
+// [Running], and when its result is there. When the executor cannot even be
+// opened, the other checks of the mode are skipped. An end of ctx fails the
+// checks that are left. The error is about the target alone: it cannot be tested
+// as it stands.
 func Run(ctx context.Context, target Target, progress func(Result)) (Report, error) {
 	if err := target.validate(); err != nil {
 		return nil, err
+	}
+	if progress == nil {
+		progress = func(Result) {}
 	}
 	var report Report
 	for _, mode := range target.Modes() {
@@ -53,15 +63,14 @@ func Run(ctx context.Context, target Target, progress func(Result)) (Report, err
 func runMode(ctx context.Context, target Target, mode Mode, progress func(Result)) Report {
 	var report Report
 	unusable := false
-	for _, check := range Checks() {
-		r := check.skipped(mode, cannotOpen)
+	for _, check := range target.checks() {
+		progress(check.result(mode, Running))
+		r := check.result(mode, Skipped, cannotOpen)
 		if !unusable {
 			r = check.try(ctx, target, mode)
 			unusable = check.Name == openCheck && r.Outcome == Failed
 		}
-		if progress != nil {
-			progress(r)
-		}
+		progress(r)
 		report = append(report, r)
 	}
 	return report
@@ -76,35 +85,39 @@ const (
 // try makes the check in one of target's modes.
 func (c Check) try(ctx context.Context, target Target, mode Mode) Result {
 	if reason, ok := target.Skip[c.Name]; ok {
-		return c.skipped(mode, reason)
+		return c.result(mode, Skipped, reason)
 	}
 	if c.wireOnly && mode == Direct {
-		return c.skipped(mode, "the plugin kit does this, and is not in between")
+		return c.result(mode, Skipped, "the plugin kit does this, and is not in between")
 	}
 	begin := time.Now()
 	target = target.withDefaults()
 	t, err := newTrial(ctx, &target, mode)
 	if err != nil {
-		return Result{Mode: mode, Name: c.Name, Duty: c.Duty, Outcome: Failed, Reasons: []string{err.Error()}}
+		return c.result(mode, Failed, err.Error())
 	}
 	skip := t.run(c)
-	r := Result{Mode: mode, Name: c.Name, Duty: c.Duty, Outcome: Passed, Reasons: t.reasons}
+	r := c.result(mode, Passed)
 	switch {
 	case len(t.reasons) > 0:
-		r.Outcome = Failed
+		r = c.result(mode, Failed, t.reasons...)
 		for _, s := range t.subjects {
 			r.Log += s.link.log()
 		}
 	case skip != "":
-		r = c.skipped(mode, skip)
+		r = c.result(mode, Skipped, skip)
 	}
 	t.cleanup()
 	r.Took = time.Since(begin)
 	return r
 }
 
-func (c Check) skipped(mode Mode, reason string) Result {
-	return Result{Mode: mode, Name: c.Name, Duty: c.Duty, Outcome: Skipped, Reasons: []string{reason}}
+func (c Check) result(mode Mode, outcome Outcome, reasons ...string) Result {
+	r := Result{Mode: mode, Name: c.Name, Duty: c.Duty, Capability: c.Capability, Outcome: outcome, Reasons: reasons}
+	if outcome == Failed {
+		r.Hint = c.Hint
+	}
+	return r
 }
 
 // run runs the check to its end, whatever that is.
@@ -118,6 +131,7 @@ func (t *trial) run(c Check) (skip string) {
 			skip = a.skip
 		}
 	}()
+	t.capability = c.Capability
 	c.run(t)
 	return ""
 }
@@ -138,25 +152,63 @@ func (r Report) Summary() string {
 	return fmt.Sprintf("%d checks passed, %d failed, %d skipped", r.Count(Passed), r.Count(Failed), r.Count(Skipped))
 }
 
-// Write writes a result for people: a line, and if the check failed its duty,
-// the reasons and the executor's log.
-func (r Result) Write(w io.Writer) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %-10s %-20s", r.Outcome, r.Mode, r.Name)
-	switch r.Outcome {
-	case Skipped:
-		fmt.Fprintf(&b, " %s\n", strings.Join(r.Reasons, "; "))
-	case Passed:
-		fmt.Fprintf(&b, " %s\n", r.Took.Round(time.Millisecond))
-	default:
-		fmt.Fprintf(&b, " %s\n      duty: %s\n", r.Took.Round(time.Millisecond), r.Duty)
-		for _, reason := range r.Reasons {
-			fmt.Fprintf(&b, "      - %s\n", reason)
-		}
-		if r.Log != "" {
-			fmt.Fprintf(&b, "      the executor's log:\n        %s\n", strings.ReplaceAll(strings.TrimSpace(r.Log), "\n", "\n        "))
+// Where the columns of a result begin.
+const (
+	nameColumn = 6
+	dutyColumn = nameColumn + 22
+)
+
+// Text gives a result for people: its name and duty, why it was skipped, and if it
+// failed the reasons, the hint and the executor's log. Lines are broken where they
+// would be longer than width characters, unless that is 0.
+func (r Result) Text(width int) string {
+	sentence := r.Duty
+	if r.Outcome == Skipped {
+		sentence = "skipped: " + strings.Join(r.Reasons, "; ")
+	}
+	outcome := string(r.Outcome)
+	if r.Outcome == Failed {
+		outcome = strings.ToUpper(outcome)
+	}
+	head := fmt.Sprintf("%-*s%-*s", nameColumn, outcome, dutyColumn-nameColumn-1, r.Name)
+	text := head + " " + wrap(sentence, width, dutyColumn) + "\n"
+	if r.Outcome != Failed {
+		return text
+	}
+	indent := strings.Repeat(" ", nameColumn)
+	for _, reason := range r.Reasons {
+		text += indent + "- " + wrap(reason, width, nameColumn+2) + "\n"
+	}
+	text += indent + "hint: " + wrap(r.Hint, width, nameColumn+6) + "\n"
+	if r.Log != "" {
+		text += indent + "the executor's log:\n"
+		for line := range strings.Lines(strings.TrimSpace(r.Log)) {
+			text += indent + "  " + strings.TrimSuffix(line, "\n") + "\n"
 		}
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return text
+}
+
+// wrap breaks a sentence into lines that begin at a column, the first of which is
+// there already.
+func wrap(sentence string, width, column int) string {
+	if width <= column+20 {
+		return sentence
+	}
+	var b strings.Builder
+	at := column
+	for i, word := range strings.Fields(sentence) {
+		switch {
+		case i == 0:
+		case at+1+len(word) > width:
+			b.WriteString("\n" + strings.Repeat(" ", column))
+			at = column
+		default:
+			b.WriteByte(' ')
+			at++
+		}
+		b.WriteString(word)
+		at += len(word)
+	}
+	return b.String()
 }

@@ -2,11 +2,10 @@ package conformance
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
-	"strconv"
-
-	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // ociVersion is one that older runtimes take too.
@@ -15,100 +14,123 @@ const ociVersion = "1.0.2"
 // scratchMount is where containers see their scratch directory.
 const scratchMount = "/scratch"
 
-// OCI gives a Target.Spec for executors that run OCI containers on Linux. The
-// directory rootfs holds a POSIX shell as /bin/sh, seq and sleep: see
-// [BusyboxRootfs]. All containers share it.
-func OCI(rootfs string) func(p Program, scratch string) (json.RawMessage, error) {
+// OCI gives a Target.Spec for executors that run OCI containers on Linux. All
+// containers share the directory rootfs. Without a program it holds a POSIX shell
+// as /bin/sh, seq and sleep: see [BusyboxRootfs]. Else it holds the program, made
+// of package workload, whose command line begins as given: see [ProgramRootfs].
+func OCI(rootfs string, program ...string) func(p Program, scratch string) (json.RawMessage, error) {
 	return func(p Program, scratch string) (json.RawMessage, error) {
-		return json.Marshal(ociSpec(rootfs, scratch, p.Args(scratchMount)))
+		return json.Marshal(ociSpec(rootfs, scratch, p.command(program, scratchMount)))
 	}
 }
 
 // Shell is a Target.Spec for executors that run commands on this machine, with
 // its own shell.
-func Shell(p Program, scratch string) (json.RawMessage, error) {
-	return json.Marshal(specs.Spec{
-		Version: ociVersion,
-		Process: &specs.Process{Args: p.Args(scratch), Cwd: "/", Env: []string{"PATH=" + os.Getenv("PATH")}},
-		Root:    &specs.Root{Path: "/"},
-	})
+func Shell(p Program, scratch string) (json.RawMessage, error) { return Command()(p, scratch) }
+
+// Command gives a Target.Spec for executors that run commands on this machine. The
+// program, made of package workload, begins with the words given; without any,
+// it is the machine's own shell.
+func Command(program ...string) func(p Program, scratch string) (json.RawMessage, error) {
+	return func(p Program, scratch string) (json.RawMessage, error) {
+		return json.Marshal(spec{
+			Version: ociVersion,
+			Process: process{Args: p.command(program, scratch), Cwd: "/", Env: []string{"PATH=" + os.Getenv("PATH")}},
+			Root:    &root{Path: "/"},
+		})
+	}
 }
 
 // Memory is a Target.Spec for the memory executor, package memory.
 func Memory(p Program, scratch string) (json.RawMessage, error) {
-	var args []string
-	for i, s := range p {
-		if i > 0 {
-			args = append(args, ";")
-		}
-		args = append(args, s.memory(scratch)...)
-	}
-	return json.Marshal(specs.Spec{Version: ociVersion, Process: &specs.Process{Args: args, Cwd: "/"}})
+	return json.Marshal(spec{Version: ociVersion, Process: process{Args: p.Words(scratch), Cwd: "/"}})
 }
 
-func (s Step) memory(scratch string) []string {
-	file, n, sig := filepath.Join(scratch, s.File), strconv.Itoa(s.N), strconv.Itoa(int(s.Signal))
-	verb := string(s.Action)
-	switch s.Action {
-	case Print:
-		return []string{verb, s.Stream, s.Text}
-	case Count:
-		return []string{verb, s.Stream, n}
-	case Mark:
-		return []string{verb, file, s.Text}
-	case Await, Exec:
-		return []string{verb, file}
-	case Ignore:
-		return []string{verb, sig}
-	case Trap:
-		return []string{verb, sig, n}
-	}
-	return []string{verb, n} // Exit
+// spec is what the suite needs of an OCI runtime spec. The suite does without the
+// module that declares all of it, so that authors' modules can.
+type spec struct {
+	Version string  `json:"ociVersion"`
+	Process process `json:"process"`
+	Root    *root   `json:"root,omitempty"`
+	Mounts  []mount `json:"mounts,omitempty"`
+	Linux   *linux  `json:"linux,omitempty"`
+}
+
+type process struct {
+	Args            []string `json:"args"`
+	Env             []string `json:"env,omitempty"`
+	Cwd             string   `json:"cwd"`
+	NoNewPrivileges bool     `json:"noNewPrivileges,omitempty"`
+}
+
+type root struct {
+	Path string `json:"path"`
+}
+
+type mount struct {
+	Destination string   `json:"destination"`
+	Type        string   `json:"type"`
+	Source      string   `json:"source"`
+	Options     []string `json:"options"`
+}
+
+type linux struct {
+	Namespaces []namespace `json:"namespaces"`
+}
+
+type namespace struct {
+	Type string `json:"type"`
 }
 
 // ociSpec isolates what every runtime can isolate, and asks for nothing else.
-func ociSpec(rootfs, scratch string, args []string) specs.Spec {
-	return specs.Spec{
+func ociSpec(rootfs, scratch string, args []string) spec {
+	return spec{
 		Version: ociVersion,
-		Process: &specs.Process{
-			Args:            args,
-			Cwd:             "/",
-			Env:             []string{"PATH=/bin:/usr/bin"},
-			NoNewPrivileges: true,
-		},
-		Root: &specs.Root{Path: rootfs},
-		Mounts: []specs.Mount{
+		Process: process{Args: args, Cwd: "/", Env: []string{"PATH=/bin:/usr/bin"}, NoNewPrivileges: true},
+		Root:    &root{Path: rootfs},
+		Mounts: []mount{
 			{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"}},
 			{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "mode=755", "size=1m"}},
 			{Destination: scratchMount, Type: "bind", Source: scratch, Options: []string{"rbind", "rw"}},
 		},
-		Linux: &specs.Linux{
-			Namespaces: []specs.LinuxNamespace{
-				{Type: specs.PIDNamespace}, {Type: specs.IPCNamespace}, {Type: specs.UTSNamespace}, {Type: specs.MountNamespace},
-			},
-		},
+		Linux: &linux{Namespaces: []namespace{{"pid"}, {"ipc"}, {"uts"}, {"mount"}}},
 	}
 }
+
+// rootfsDirs are the mount points of [OCI] and the place for programs.
+var rootfsDirs = []string{"bin", "proc", "dev", "scratch"}
 
 // BusyboxRootfs makes a root file system for [OCI] in dir, which must exist, of
 // the statically linked busybox at the path busybox.
 func BusyboxRootfs(dir, busybox string) error {
-	program, err := os.ReadFile(busybox)
-	if err != nil {
-		return err
-	}
-	for _, name := range []string{"bin", "proc", "dev", "scratch"} {
-		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
-			return err
-		}
-	}
-	if err := os.WriteFile(filepath.Join(dir, "bin/busybox"), program, 0o755); err != nil {
+	if err := ProgramRootfs(dir, busybox); err != nil {
 		return err
 	}
 	for _, applet := range []string{"sh", "seq", "sleep"} {
-		if err := os.Symlink("busybox", filepath.Join(dir, "bin", applet)); err != nil {
+		if err := os.Symlink("workload", filepath.Join(dir, "bin", applet)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// ProgramRootfs makes a root file system for [OCI] in dir, which must exist, that
+// holds nothing but a copy of a statically linked program, as /bin/workload.
+func ProgramRootfs(dir, program string) error {
+	for _, name := range rootfsDirs {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
+			return err
+		}
+	}
+	from, err := os.Open(program)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := os.OpenFile(filepath.Join(dir, "bin/workload"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, from)
+	return errors.Join(err, to.Close())
 }

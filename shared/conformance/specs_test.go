@@ -9,6 +9,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	work "github.com/davit-run/davit/shared/conformance/workload"
 )
 
 // TestProgramInShell runs a program that has every action as an executor of
@@ -17,6 +20,78 @@ func TestProgramInShell(t *testing.T) {
 	scratch := t.TempDir()
 	args := testProgram.Args(scratch)
 	wantProgram(t, exec.Command(args[0], args[1:]...), scratch)
+}
+
+// TestMain makes the test binary a program of package workload.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "workload" {
+		os.Exit(work.Main(os.Args[2:]))
+	}
+	os.Exit(m.Run())
+}
+
+// TestProgramInGo runs it with a program of package workload.
+func TestProgramInGo(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	scratch := t.TempDir()
+	args := testProgram.command([]string{self, "workload"}, scratch)
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env = []string{"GORACE=atexit_sleep_ms=0"}
+	wantProgram(t, cmd, scratch)
+	for name, steps := range map[string]string{"unknown": "dance", "no number": "exit x", "too few words": "print"} {
+		out, err := exec.Command(self, "workload", steps).CombinedOutput()
+		if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 125 || !strings.Contains(string(out), steps) {
+			t.Errorf("%s: got %q, %v; want code 125 and the step", name, out, err)
+		}
+	}
+}
+
+func TestTrapInGo(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	scratch := t.TempDir()
+	p := Program{{Action: Trap, Signal: syscall.SIGTERM, N: 9}, {Action: Mark, File: "ready", Text: "x"}, {Action: Await, File: "never"}}
+	args := p.command([]string{self, "workload"}, scratch)
+	cmd := exec.Command(args[0], args[1:]...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(pollInterval) {
+		if _, err := os.Stat(filepath.Join(scratch, "ready")); err == nil {
+			break
+		}
+	}
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 9 {
+		t.Errorf("got %v, want code 9", err)
+	}
+}
+
+func TestTemplate(t *testing.T) {
+	spec, err := Template([]byte(`{"process":{"args":["/m/$SCRATCH"],"env":["D=$SCRATCH/x"]},"mounts":[{"source":"$SCRATCH","destination":"/s"}],"big":9007199254740993}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := spec(Program{{Action: Mark, File: "f", Text: "x"}, {Action: Exit, N: 7}}, "tmp")
+	want := `{"big":9007199254740993,"mounts":[{"destination":"/s","source":"tmp"}],"process":{"args":["/m/tmp","mark","/s/f","x",";","exit","7"],"env":["D=tmp/x"]}}`
+	if err != nil || string(got) != want {
+		t.Errorf("got %s, %v; want %s", got, err, want)
+	}
+	got, err = spec(Program{{Action: Exec, File: "command"}}, "tmp")
+	if err != nil || !strings.Contains(string(got), `"args":["/s/command"]`) {
+		t.Errorf("exec: got %s, %v", got, err)
+	}
+	for text, want := range map[string]string{"[]": "not an OCI spec", `{"process":{}}`: "process.args", `{"process":{"args":"x"}}`: "not an OCI spec"} {
+		if _, err := Template([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("template %s: got %v, want %q", text, err, want)
+		}
+	}
 }
 
 // TestOCI runs the same in a container.

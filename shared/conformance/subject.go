@@ -32,6 +32,9 @@ func (t *trial) open() *subject { return t.openAs("host-"+t.token, "one") }
 func (t *trial) openAs(hostID, backend string) *subject {
 	s := t.prepare(hostID, backend)
 	s.start()
+	if t.capability != "" {
+		s.need(t.capability)
+	}
 	return s
 }
 

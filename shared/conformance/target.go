@@ -50,6 +50,9 @@ type Target struct {
 	// Runtime is the runtime of the workloads. The backend's default by default.
 	Runtime string
 
+	// Only names the checks to make, or patterns of names such as "create-*". All
+	// are made by default.
+	Only []string
 	// Skip names checks that cannot hold, each with the reason. The report shows
 	// both.
 	Skip map[string]string
@@ -87,6 +90,11 @@ func (t Target) validate() error {
 	for name := range t.Skip {
 		if !slices.ContainsFunc(Checks(), func(c Check) bool { return c.Name == name }) {
 			return fmt.Errorf("conformance: the target skips %q, but there is no such check", name)
+		}
+	}
+	for _, pattern := range t.Only {
+		if !slices.ContainsFunc(Checks(), func(c Check) bool { return c.matches(pattern) }) {
+			return fmt.Errorf("conformance: the target has only %q, but there is no such check", pattern)
 		}
 	}
 	return nil

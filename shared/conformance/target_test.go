@@ -19,6 +19,7 @@ func TestTargetIsRefused(t *testing.T) {
 		"nothing to test": {Target{Spec: Memory}, "neither"},
 		"no specs":        {Target{Executor: e}, "no Spec"},
 		"unknown check":   {Target{Executor: e, Spec: Memory, Skip: map[string]string{"output-oder": "x"}}, `"output-oder"`},
+		"unknown only":    {Target{Executor: e, Spec: Memory, Only: []string{"open", "creat*x"}}, `"creat*x"`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -50,44 +51,68 @@ func TestNoExecutor(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			var progress int
-			report, err := Run(t.Context(), Target{Binary: tt.path, Spec: Memory, Patience: time.Second}, func(Result) { progress++ })
+			var begun, ended int
+			report, err := Run(t.Context(), Target{Binary: tt.path, Spec: Memory, Patience: time.Second}, func(r Result) {
+				if r.Outcome == Running {
+					begun++
+				} else {
+					ended++
+				}
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if progress != len(Checks()) {
-				t.Errorf("progress was called %d times, want %d", progress, len(Checks()))
+			if begun != len(Checks()) || ended != len(Checks()) {
+				t.Errorf("progress was told of %d begins and %d ends, want %d", begun, ended, len(Checks()))
 			}
 			if report.Count(Failed) != 1 || report.Count(Passed) != 0 || report[0].Outcome != Failed {
 				t.Fatalf("got %s, want 1 failed and the others skipped", report.Summary())
 			}
-			var b strings.Builder
-			if err := report[0].Write(&b); err != nil || !strings.Contains(b.String(), tt.want) {
-				t.Errorf("the report does not contain %q: %v\n%s", tt.want, err, b.String())
+			if got := report[0].Text(0); !strings.Contains(got, tt.want) {
+				t.Errorf("the report does not contain %q:\n%s", tt.want, got)
 			}
 		})
 	}
 }
 
-func TestResultWrite(t *testing.T) {
+func TestResultText(t *testing.T) {
 	tests := map[string]struct {
+		width  int
 		result Result
 		want   string
 	}{
-		"passed":  {Result{Outcome: Passed}, "pass  binary     create               12ms\n"},
-		"skipped": {Result{Outcome: Skipped, Reasons: []string{"why"}}, "skip  binary     create               why\n"},
-		"failed": {Result{Outcome: Failed, Reasons: []string{"one", "two"}, Log: "a\nb\n"},
-			"FAIL  binary     create               12ms\n      duty: It creates.\n      - one\n      - two\n      the executor's log:\n        a\n        b\n"},
+		"passed":  {0, Result{Outcome: Passed}, "ok    create                It creates, and says so in a sentence.\n"},
+		"skipped": {0, Result{Outcome: Skipped, Reasons: []string{"why"}}, "skip  create                skipped: why\n"},
+		"failed": {0, Result{Outcome: Failed, Reasons: []string{"one", "two"}, Hint: "Look there.", Log: "a\nb\n"},
+			"FAIL  create                It creates, and says so in a sentence.\n      - one\n      - two\n      hint: Look there.\n      the executor's log:\n        a\n        b\n"},
+		"narrow": {50, Result{Outcome: Failed, Reasons: []string{"one two three four five six seven eight nine ten"}, Hint: "Look there."},
+			"FAIL  create                It creates, and says\n                            so in a sentence.\n" +
+				"      - one two three four five six seven eight\n        nine ten\n      hint: Look there.\n"},
+		"too narrow": {30, Result{Outcome: Passed}, "ok    create                It creates, and says so in a sentence.\n"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			r := tt.result
-			r.Mode, r.Name, r.Duty, r.Took = Binary, "create", "It creates.", 12*time.Millisecond
-			var b strings.Builder
-			if err := r.Write(&b); err != nil || b.String() != tt.want {
-				t.Errorf("got %q, %v; want %q", b.String(), err, tt.want)
+			r.Mode, r.Name, r.Duty = Binary, "create", "It creates, and says so in a sentence."
+			if got := r.Text(tt.width); got != tt.want {
+				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestOnly(t *testing.T) {
+	target := Target{Binary: "/none", Spec: Memory, Only: []string{"exit-next-host", "delete*"}}
+	report, err := Run(t.Context(), target, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, r := range report {
+		names = append(names, r.Name)
+	}
+	if got, want := strings.Join(names, " "), "open exit-next-host delete delete-running delete-unanswered delete-unknown"; got != want {
+		t.Errorf("the checks are %s, want %s", got, want)
 	}
 }
 
@@ -100,6 +125,9 @@ func TestChecksAreNamedApart(t *testing.T) {
 		seen[c.Name] = true
 		if !strings.HasSuffix(c.Duty, ".") {
 			t.Errorf("%s: the duty is no sentence: %q", c.Name, c.Duty)
+		}
+		if !strings.HasSuffix(c.Hint, ".") {
+			t.Errorf("%s: the hint is no sentence: %q", c.Name, c.Hint)
 		}
 	}
 }

@@ -1,31 +1,43 @@
 package conformance
 
 import (
+	"context"
 	"strings"
-	"testing"
 )
 
-// Test makes all checks in all modes of target, each as a subtest. It is what
+// TestingT is what [Test] needs of a *testing.T, whose own type is T. The package
+// does not import testing, so that programs may hold the suite: `davit
+// conformance` is one.
+type TestingT[T any] interface {
+	Helper()
+	Context() context.Context
+	Run(name string, f func(T)) bool
+	Skip(args ...any)
+	Error(args ...any)
+	Fatal(args ...any)
+}
+
+// Test makes the checks in all modes of target, each as a subtest. It is what
 // the author of an executor calls:
 //
 //	func TestConformance(t *testing.T) {
 //		e := mine.Executor()
 //		conformance.Test(t, conformance.Target{Executor: &e, Spec: conformance.OCI(rootfs)})
 //	}
-func Test(t *testing.T, target Target) {
+func Test[T TestingT[T]](t T, target Target) {
 	t.Helper()
 	if err := target.validate(); err != nil {
 		t.Fatal(err)
 	}
 	for _, mode := range target.Modes() {
-		t.Run(string(mode), func(t *testing.T) { testMode(t, target, mode) })
+		t.Run(string(mode), func(t T) { testMode(t, target, mode) })
 	}
 }
 
-func testMode(t *testing.T, target Target, mode Mode) {
+func testMode[T TestingT[T]](t T, target Target, mode Mode) {
 	unusable := false
-	for _, check := range Checks() {
-		t.Run(check.Name, func(t *testing.T) {
+	for _, check := range target.checks() {
+		t.Run(check.Name, func(t T) {
 			if unusable {
 				t.Skip(cannotOpen)
 			}
@@ -35,9 +47,7 @@ func testMode(t *testing.T, target Target, mode Mode) {
 				t.Skip(strings.Join(r.Reasons, "; "))
 			case Failed:
 				unusable = check.Name == openCheck
-				var b strings.Builder
-				_ = r.Write(&b)
-				t.Error("\n" + b.String())
+				t.Error("\n" + r.Text(0))
 			}
 		})
 	}

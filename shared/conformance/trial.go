@@ -25,6 +25,8 @@ type trial struct {
 	dir    string
 	token  string // makes ids and host ids unlike those of other trials
 
+	capability executor.Capability // that the check is about
+
 	ids      int
 	subjects []*subject
 

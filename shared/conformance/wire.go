@@ -53,7 +53,7 @@ func (w *wire) connect(ctx context.Context, env executor.Environment, host *reco
 	}
 	w.client = client
 	w.epoch++
-	if _, err := client.Hello(ctx, transport.Hello{Protocol: transport.ProtocolVersion, Version: hostVersion, Epoch: w.epoch}); err != nil {
+	if _, err := client.Hello(ctx, transport.Hello{Version: hostVersion, Epoch: w.epoch}); err != nil {
 		return nil, nil, err
 	}
 	reply, err := client.Open(ctx, env)

@@ -23,6 +23,10 @@ type Executor struct {
 	// means that the schemas say everything. Values that a schema refuses never
 	// reach it.
 	Validate func(Settings) []Diagnostic
+	// Prototype is a value of the type that Open returns, such as a nil pointer.
+	// Nothing is called on it: its type tells, before a backend is opened, which
+	// capabilities there will be. Nil means that only Open tells.
+	Prototype Backend
 	// Open connects to the backend and returns it. It is called once in the life
 	// of the process, with settings that passed Validate. ctx bounds the call
 	// alone; what Open starts in the background ends in Closer. Required.

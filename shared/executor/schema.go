@@ -52,11 +52,17 @@ type Description struct {
 	Version string  `json:"version"`
 	Config  Schema  `json:"config"`
 	Runtime *Schema `json:"runtime,omitempty"`
+	// Capabilities are those of the executor's Prototype, if it has one.
+	Capabilities []Capability `json:"capabilities,omitempty"`
 }
 
 // Describe gives the description of e.
 func (e *Executor) Describe() Description {
-	return Description{Name: e.Name, Version: e.Version, Config: e.Config, Runtime: e.Runtime}
+	d := Description{Name: e.Name, Version: e.Version, Config: e.Config, Runtime: e.Runtime}
+	if e.Prototype != nil {
+		d.Capabilities = Capabilities(e.Prototype)
+	}
+	return d
 }
 
 // Severity of a diagnostic.

@@ -15,6 +15,9 @@
 //     SIGHUP, and gives the process its own stdout and stderr back, which
 //     go-plugin replaces by pipes that only a connected host drains.
 //
+// An executor that is built with this package runs under later davits too: see the
+// promise in the documentation of package transport.
+//
 // Logging: the context of every call carries a logger (hclog.FromContext). What
 // it writes shows up in the host's log under the backend's name.
 //

@@ -58,10 +58,10 @@ func Serve(e executor.Executor) {
 	goplugin.Serve(&goplugin.ServeConfig{
 		HandshakeConfig: handshake,
 		Logger:          logger,
-		Plugins: transport.PluginSet(logger, func(conn *transport.Conn) transport.Handlers {
+		VersionedPlugins: transport.VersionedPlugins(transport.PluginSet(logger, func(conn *transport.Conn) transport.Handlers {
 			restore.Do(func() { os.Stdout, os.Stderr = stdout, stderr })
 			return server.session(conn)
-		}),
+		})),
 	})
 }
 

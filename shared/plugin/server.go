@@ -2,8 +2,10 @@ package plugin
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 
@@ -15,10 +17,11 @@ import (
 // Server is one executor process: at most one backend, and the hosts that come
 // and go.
 type Server struct {
-	executor executor.Executor
-	logger   hclog.Logger
-	ids      keyedMutex
-	host     *delivery
+	executor  executor.Executor
+	protocols []int // that it speaks
+	logger    hclog.Logger
+	ids       keyedMutex
+	host      *delivery
 
 	opening sync.Mutex // held over a whole Open or Close
 
@@ -36,17 +39,17 @@ func NewServer(e executor.Executor, logger hclog.Logger) *Server {
 	if logger == nil {
 		logger = hclog.NewNullLogger()
 	}
-	return &Server{executor: e, logger: logger, host: newDelivery(logger), done: make(chan struct{})}
+	return &Server{executor: e, protocols: transport.Protocols(), logger: logger, host: newDelivery(logger), done: make(chan struct{})}
 }
 
 // hello takes a new connection of a host, and ends that of an older one.
 func (s *Server) hello(conn *transport.Conn, h transport.Hello) (transport.HelloReply, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if h.Protocol != transport.ProtocolVersion {
-		return transport.HelloReply{}, executor.Errorf(executor.Unsupported,
-			"executor %s %s speaks protocol %d, the host (%s) %d: install versions that match",
-			s.executor.Name, s.executor.Version, transport.ProtocolVersion, h.Version, h.Protocol)
+	if !slices.Contains(s.protocols, h.Protocol) {
+		return transport.HelloReply{}, transport.Incompatible(
+			fmt.Sprintf("executor %s %s", s.executor.Name, s.executor.Version), s.protocols,
+			fmt.Sprintf("the host (davit %s)", h.Version), []int{h.Protocol})
 	}
 	if h.Epoch < s.epoch {
 		return transport.HelloReply{}, executor.Errorf(executor.FailedPrecondition, "a newer host (epoch %d) has taken over from this one (epoch %d)", s.epoch, h.Epoch)
@@ -58,7 +61,7 @@ func (s *Server) hello(conn *transport.Conn, h transport.Hello) (transport.Hello
 	s.current = conn
 	s.host.connect(conn)
 	return transport.HelloReply{
-		Protocol:    transport.ProtocolVersion,
+		Protocol:    h.Protocol,
 		PID:         os.Getpid(),
 		Description: s.executor.Describe(),
 		Opened:      s.env,

@@ -40,9 +40,28 @@ func HostHandlers(host executor.Host) Handlers {
 	}
 }
 
-// Hello introduces the host.
+// Hello introduces the host. Unless h names a protocol, all of [Protocols] are
+// offered, the newest first, until the executor takes one.
 func (c Client) Hello(ctx context.Context, h Hello) (reply HelloReply, err error) {
-	err = c.Call(ctx, MethodHello, h, &reply)
+	offers := Protocols()
+	if h.Protocol != 0 {
+		offers = []int{h.Protocol}
+	}
+	return c.offer(ctx, h, offers)
+}
+
+// offer says hello with each of the protocols until one is taken.
+func (c Client) offer(ctx context.Context, h Hello, protocols []int) (reply HelloReply, err error) {
+	for _, h.Protocol = range protocols {
+		reply = HelloReply{}
+		if err = c.Call(ctx, MethodHello, h, &reply); executor.CodeOf(err) != executor.Unsupported {
+			break
+		}
+	}
+	if err == nil && reply.Protocol != h.Protocol {
+		return reply, executor.Errorf(executor.Internal, "executor %s %s was asked for protocol %d and answers in protocol %d",
+			reply.Description.Name, reply.Description.Version, h.Protocol, reply.Protocol)
+	}
 	return reply, err
 }
 

@@ -15,6 +15,33 @@
 // and the number of calls at once are bounded, and a caller never waits longer
 // than its context allows.
 //
+// # Compatibility
+//
+// An executor that was built once keeps running under every later davit that
+// speaks its protocol, without being built again, and a davit keeps running newer
+// executors that speak its protocol. What holds this up:
+//
+//   - Within a protocol nothing is renamed, retyped or taken away, and nothing new
+//     is required. Fields, methods and capabilities are added; a side that does
+//     not know one ignores it, and a method that is not known answers
+//     [executor.Unsupported], which callers take for "not offered".
+//   - What cannot be said like this is a new protocol ([ProtocolVersion]). Each
+//     davit release speaks the newest protocol and the one before it, for at least
+//     a year, and [Protocols] lists them. Host and executor agree by [Hello]: the
+//     host offers the newest first, on every connection anew, since either side may
+//     have been replaced since the last one. Without a common protocol the error
+//     names both sides' and says which side to upgrade ([Incompatible]).
+//   - The Go API of package executor and of the kit follows the module's version:
+//     an executor's source compiles with every later minor release.
+//
+// testdata holds the proof. The *.gob files are the bytes of the envelope and
+// bodies.json are those of every method, as protocol 1 began. The program in
+// protocol1 is an executor and a host of that time which share no code with this
+// module, from yamux up: tests run the executor under today's host, and today's kit
+// under the host. A program is worth more here than a recording: it answers, waits,
+// reconnects and gets cut off as a peer does, and it is 600 lines of source and not
+// a binary.
+//
 // # Rationale
 //
 // Why JSON inside gob? Gob drops pointers to zero values and decodes a 105-byte

@@ -7,15 +7,11 @@ import (
 	"io"
 	"net"
 	"net/rpc"
+	"strings"
 
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
 )
-
-// ProtocolVersion is the version that go-plugin's handshake line carries. It
-// counts incompatible changes of this package; what a Hello can tell does not
-// change it.
-const ProtocolVersion = 1
 
 // Handshake tells an executor that it was started by a davit host.
 func Handshake() goplugin.HandshakeConfig {
@@ -23,6 +19,17 @@ func Handshake() goplugin.HandshakeConfig {
 		ProtocolVersion:  ProtocolVersion,
 		MagicCookieKey:   "DAVIT_EXECUTOR",
 		MagicCookieValue: "d9a1f2a4c7e84c0f8f0c6f7a3c0d5be1",
+	}
+}
+
+// HandshakeEnv gives the variables by which a host that starts an executor itself
+// tells it so, and which protocols it speaks. The executor's handshake line has
+// the newest of them that it speaks too, or another one if there is none.
+func HandshakeEnv() []string {
+	h := Handshake()
+	return []string{
+		h.MagicCookieKey + "=" + h.MagicCookieValue,
+		"PLUGIN_PROTOCOL_VERSIONS=" + strings.ReplaceAll(numbers(Protocols()), " ", ""),
 	}
 }
 
@@ -38,6 +45,16 @@ const (
 // host, session gives the handlers of its calls.
 func PluginSet(logger hclog.Logger, session func(*Conn) Handlers) goplugin.PluginSet {
 	return goplugin.PluginSet{pluginName: &executorPlugin{logger: logger, session: session}}
+}
+
+// VersionedPlugins is PluginSet for each of the protocols that an executor
+// speaks. They share it, since each connection agrees on its protocol by Hello.
+func VersionedPlugins(set goplugin.PluginSet) map[int]goplugin.PluginSet {
+	versioned := map[int]goplugin.PluginSet{}
+	for _, protocol := range Protocols() {
+		versioned[protocol] = set
+	}
+	return versioned
 }
 
 // executorPlugin is the go-plugin Plugin of both sides.

@@ -30,7 +30,7 @@ type None struct{}
 // Hello is the first call on every connection: attaching to a process that runs
 // negotiates nothing by itself.
 type Hello struct {
-	// Protocol is the host's ProtocolVersion.
+	// Protocol is what the host wants to speak on this connection.
 	Protocol int `json:"protocol"`
 	// Version of the host program, for logs.
 	Version string `json:"version"`
@@ -41,6 +41,7 @@ type Hello struct {
 
 // HelloReply introduces the executor.
 type HelloReply struct {
+	// Protocol is the host's, which the executor speaks too.
 	Protocol    int                  `json:"protocol"`
 	PID         int                  `json:"pid"`
 	Description executor.Description `json:"description"`

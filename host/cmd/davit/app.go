@@ -102,8 +102,8 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.socket, "host", socket, "`SOCKET` of the host (environment: DAVIT_HOST)")
 	root.SetFlagErrorFunc(flagError)
 
-	const containers, hosts = "containers", "host"
-	root.AddGroup(&cobra.Group{ID: containers, Title: "Containers:"}, &cobra.Group{ID: hosts, Title: "Host:"})
+	const containers, hosts, authors = "containers", "host", "executors"
+	root.AddGroup(&cobra.Group{ID: containers, Title: "Containers:"}, &cobra.Group{ID: hosts, Title: "Host:"}, &cobra.Group{ID: authors, Title: "Executors:"})
 	add := func(group string, commands ...*cobra.Command) {
 		for _, c := range commands {
 			c.GroupID = group
@@ -112,6 +112,8 @@ func (a *app) root() *cobra.Command {
 	}
 	add(containers, a.runCommand(), a.psCommand(), a.inspectCommand(), a.logsCommand(), a.startCommand(), a.stopCommand(), a.killCommand(), a.waitCommand(), a.rmCommand())
 	add(hosts, a.serveCommand(), a.validateCommand(), a.backendsCommand(), a.backendCommand(), a.runtimesCommand(), a.eventsCommand(), a.versionCommand())
+	add(authors, a.executorsCommand(), a.conformanceCommand(), a.newCommand())
+	root.AddCommand(a.workloadCommand())
 	// The program alone does nothing, though cobra must be able to run it.
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable .HasParent}}", 1))
 	root.SetHelpCommandGroupID(hosts)

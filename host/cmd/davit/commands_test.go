@@ -144,6 +144,9 @@ func TestHelp(t *testing.T) {
 	s := newSite(t)
 	a := app{env: func(string) (string, bool) { return "", false }}
 	for _, c := range a.root().Commands() {
+		if c.Hidden {
+			continue
+		}
 		if c.Short == "" || c.Example == "" || c.GroupID == "" {
 			t.Errorf("%s: short %q, example %q, group %q", c.Name(), c.Short, c.Example, c.GroupID)
 		}

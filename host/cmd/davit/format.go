@@ -26,6 +26,7 @@ const (
 func formatFlag(cmd *cobra.Command) *format {
 	f := asTable
 	cmd.Flags().Var(&f, "format", "print a `table|json`")
+	cmd.Flags().BoolFunc("json", "short for --format json", func(string) error { return f.Set(string(asJSON)) })
 	return &f
 }
 

@@ -5,7 +5,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/transport"
 	"github.com/hashicorp/go-hclog"
 )
@@ -13,7 +12,7 @@ import (
 // Ask starts the executor at binary beside whatever runs, without a backend,
 // calls fn and ends it again. It serves to validate settings and to describe
 // executors.
-func Ask(ctx context.Context, binary Binary, hello transport.Hello, fn func(transport.Client, executor.Description) error) error {
+func Ask(ctx context.Context, binary Binary, hello transport.Hello, fn func(transport.Client, transport.HelloReply) error) error {
 	dir, err := os.MkdirTemp("", "davit-ask")
 	if err != nil {
 		return err
@@ -34,7 +33,7 @@ func Ask(ctx context.Context, binary Binary, hello transport.Hello, fn func(tran
 	client := transport.Client{Conn: conn}
 	reply, err := client.Hello(ctx, hello)
 	if err == nil {
-		err = fn(client, reply.Description)
+		err = fn(client, reply)
 	}
 	if closeErr := client.CloseBackend(ctx); closeErr != nil {
 		_ = l.process.Kill()

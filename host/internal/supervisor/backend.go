@@ -397,9 +397,6 @@ func (b *Backend) open(ctx, helloCtx context.Context, conn *transport.Conn) (*Se
 	if err != nil {
 		return nil, err
 	}
-	if hello.Protocol != transport.ProtocolVersion {
-		return nil, executor.Errorf(executor.Unsupported, "executor %s %s speaks protocol %d, this host %d: install versions that match", hello.Description.Name, hello.Description.Version, hello.Protocol, transport.ProtocolVersion)
-	}
 	env, err := b.config.Environment(helloCtx, client, hello.Description)
 	if err != nil {
 		return nil, err

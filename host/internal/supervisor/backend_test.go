@@ -287,7 +287,7 @@ func TestBadExecutors(t *testing.T) {
 		{name: "says how it exited", mode: "exits", want: "exit status 3"},
 		{name: "silent", mode: "silent", want: "did not get ready in time"},
 		{name: "not a plugin", mode: "chatty", want: "does not speak go-plugin's handshake"},
-		{name: "other protocol version", mode: "old", want: "install versions that match"},
+		{name: "other protocol version", mode: "old", want: "upgrade davit, or install an older release of the executor"},
 		{name: "socket elsewhere", mode: "elsewhere", want: "not in its run directory"},
 		{name: "backend cannot be opened", mode: "unopenable", want: "the daemon is not there"},
 		{name: "not a program", binary: script, want: "exec format error"},

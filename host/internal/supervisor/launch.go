@@ -141,7 +141,6 @@ func spawn(dir string, binary Binary, logLevel string, lock *os.File) (*child, e
 	}
 	defer stderr.Close()
 
-	handshake := transport.Handshake()
 	cmd := exec.Command(binary.Path)
 	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr = stdout, stderr
@@ -156,11 +155,10 @@ func spawn(dir string, binary Binary, logLevel string, lock *os.File) (*child, e
 		cmd.Path = "/proc/self/fd/4" // of the child: after stdio and the lock
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	cmd.Env = []string{
-		handshake.MagicCookieKey + "=" + handshake.MagicCookieValue,
-		"PLUGIN_UNIX_SOCKET_DIR=" + dir,
-		plugin.EnvLogLevel + "=" + logLevel,
-	}
+	cmd.Env = append(transport.HandshakeEnv(),
+		"PLUGIN_UNIX_SOCKET_DIR="+dir,
+		plugin.EnvLogLevel+"="+logLevel,
+	)
 	for _, key := range keptEnv {
 		if value, ok := os.LookupEnv(key); ok {
 			cmd.Env = append(cmd.Env, key+"="+value)
@@ -256,8 +254,10 @@ func parseHandshake(dir, line string) (string, error) {
 	if len(parts) < 5 {
 		return "", fmt.Errorf("the program does not speak go-plugin's handshake: its first line is %.80q", line)
 	}
-	if version, err := strconv.Atoi(parts[1]); err != nil || version != transport.ProtocolVersion {
-		return "", executor.Errorf(executor.Unsupported, "the executor speaks protocol version %.20q, this host speaks %d: install versions that match", parts[1], transport.ProtocolVersion)
+	if version, err := strconv.Atoi(parts[1]); err != nil {
+		return "", fmt.Errorf("the program does not speak go-plugin's handshake: its version is %.20q", parts[1])
+	} else if !transport.Speaks(version) {
+		return "", transport.Incompatible("the executor", []int{version}, "this host", transport.Protocols())
 	}
 	if parts[2] != "unix" || parts[4] != "netrpc" {
 		return "", executor.Errorf(executor.Unsupported, "the executor offers %.20q over %.20q; a davit executor offers netrpc over unix", parts[4], parts[2])

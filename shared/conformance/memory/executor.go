@@ -39,6 +39,7 @@ func newExecutor(p platform) executor.Executor {
 			Name: "problem", Type: executor.String,
 			Description: "why the runtime cannot be chosen; absent if it can",
 		}}},
+		Prototype: (*backend)(nil),
 		Validate: func(s executor.Settings) []executor.Diagnostic {
 			_, diags := readSettings(s)
 			return diags

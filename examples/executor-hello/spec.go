@@ -1,0 +1,56 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"syscall"
+
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// spec is what this executor reads of an OCI runtime spec. The rest, namespaces,
+// mounts and limits among it, it does not honour.
+type spec struct {
+	Process struct {
+		Args []string `json:"args"`
+		Env  []string `json:"env"`
+		Cwd  string   `json:"cwd"`
+		User struct {
+			UID uint32 `json:"uid"`
+			GID uint32 `json:"gid"`
+		} `json:"user"`
+	} `json:"process"`
+	Root struct {
+		Path string `json:"path"`
+	} `json:"root"`
+}
+
+func readSpec(text json.RawMessage) (spec, error) {
+	var s spec
+	if err := json.Unmarshal(text, &s); err != nil {
+		return s, executor.Errorf(executor.Invalid, "the spec is malformed: %w", err)
+	}
+	if len(s.Process.Args) == 0 || s.Process.Args[0] == "" {
+		return s, executor.Errorf(executor.Invalid, "the spec has no process.args")
+	}
+	if s.Process.Cwd == "" {
+		s.Process.Cwd = "/"
+	}
+	return s, nil
+}
+
+// chroot gives the root directory of the process, or "" for the machine's own.
+func (s spec) chroot() string {
+	if s.Root.Path == "/" {
+		return ""
+	}
+	return s.Root.Path
+}
+
+// credential gives the user of the process, or nil for our own.
+func (s spec) credential() *syscall.Credential {
+	if u := s.Process.User; u.UID != 0 || u.GID != 0 || os.Geteuid() == 0 {
+		return &syscall.Credential{Uid: u.UID, Gid: u.GID}
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) newCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "new",
+		Short:   "Write the start of something new",
+		Example: "  davit new executor mine",
+		Args:    noSuchSubcommand,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(a.newExecutorCommand())
+	return cmd
+}
+
+func (a *app) newExecutorCommand() *cobra.Command {
+	var s scaffold
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "executor [flags] NAME",
+		Short: "Write a Go module with a whole executor",
+		Long: `Write a Go module with an executor that works: it runs processes on this machine,
+and passes davit conformance. It is meant to be changed into another one.
+
+For as long as davit's module has no published version, the new module replaces it
+by a directory, which is looked for above the working directory and above this
+program; --replace names another one.`,
+		Example: "  davit new executor mine\n  davit new executor mine --dir ./mine --module example.org/mine\n  davit new executor mine --replace ~/src/davit",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return fmt.Errorf("no name is given; usage: %s", cmd.UseLine())
+			}
+			return atMost(1)(cmd, args)
+		},
+		DisableFlagsInUseLine: true,
+	}
+	cmd.Flags().SortFlags = false
+	cmd.Flags().StringVar(&dir, "dir", "", "`DIR`ectory to write to, which must be new or empty; davit-executor-NAME by default")
+	cmd.Flags().StringVar(&s.Module, "module", "", "`PATH` of the module; example.com/davit-executor-NAME by default")
+	cmd.Flags().StringVar(&s.Replace, "replace", "", "`DIR`ectory with davit's source to build with, in place of a published version")
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		s.Name = args[0]
+		if dir == "" {
+			dir = "davit-executor-" + s.Name
+		}
+		if s.Module == "" {
+			s.Module = "example.com/davit-executor-" + s.Name
+		}
+		if err := s.complete(dir, build().Version); err != nil {
+			return err
+		}
+		files, err := s.write(dir)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(a.stdout, "%s: wrote %s\n", dir, joined(files))
+		if s.Replace != "" {
+			fmt.Fprintf(a.stdout, "It builds with davit's source in %s: see the end of its README.md.\n", s.Replace)
+		}
+		fmt.Fprintf(a.stdout, "\nNext:\n  cd %s\n", dir)
+		if s.Replace == "" {
+			fmt.Fprintln(a.stdout, "  go mod tidy       # fetches davit")
+		}
+		fmt.Fprintf(a.stdout, "  go test ./...     # is it right? each subtest is a duty of executors\n  go build -o davit-executor-%s .\n", s.Name)
+		fmt.Fprintf(a.stdout, "  davit validate --config davit.hcl\n  davit serve --config davit.hcl &\n")
+		fmt.Fprintf(a.stdout, "  davit --host run/davit.sock run --rootfs DIR sh -c 'echo $GREETING'\n\nDIR is a root file system with a shell.\n")
+		return nil
+	}
+	return cmd
+}
+
+// checkout gives the directory with davit's source that holds one of the paths.
+func checkout(paths ...string) string {
+	for _, path := range paths {
+		for dir := path; ; dir = filepath.Dir(dir) {
+			if isCheckout(dir) {
+				return dir
+			}
+			if dir == filepath.Dir(dir) {
+				break
+			}
+		}
+	}
+	return ""
+}
+
+// isCheckout reports whether dir holds davit's module.
+func isCheckout(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "shared/executor/executor.go"))
+	return err == nil && moduleOf(dir) == davitModule
+}
