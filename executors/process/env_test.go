@@ -205,3 +205,9 @@ func (f *fixture) wait(ref executor.Ref) (exit executor.Exit, out executor.Outpu
 	}, "release of %s", ref)
 	return exit, out
 }
+
+// specConfig gives what is wrong with a config.
+func specConfig(config string) []executor.Diagnostic {
+	e := process.Executor()
+	return e.Validate(executor.Settings{Config: json.RawMessage(config)})
+}
