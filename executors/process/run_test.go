@@ -291,6 +291,7 @@ func TestRefused(t *testing.T) {
 		})},
 		{"cpus", "linux.resources.cpu.cpus", linux(func(l *specs.Linux) { l.Resources.CPU = &specs.LinuxCPU{Cpus: "0"} })},
 		{"propagation", "linux.rootfsPropagation", linux(func(l *specs.Linux) { l.RootfsPropagation = "shared" })},
+		{"hostname-of-id", "", func(s *specs.Spec) { s.Hostname = "hostname-of-id" }},
 		{"hostname", "hostname", func(s *specs.Spec) { s.Hostname = "web" }},
 		{"domainname", "domainname", func(s *specs.Spec) { s.Domainname = "x" }},
 		{"hooks", "hooks", func(s *specs.Spec) { s.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/true"}}} }},
