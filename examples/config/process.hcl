@@ -1,18 +1,19 @@
-# Processes on this machine, with no daemon, no shim and no root needed. A spec
-# that asks for more than a plain process can have is refused, field by field.
+# Processes on this machine: no daemon, no shim, and with "root" ignored no root
+# needed. A spec that asks for more than a plain process can have is refused, with
+# the names of the fields.
 backend "host" {
   executor = "process"
 
   config {
-    # Passed over instead: "usual" is the isolation that every container asks for
-    # (new namespaces, /proc, /dev and the like, masked paths). That is also the
-    # default. With "root", commands run on this machine's own files, whatever
-    # --rootfs names; without root privileges there is no other way.
+    # What is passed over and not refused. "usual", the default, is the isolation
+    # that every container asks for: new namespaces, /proc, /dev and the like, and
+    # masked paths. With "root", commands see this machine's own files, whatever
+    # directory --rootfs names.
     ignore = ["usual", "root"]
   }
 }
 
-# The same in the root file system that a container names, which takes root.
+# The same with the container's root file system as the root directory.
 backend "chroot" {
   executor = "process"
 }

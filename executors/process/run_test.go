@@ -50,6 +50,10 @@ func TestProcess(t *testing.T) {
 		{name: "relative", want: "found\n", edit: func(p *specs.Process) { p.Args, p.Cwd = []string{"./echo", "found"}, "/bin" }},
 		{name: "user", script: "id -u; id -g; id -G", want: "12\n34\n34 56 78\n", root: true,
 			edit: func(p *specs.Process) { p.User = specs.User{UID: 12, GID: 34, AdditionalGids: []uint32{56, 78}} }},
+		{name: "user-rlimit", script: "id -u; ulimit -n", want: "12\n77\n", root: true, edit: func(p *specs.Process) {
+			p.User = specs.User{UID: 12, GID: 34}
+			p.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 77, Hard: 77}}
+		}},
 		{name: "groups", script: "id -G", want: "0\n", root: true},
 		{name: "capabilities", script: "grep CapBnd /proc/self/status; grep CapEff /proc/self/status", root: true,
 			want: "CapBnd:\t0000000000000021\nCapEff:\t0000000000000021\n",
