@@ -28,7 +28,7 @@ func Executor() executor.Executor {
 // Backend runs processes on the host.
 type Backend struct {
 	*backend.Backend
-	cgroups *cgroups
+	*planner
 }
 
 // Open opens the backend in its directories.
@@ -49,7 +49,7 @@ func Open(ctx context.Context, env executor.Environment, host executor.Host) (*B
 	if err != nil {
 		return nil, err
 	}
-	return &Backend{Backend: b, cgroups: p.cgroups}, nil
+	return &Backend{Backend: b, planner: p}, nil
 }
 
 // Close stops watching. Processes run on.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/executors/process"
+	"github.com/davit-run/davit/executors/realtest"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/hashicorp/go-hclog"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -28,9 +29,9 @@ type fixture struct {
 func newFixture(t testing.TB, config string) *fixture {
 	t.Helper()
 	f := &fixture{t: t, host: &fakeHost{exits: map[executor.Ref]executor.Status{}, released: map[executor.Ref]executor.Output{}}}
-	dir := t.TempDir()
+	dir := realtest.Dir(t)
 	f.env = executor.Environment{
-		HostID: filepath.Base(filepath.Dir(dir)) + t.Name(), Backend: "process", StateDir: filepath.Join(dir, "state"), RunDir: filepath.Join(dir, "run"),
+		HostID: dir, Backend: "process", StateDir: filepath.Join(dir, "state"), RunDir: filepath.Join(dir, "run"),
 		Settings: executor.Settings{Config: json.RawMessage(config)},
 	}
 	for _, d := range []string{f.env.StateDir, f.env.RunDir, f.path("io")} {
@@ -39,6 +40,8 @@ func newFixture(t testing.TB, config string) *fixture {
 		}
 	}
 	f.open()
+	realtest.NothingLeft(t, f.b.Key()) // in the names of cgroups
+	realtest.NothingLeft(t, dir)       // in the command lines of workloads
 	t.Cleanup(f.cleanup)
 	return f
 }
@@ -204,4 +207,10 @@ func (f *fixture) wait(ref executor.Ref) (exit executor.Exit, out executor.Outpu
 		return ok
 	}, "release of %s", ref)
 	return exit, out
+}
+
+// specConfig gives what is wrong with a config.
+func specConfig(config string) []executor.Diagnostic {
+	e := process.Executor()
+	return e.Validate(executor.Settings{Config: json.RawMessage(config)})
 }

@@ -3,11 +3,11 @@ package process_test
 import (
 	"os"
 	"testing"
-
-	"github.com/davit-run/davit/executors/internal/monitor"
 )
 
 func TestMain(m *testing.M) {
-	monitor.Main(nil)
+	if dir := os.Getenv(envDriver); dir != "" {
+		drive(dir)
+	}
 	os.Exit(m.Run())
 }

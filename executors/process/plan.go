@@ -21,7 +21,7 @@ type planner struct {
 
 // plan is a backend.Plan.
 func (p *planner) plan(_ context.Context, w executor.Workload) (monitor.Job, error) {
-	spec, err := fields.Sift(w.Spec, p.ignore)
+	spec, err := fields.Sift(w, p.ignore)
 	if err != nil {
 		return monitor.Job{}, err
 	}

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -24,5 +25,24 @@ func TestExampleExecutor(t *testing.T) {
 	}
 	if r := s.runRootfs("--runtime", "runc", "true"); r.code != 125 || !strings.Contains(r.stderr, "no runtimes to choose from") {
 		t.Errorf("a runtime where there are none: got %+v", r)
+	}
+}
+
+func TestExampleProcess(t *testing.T) {
+	need(t)
+	config, err := os.ReadFile("../../examples/config/process.hcl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSite(t, string(config))
+	for backend, want := range map[string]string{"host": "hello, this machine\n", "chroot": "hello, bin dev etc proc sys tmp\n"} {
+		r := s.runRootfs("--rm", "--backend", backend, "-m", "64m", "-u", "0:0", "sh", "-c",
+			`echo "hello, $([ -d /usr/share ] && echo this machine || echo *)"; exit 3`)
+		if r.code != 3 || r.stdout != want {
+			t.Errorf("%s: got %+v, want %q", backend, r, want)
+		}
+	}
+	if r := s.runRootfs("--backend", "chroot", "-v", "/tmp:/data", "true"); r.code != 125 || !strings.Contains(r.stderr, `add "mounts" to "ignore"`) {
+		t.Errorf("a mount that cannot be had: got %+v", r)
 	}
 }

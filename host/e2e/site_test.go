@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 // makes the root file system.
 func prepare() error {
 	for dir, packages := range map[string][]string{
-		"../..":                         {"./host/cmd/davit", "./executors/containerd/cmd/davit-executor-containerd", "./executors/shim/cmd/davit-executor-shim", "./examples/embed"},
+		"../..":                         {"./host/cmd/davit", "./executors/containerd/cmd/davit-executor-containerd", "./executors/shim/cmd/davit-executor-shim", "./executors/process/cmd/davit-executor-process", "./examples/embed"},
 		"../../examples/executor-hello": {"."},
 	} {
 		build := exec.Command("go", append([]string{"build", "-o", bin + "/"}, packages...)...)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/signal"
 	"runtime"
@@ -71,7 +72,9 @@ func run() error {
 	// What this thread is told is passed on to the workload, whose life is bound
 	// to the thread's.
 	runtime.LockOSThread()
-	unix.CloseOnExec(lockFD)
+	if err := unix.CloseRange(lockFD, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return fmt.Errorf("keep descriptors: %w", err)
+	}
 	// The workload is not to begin with signals ignored that the executor ignores.
 	// To be caught here resets them there.
 	for _, sig := range []os.Signal{unix.SIGHUP, unix.SIGINT} {

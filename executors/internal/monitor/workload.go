@@ -173,11 +173,8 @@ func (w *workload) settle(pid int, job Job) error {
 	if !ws.Stopped() {
 		return fmt.Errorf("the workload was killed while it was started")
 	}
-	for _, l := range job.Rlimits {
-		limit := unix.Rlimit{Cur: l.Soft, Max: l.Hard}
-		if err := unix.Prlimit(pid, l.Resource, &limit, nil); err != nil {
-			return limitError(l, err)
-		}
+	if err := setLimits(pid, job); err != nil {
+		return err
 	}
 	if adj := job.OOMScoreAdj; adj != nil {
 		if err := setOOMScore(pid, *adj); err != nil {
@@ -189,6 +186,37 @@ func (w *workload) settle(pid int, job Job) error {
 		return err
 	}
 	return write(".", startedFile, w.started)
+}
+
+// setLimits gives a process its resource limits. Without CAP_SYS_RESOURCE, which
+// root in a container has not, only processes of the same real ids may do that, so
+// this thread has them for a moment.
+func setLimits(pid int, job Job) error {
+	if u := job.User; u != nil && len(job.Rlimits) > 0 {
+		if err := setRealIDs(int(u.UID), int(u.GID)); err != nil {
+			return fmt.Errorf("take the workload's ids: %w", err)
+		}
+		defer func() { _ = setRealIDs(os.Geteuid(), os.Getegid()) }()
+	}
+	for _, l := range job.Rlimits {
+		limit := unix.Rlimit{Cur: l.Soft, Max: l.Hard}
+		if err := unix.Prlimit(pid, l.Resource, &limit, nil); err != nil {
+			return limitError(l, err)
+		}
+	}
+	return nil
+}
+
+// setRealIDs changes the real user and group of this thread alone.
+func setRealIDs(uid, gid int) error {
+	const keep = ^uintptr(0)
+	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESGID, uintptr(gid), keep, keep); errno != 0 {
+		return errno
+	}
+	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, uintptr(uid), keep, keep); errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 func limitError(l Rlimit, err error) error {

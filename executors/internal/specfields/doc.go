@@ -4,7 +4,7 @@
 //
 //	var fields = specfields.Filter{Honoured: []string{"process.args", …}, Workload: "a plain process on the host"}
 //
-//	spec, err := fields.Sift(workload.Spec, config.Ignore)
+//	spec, err := fields.Sift(workload, config.Ignore)
 //
 // What is to be passed over all the same, a backend's config lists under "ignore":
 // [Filter.Attribute] declares it and [Filter.Check] checks it.

@@ -66,9 +66,10 @@ func (f Filter) Ignorable() []string {
 	return names
 }
 
-// Sift takes from a spec what is to be ignored, and refuses what is left and
-// cannot be honoured, as [executor.Unsupported].
-func (f Filter) Sift(raw json.RawMessage, ignore []string) (*specs.Spec, error) {
+// Sift takes from a workload's spec what is to be ignored, and refuses what is left
+// and cannot be honoured, as [executor.Unsupported].
+func (f Filter) Sift(w executor.Workload, ignore []string) (*specs.Spec, error) {
+	raw := w.Spec
 	var tree map[string]any
 	if len(raw) > executor.MaxSpecSize {
 		return nil, executor.Errorf(executor.Invalid, "spec has %d bytes, at most %d are allowed", len(raw), executor.MaxSpecSize)
@@ -79,6 +80,9 @@ func (f Filter) Sift(raw json.RawMessage, ignore []string) (*specs.Spec, error) 
 	}
 	if err := json.Unmarshal(raw, &tree); err != nil {
 		return nil, executor.Errorf(executor.Invalid, "spec: %w", err)
+	}
+	if slices.Contains(ignore, Usual) && tree["hostname"] == w.Ref.ID {
+		delete(tree, "hostname") // what a host gives a container that asks for none
 	}
 	var refused []string
 	if f.sift("", tree, ignore, &refused); len(refused) > 0 {

@@ -1,14 +1,10 @@
 // Command davit-executor-process is the executor that runs processes on the host.
-// It is also the monitor of each of them.
+// It is also the monitor of each of them, and then this main is not reached.
 package main
 
 import (
-	"github.com/davit-run/davit/executors/internal/monitor"
 	"github.com/davit-run/davit/executors/process"
 	"github.com/davit-run/davit/shared/plugin"
 )
 
-func main() {
-	monitor.Main(nil)
-	plugin.Serve(process.Executor())
-}
+func main() { plugin.Serve(process.Executor()) }

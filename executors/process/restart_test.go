@@ -1,0 +1,295 @@
+package process_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/davit-run/davit/executors/process"
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// crash ends the backend as if its process had been killed, as far as that can be
+// done within one, and opens it again.
+func (f *fixture) crash(meanwhile func()) {
+	f.t.Helper()
+	if err := f.b.Close(f.t.Context()); err != nil {
+		f.t.Fatal(err)
+	}
+	meanwhile()
+	f.open()
+}
+
+// monitorOf gives the monitor of a running workload.
+func monitorOf(t testing.TB, pid int) int {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+	monitor, _ := strconv.Atoi(fields[1])
+	cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", monitor))
+	if !strings.HasPrefix(string(cmdline), "davit-monitor\x00") {
+		t.Fatalf("the parent of %d is %d, %q", pid, monitor, cmdline)
+	}
+	return monitor
+}
+
+func kill(t testing.TB, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return !alive(pid) }, "end of process %d", pid)
+}
+
+func TestWorkloadKilledWhileNobodyWatches(t *testing.T) {
+	f := newFixture(t, "{}")
+	ref := first("victim")
+	st := f.run(ref, command("echo ready; sleep 300"))
+	f.waitOutput(ref, "ready")
+	f.crash(func() { kill(t, st.PID) })
+	if _, err := f.b.Restore(t.Context(), ref, executor.Stdio{}); err != nil {
+		t.Fatal(err)
+	}
+	exit, out := f.wait(ref)
+	if *exit.Code != 137 || exit.Signal != syscall.SIGKILL || out != executor.Complete {
+		t.Errorf("got %+v, %s", exit, out)
+	}
+}
+
+func TestMonitorKilled(t *testing.T) {
+	for _, watched := range []bool{true, false} {
+		t.Run(fmt.Sprintf("watched=%t", watched), func(t *testing.T) {
+			f := newFixture(t, "{}")
+			ref := first("orphan")
+			// One of its processes has the first one's session, one has its own.
+			st := f.run(ref, command(`trap '' TERM; sh -c 'trap "" HUP; echo $$; sleep 300' & `+ifRoot(`setsid sh -c 'echo $$; sleep 300' &`)+` sleep 0.2; echo ready; wait`))
+			f.waitOutput(ref, "ready")
+			monitor := monitorOf(t, st.PID)
+			if watched {
+				kill(t, monitor)
+			} else {
+				f.crash(func() { kill(t, monitor) })
+				list, err := f.b.List(t.Context())
+				if err != nil || len(list) != 1 || list[0].State != executor.Exited || list[0].Exit.Source != executor.Lost {
+					t.Errorf("list: got %+v, %v", list, err)
+				}
+				if _, err := f.b.Restore(t.Context(), ref, executor.Stdio{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			exit, _ := f.wait(ref)
+			if exit.Source != executor.Lost || exit.Reason != "the monitor was killed" {
+				t.Errorf("exit: got %+v", exit)
+			}
+			for _, pid := range append(strings.Fields(f.output(ref, "out")), strconv.Itoa(st.PID)) {
+				if alive(pid) {
+					t.Errorf("process %s has survived", pid)
+				}
+			}
+			// What was said once stays said.
+			f.crash(func() {})
+			if st, err := f.b.Restore(t.Context(), ref, executor.Stdio{}); err != nil || st.Exit == nil || st.Exit.Source != executor.Lost {
+				t.Errorf("restore: got %+v, %v", st, err)
+			}
+		})
+	}
+}
+
+func ifRoot(s string) string {
+	if os.Geteuid() == 0 {
+		return s
+	}
+	return ""
+}
+
+// A monitor that is killed at any moment costs the exit at most.
+func TestMonitorKilledAtAnyMoment(t *testing.T) {
+	f := newFixture(t, "{}")
+	for i := range 30 {
+		ref := first(fmt.Sprintf("m-%d", i))
+		w := f.workload(ref, command("echo started; sleep 0.01; exit 9"))
+		done := make(chan error, 1)
+		go func() {
+			_, err := f.b.Create(t.Context(), w)
+			done <- err
+		}()
+		var monitor int
+		eventually(t, func() bool { monitor = monitorNamed(ref); return monitor != 0 || len(done) > 0 }, "monitor of %s", ref)
+		time.Sleep(time.Duration(rand.IntN(25)) * time.Millisecond)
+		if monitor != 0 {
+			_ = syscall.Kill(monitor, syscall.SIGKILL)
+		}
+		if err := <-done; err != nil {
+			if _, rerr := f.b.Restore(t.Context(), ref, w.Stdio); executor.CodeOf(rerr) != executor.NotFound {
+				t.Errorf("%s: create failed with %v, restore says %v", ref, err, rerr)
+			}
+			continue
+		}
+		exit, _ := f.wait(ref)
+		if lost := exit.Source == executor.Lost; !lost && *exit.Code != 9 {
+			t.Errorf("%s: exit %+v", ref, exit)
+		}
+		if got := f.output(ref, "out"); len(got) > len("started\n") {
+			t.Errorf("%s: output %q", ref, got)
+		}
+	}
+}
+
+// monitorNamed gives the monitor of an attempt, 0 if there is none.
+func monitorNamed(ref executor.Ref) int {
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, file := range files {
+		if b, err := os.ReadFile(file); err == nil && string(b) == "davit-monitor\x00"+ref.String()+"\x00" {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+			return pid
+		}
+	}
+	return 0
+}
+
+func TestReboot(t *testing.T) {
+	f := newFixture(t, "{}")
+	ref := first("rebooted")
+	st := f.run(ref, command("sleep 300"))
+	f.crash(func() {
+		// The workload of this life of the machine is to be gone as after a reboot.
+		kill(t, monitorOf(t, st.PID))
+		eventually(t, func() bool { return !alive(st.PID) }, "end of the workload")
+		cgroups, _ := filepath.Glob(filepath.Join("/sys/fs/cgroup/*/davit", f.b.Key(), "*-"+f.b.Key()))
+		for _, dir := range cgroups {
+			if err := os.Remove(dir); err != nil {
+				t.Fatal(err)
+			}
+		}
+		job := filepath.Join(f.env.StateDir, "containers", ref.ID, "job.json")
+		b, err := os.ReadFile(job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(job, []byte(strings.Replace(string(b), `"boot":"`, `"boot":"0`, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if _, err := f.b.Restore(t.Context(), ref, executor.Stdio{}); err != nil {
+		t.Fatal(err)
+	}
+	if exit, out := f.wait(ref); exit.Source != executor.Lost || exit.Reason != "the machine was rebooted" || out != executor.Truncated {
+		t.Errorf("got %+v, %s", exit, out)
+	}
+}
+
+// envDriver makes this program an executor that creates containers in the
+// directory that it names, until it is killed.
+const envDriver = "DAVIT_TEST_DRIVER"
+
+// drive creates containers and notes before and after each what it does.
+func drive(dir string) {
+	env := executor.Environment{HostID: dir, Backend: "process", StateDir: filepath.Join(dir, "state"), RunDir: filepath.Join(dir, "run")}
+	b, err := process.Open(context.Background(), env, deafHost{})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	note, err := os.OpenFile(filepath.Join(dir, "io", "notes"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	from, _ := strconv.Atoi(os.Getenv(envDriver + "_FROM"))
+	for n := from; ; n++ {
+		fmt.Fprintln(note, "creating", n)
+		if _, err := b.Create(context.Background(), driven(dir, n)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		fmt.Fprintln(note, "created", n)
+	}
+}
+
+// An executor that is killed at any moment costs nothing: what it created is
+// known to the next with its exit, and nothing is started twice.
+func TestExecutorKilledAtAnyMoment(t *testing.T) {
+	f := newFixture(t, "{}")
+	begin := time.Now()
+	f.run(first("sample"), command("exit 0"))
+	took := time.Since(begin)
+	next := 0
+	for range 12 {
+		f.crash(func() { next = f.killDriver(next, took) })
+		list, err := f.b.List(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, st := range list {
+			if _, err := f.b.Restore(t.Context(), st.Ref, executor.Stdio{}); err != nil && executor.CodeOf(err) != executor.NotFound {
+				t.Errorf("restore %s: %v", st.Ref, err)
+			}
+		}
+	}
+	notes, err := os.ReadFile(f.path("io", "notes"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range next {
+		// To create it once more reports it, or makes up for what was cut off.
+		w := driven(filepath.Dir(f.env.StateDir), n)
+		if _, err := f.b.Create(t.Context(), w); err != nil {
+			t.Errorf("create %d: %v", n, err)
+			continue
+		}
+		exit, out := f.wait(w.Ref)
+		if exit.Code == nil || *exit.Code != n%200 || out != executor.Complete {
+			t.Errorf("%d: exit %+v, %s", n, exit, out)
+		}
+		if got := f.output(w.Ref, "out"); got != "start\nend\n" {
+			t.Errorf("%d: output %q", n, got)
+		}
+	}
+	created := strings.Count(string(notes), "created")
+	t.Logf("%d containers, %d cut off", next, next-created)
+	if created == 0 {
+		t.Error("the driver has created nothing")
+	}
+}
+
+// killDriver runs a driver that creates containers from a number on, kills it, and
+// gives the number of the container after its last. took is about how long it takes to create one.
+func (f *fixture) killDriver(from int, took time.Duration) int {
+	f.t.Helper()
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), envDriver+"="+filepath.Dir(f.env.StateDir), fmt.Sprintf("%s_FROM=%d", envDriver, from))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		f.t.Fatal(err)
+	}
+	last := func() int {
+		b, _ := os.ReadFile(f.path("io", "notes"))
+		n := from - 1
+		if lines := strings.Fields(string(b)); len(lines) > 0 {
+			n, _ = strconv.Atoi(lines[len(lines)-1])
+		}
+		return n
+	}
+	enough := from + rand.IntN(3)
+	eventually(f.t, func() bool { return last() >= enough || stderr.Len() > 0 }, "container %d by the driver", enough)
+	time.Sleep(time.Duration(rand.Int64N(int64(2 * took))))
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	if stderr.Len() > 0 {
+		f.t.Errorf("driver: %s", &stderr)
+	}
+	return last() + 1
+}

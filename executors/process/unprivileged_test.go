@@ -1,0 +1,74 @@
+package process_test
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/davit-run/davit/host/ocispec"
+	"github.com/davit-run/davit/shared/executor"
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// nobody is a user without rights.
+const nobody = 65534
+
+// Everything that needs no root works without it.
+func TestUnprivileged(t *testing.T) {
+	root(t)
+	cmd := exec.Command("/proc/self/exe", "-test.v", "-test.run=^TestProcess$|^TestExit$|^TestDescendants$|^TestMonitorKilled$|"+
+		"^TestWorkloadKilledWhileNobodyWatches$|^TestOwnUser$|^TestConformance$/^direct$")
+	cmd.Env = append(os.Environ(), "HOME=/", "TMPDIR=/tmp")
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: TestOwnUser") || !strings.Contains(string(out), "--- PASS: TestConformance/direct") {
+		t.Errorf("as nobody: %v\n%s", err, out)
+	}
+}
+
+// What asks for root gets the executor's own user, since specs cannot say that
+// they do not care; whoever else is asked for is refused.
+func TestOwnUser(t *testing.T) {
+	if os.Geteuid() != nobody {
+		t.Skip("needs to be run by TestUnprivileged")
+	}
+	f := newFixture(t, "{}")
+	ref := first("own")
+	f.run(ref, command("id -u; id -g"))
+	f.wait(ref)
+	if got := f.output(ref, "out"); got != "65534\n65534\n" {
+		t.Errorf("uid and gid: got %q", got)
+	}
+	for name, edit := range map[string]func(*specs.Spec){
+		"process.user": func(s *specs.Spec) { s.Process.User.UID = 12 },
+		"root.path":    func(s *specs.Spec) { s.Root.Path = "/usr" },
+		"linux.resources.memory.limit": func(s *specs.Spec) {
+			s.Linux = &specs.Linux{Resources: &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr[int64](16 << 20)}}}
+		},
+	} {
+		spec := command("true")
+		edit(spec)
+		if _, err := f.b.Create(t.Context(), f.workload(first("refused"), spec)); executor.CodeOf(err) != executor.Unsupported || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+
+	// With the root ignored, the usual spec runs on the machine's own files.
+	g := newFixture(t, `{"ignore":["usual","root"]}`)
+	raw, err := ocispec.FromRootfs("/usr", ocispec.Options{Args: []string{"sh", "-c", "ls -d /etc"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := g.workload(ref, command(""))
+	w.Spec = raw
+	if _, err := g.b.Create(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	g.wait(ref)
+	if got := g.output(ref, "out"); got != "/etc\n" {
+		t.Errorf("with the root ignored: got %q, %q", got, g.output(ref, "err"))
+	}
+}
