@@ -27,8 +27,6 @@ type Stdio struct{ In, Out, Err *os.File }
 // Run's, and nothing has run. What ended the module other than its own exit is
 // written to its stderr.
 func (p *Program) Run(ctx context.Context, stdio Stdio, started func() error) (int, error) {
-	// The module may never give up its thread.
-	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))
 	ctx = experimental.WithMemoryAllocator(ctx, experimental.MemoryAllocatorFunc(newMemory))
 	if p.hasStart {
 		if err := started(); err != nil {
