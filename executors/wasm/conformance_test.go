@@ -3,8 +3,6 @@ package wasm_test
 import (
 	"encoding/json"
 	"os"
-	"path/filepath"
-	"strconv"
 	"testing"
 
 	"github.com/davit-run/davit/executors/wasm"
@@ -25,9 +23,11 @@ func TestConformance(t *testing.T) {
 	}
 	conformance.Test(t, conformance.Target{
 		Executor: &e,
-		Binary:   binary(t),
-		Spec:     specOf(filepath.Dir(workloadModule(t))),
+		Binary:   program(t),
+		Spec:     specOf(t.TempDir()),
 		Settings: executor.Settings{Config: config},
+		// A module holds all that it writes.
+		OutputBytes: 2 << 20,
 		Refused: []executor.Settings{
 			{Config: json.RawMessage(`{"ignore":["host_name"]}`)},
 			{Config: json.RawMessage(`{"module_dirs":["modules"]}`)},
@@ -39,34 +39,20 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// specOf gives a conformance.Target.Spec with the workload module in rootfs.
+// specOf gives a conformance.Target.Spec with modules that are made in rootfs.
 func specOf(rootfs string) func(conformance.Program, string) (json.RawMessage, error) {
 	return func(p conformance.Program, scratch string) (json.RawMessage, error) {
 		const dir = "/scratch"
-		args := []string{"workload"}
-		for _, s := range p {
-			file, n := dir+"/"+s.File, strconv.Itoa(s.N)
-			args = append(args, string(s.Action))
-			switch s.Action {
-			case conformance.Print:
-				args = append(args, s.Stream, s.Text)
-			case conformance.Count:
-				args = append(args, s.Stream, n)
-			case conformance.Mark:
-				args = append(args, file, s.Text)
-			case conformance.Await:
-				args = append(args, file)
-			case conformance.Exit:
-				args = append(args, n)
-			case conformance.Exec:
-				args = []string{file}
-			default:
-				return nil, executor.Errorf(executor.Unsupported, "a module cannot handle signals")
+		command := dir + "/" + p[0].File
+		if p[0].Action != conformance.Exec {
+			var err error
+			if command, err = assemble(rootfs, p, dir); err != nil {
+				return nil, err
 			}
 		}
 		return json.Marshal(specs.Spec{
 			Version: specs.Version,
-			Process: &specs.Process{Args: args, Cwd: "/"},
+			Process: &specs.Process{Args: []string{command}, Cwd: "/"},
 			Root:    &specs.Root{Path: rootfs, Readonly: true},
 			Mounts:  []specs.Mount{{Destination: dir, Type: "bind", Source: scratch, Options: []string{"rbind", "rw"}}},
 		})

@@ -42,8 +42,8 @@ var (
 	buildWorkload = goBuild("workload.wasm", "./testdata/workload", "GOOS=wasip1", "GOARCH=wasm")
 )
 
-// binary gives the executor's program.
-func binary(t testing.TB) string { return mustBuild(t, buildExecutor) }
+// program gives the executor's program.
+func program(t testing.TB) string { return mustBuild(t, buildExecutor) }
 
 // workloadModule gives the module of testdata/workload.
 func workloadModule(t testing.TB) string { return mustBuild(t, buildWorkload) }
