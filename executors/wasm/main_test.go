@@ -13,6 +13,10 @@ import (
 var built string
 
 func TestMain(m *testing.M) {
+	if input, ok := os.LookupEnv(envCreator); ok {
+		fmt.Fprintln(os.Stderr, creator(input))
+		os.Exit(1)
+	}
 	dir, err := os.MkdirTemp("", "dv")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
