@@ -1,0 +1,69 @@
+package wasm
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/davit-run/davit/executors/internal/monitor/backend"
+	"github.com/davit-run/davit/executors/wasm/internal/engine"
+	"github.com/davit-run/davit/shared/executor"
+	"github.com/hashicorp/go-hclog"
+)
+
+// Executor gives the wasm executor.
+func Executor() executor.Executor {
+	return executor.Executor{
+		Name:     "wasm",
+		Version:  "0.1.0",
+		Config:   configSchema(),
+		Validate: validate,
+		Open: func(ctx context.Context, env executor.Environment, host executor.Host) (executor.Backend, error) {
+			return Open(ctx, env, host)
+		},
+	}
+}
+
+// cacheAge is how long compiled modules are kept that nobody uses.
+const cacheAge = 30 * 24 * time.Hour
+
+// Open opens the backend in its directories.
+func Open(ctx context.Context, env executor.Environment, host executor.Host) (executor.Backend, error) {
+	config, diags := parseConfig(env.Settings.Config)
+	if len(diags) > 0 {
+		d := diags[0]
+		return nil, executor.Errorf(executor.Invalid, "%s: %s", strings.Join(d.Path, "."), d.Message)
+	}
+	if config.CacheDir == "" {
+		config.CacheDir = filepath.Join(env.StateDir, "cache")
+	}
+	if err := openCache(config.CacheDir); err != nil {
+		return nil, executor.Errorf(executor.FailedPrecondition, "cache directory: %w", err)
+	}
+	if err := engine.Prune(config.CacheDir, cacheAge); err != nil {
+		hclog.FromContext(ctx).Warn("cache cannot be pruned", "error", err)
+	}
+	p := planner{config: config, uid: os.Geteuid(), gid: os.Getegid()}
+	return backend.Open(ctx, env, host, p.plan)
+}
+
+// openCache makes a directory for compiled modules, and refuses one that others
+// could write to: what is in it is executed.
+func openCache(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || int(st.Uid) != os.Geteuid() || info.Mode().Perm()&0o022 != 0 {
+		return fmt.Errorf("%s has the mode %s, but must belong to the executor's user and be writable by no other", dir, info.Mode().Perm())
+	}
+	return nil
+}

@@ -1,0 +1,10 @@
+// Command davit-executor-wasm is the executor that runs WebAssembly modules. It is
+// also the process in which each of them runs.
+package main
+
+import (
+	"github.com/davit-run/davit/executors/wasm"
+	"github.com/davit-run/davit/shared/plugin"
+)
+
+func main() { plugin.Serve(wasm.Executor()) }

@@ -1,0 +1,82 @@
+package wasm
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/davit-run/davit/executors/internal/specfields"
+	"github.com/davit-run/davit/shared/executor"
+	"github.com/docker/go-units"
+)
+
+// Config is what a backend's config block may say.
+type Config struct {
+	Ignore      []string `json:"ignore"`
+	ModuleDirs  []string `json:"module_dirs"`
+	MemoryLimit string   `json:"memory_limit"`
+	Timeout     string   `json:"timeout"`
+	CacheDir    string   `json:"cache_dir"`
+
+	memory  int64 // bytes
+	timeout time.Duration
+}
+
+// minMemory is one page.
+const minMemory = 64 << 10
+
+func configSchema() executor.Schema {
+	return executor.Schema{Attributes: []executor.Attribute{
+		fields.Attribute(),
+		{Name: "module_dirs", Type: executor.Strings, Description: "directories of the host with modules that may be run beside those of the root file system"},
+		{Name: "memory_limit", Type: executor.String, Description: `limit on the linear memory of modules whose spec has none, such as "256m"; 4 GiB is all that a module can address`},
+		{Name: "timeout", Type: executor.Duration, Description: "how long a module may run before it is ended with code 137; for ever if absent"},
+		{Name: "cache_dir", Type: executor.String, Description: "directory for compiled modules, which backends may share; one of the backend's own if absent"},
+	}}
+}
+
+// parseConfig decodes the block, applies the defaults, and checks what can be
+// checked without I/O.
+func parseConfig(body json.RawMessage) (Config, []executor.Diagnostic) {
+	c := Config{Ignore: specfields.Default()}
+	if len(body) > 0 {
+		dec := json.NewDecoder(bytes.NewReader(body))
+		dec.DisallowUnknownFields()
+		if err := dec.Decode(&c); err != nil {
+			return c, []executor.Diagnostic{{Severity: executor.SeverityError, Path: []string{"config"}, Message: err.Error()}}
+		}
+	}
+	diags := fields.Check(c.Ignore)
+	bad := func(attribute, hint, format string, args ...any) {
+		diags = append(diags, executor.Diagnostic{
+			Severity: executor.SeverityError, Path: []string{"config", attribute}, Message: fmt.Sprintf(format, args...), Hint: hint,
+		})
+	}
+	for _, dir := range c.ModuleDirs {
+		if !filepath.IsAbs(dir) {
+			bad("module_dirs", "give the absolute paths of directories", "%q is not an absolute path", dir)
+		}
+	}
+	if c.CacheDir != "" && !filepath.IsAbs(c.CacheDir) {
+		bad("cache_dir", "give the absolute path of a directory", "%q is not an absolute path", c.CacheDir)
+	}
+	var err error
+	if c.MemoryLimit != "" {
+		if c.memory, err = units.RAMInBytes(c.MemoryLimit); err != nil || c.memory < minMemory {
+			bad("memory_limit", `give a size from 64k, such as "256m"`, "%q cannot be a memory limit", c.MemoryLimit)
+		}
+	}
+	if c.Timeout != "" {
+		if c.timeout, err = time.ParseDuration(c.Timeout); err != nil || c.timeout <= 0 {
+			bad("timeout", `give a time such as "90s" or "5m"`, "%q cannot be a timeout", c.Timeout)
+		}
+	}
+	return c, diags
+}
+
+func validate(s executor.Settings) []executor.Diagnostic {
+	_, diags := parseConfig(s.Config)
+	return diags
+}

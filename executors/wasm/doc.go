@@ -1,0 +1,53 @@
+// Package wasm is the executor that runs WebAssembly modules of WASI preview 1. It
+// needs no privileges and nothing of the kernel.
+//
+//	davit run --backend wasm --rootfs /srv/app hello.wasm arg
+//
+// # What a workload is
+//
+// The command of the spec names a module in the root file system: by its path, or
+// by a name that is looked for in PATH and in the working directory. ".wasm" at
+// the end may be left out, and what is no module is passed over: where /bin/hello
+// is a program for Linux and /bin/hello.wasm its module, `hello` and `/bin/hello`
+// run on every backend. Modules of the host's can be run too, from directories
+// that the backend's config lists.
+//
+// The module sees the root file system and the bind mounts of the spec as in a
+// container: see package guestfs. It gets the arguments, the environment, and the
+// output files. WASI has no working directory; modules are told by the variable
+// PWD, which Go's go by, while those of wasi-libc begin in /. The memory limit is
+// for the module's linear memory, beside which its process needs 20 MB and its
+// machine code.
+//
+// A module exits with the lowest byte of its exit code, with 134 when it traps,
+// and with 137 at the backend's timeout; the last two are explained on its stderr.
+// It has no means to handle a signal. So all but those that are ignored by default
+// end it, with the code that a process would have.
+//
+// # What is refused
+//
+// Fields of the spec that have no meaning for a module are refused by name, unless
+// the backend's config lists them under "ignore": hostname, hooks, CPU limits, a
+// terminal, users, tmpfs and others. What only forbids, a module could not do
+// anyway: it has no capabilities and no system calls, starts no processes, and
+// opens no devices. The namespaces, kernel file systems and masks that every
+// container spec has are passed over, since "usual" is on that list by default.
+//
+// # State
+//
+// Package monitor keeps what is known of each container, in StateDir/containers,
+// and StateDir/cache holds compiled modules until they were not used for a month.
+//
+// # Rationale
+//
+// Why does a module run in its monitor's process? To start a second process for it
+// would take longer than all the rest. Measured for a module that does nothing,
+// with a warm cache: see BenchmarkStart. It ends by itself, and the process has
+// written down its code by then; or it is killed by the executor, which writes
+// down why; or it is killed by others, which the executor sees as its parent. If
+// in that last case the executor is dead too, the exit is lost, and said to be.
+//
+// Why does the executor not look at modules itself? To compile one takes seconds
+// and gigabytes if its author wishes so. The process that pays for it is the
+// workload's own, which can be killed.
+package wasm
