@@ -64,7 +64,7 @@ func (h *Host) startBackend(cfg *config.Backend) error {
 			return executor.Environment{
 				HostID: h.ID(), Backend: cfg.Name,
 				StateDir: stateDir, RunDir: filepath.Join(runDir, supervisor.WorkDir),
-				Settings: settings,
+				Settings: settings, Ephemeral: h.ephemeral,
 			}, nil
 		},
 		Ready: func(ctx context.Context, s *supervisor.Session) error { return h.reconcile(ctx, cfg.Name, s) },

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,6 +32,11 @@ func TestMain(m *testing.M) {
 	}
 	// Programs that were built with -race sleep for a second when they exit.
 	os.Setenv("GORACE", "atexit_sleep_ms=0")
+	if dir := os.Getenv(ephemeralEnv); dir != "" {
+		os.Unsetenv(ephemeralEnv)
+		fmt.Fprintln(os.Stderr, ephemeralProgram(dir))
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
 
@@ -53,9 +59,13 @@ func testConfig(t testing.TB, more ...string) config.Config {
 	if err := os.Symlink(self, filepath.Join(bin, "davit-executor-memory")); err != nil {
 		t.Fatal(err)
 	}
+	return configAt(dir, more...)
+}
+
+func configAt(dir string, more ...string) config.Config {
 	cfg := config.Config{
 		StateDir: filepath.Join(dir, "state"), RunDir: filepath.Join(dir, "run"),
-		ExecutorDirs:   []string{bin},
+		ExecutorDirs:   []string{filepath.Join(dir, "bin")},
 		DefaultBackend: "a",
 	}
 	for _, name := range append([]string{"a"}, more...) {
