@@ -140,9 +140,9 @@ func newSite(t testing.TB, backends ...string) *site {
 }
 
 // start starts the host.
-func (s *site) start() {
+func (s *site) start(flags ...string) {
 	s.t.Helper()
-	s.serve = exec.Command(filepath.Join(bin, "davit"), "serve", "--config", s.config)
+	s.serve = exec.Command(filepath.Join(bin, "davit"), append([]string{"serve", "--config", s.config}, flags...)...)
 	s.serve.Stdout, s.serve.Stderr = s.log, s.log
 	s.serve.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := s.serve.Start(); err != nil {

@@ -187,11 +187,9 @@ func (b *Backend) Close() {
 }
 
 // Stop ends the executor in good order and stops supervising. Workloads run on.
+// One that is starting gets ready first: cut off, it could leave a daemon behind.
 func (b *Backend) Stop(ctx context.Context) error {
-	b.mu.Lock()
-	b.leaving = true
-	session := b.session
-	b.mu.Unlock()
+	session := b.started(ctx)
 	var err error
 	if session != nil {
 		if err = session.CloseBackend(ctx); err == nil {
@@ -215,6 +213,25 @@ func (b *Backend) Stop(ctx context.Context) error {
 	b.Close()
 	<-stopped
 	return err
+}
+
+// started waits for as long as the executor is starting, and gives the last
+// session.
+func (b *Backend) started(ctx context.Context) *Session {
+	for {
+		b.mu.Lock()
+		session, starting, changed := b.session, b.info.State == Starting, b.changed
+		if !starting || ctx.Err() != nil {
+			b.leaving = true
+			b.mu.Unlock()
+			return session
+		}
+		b.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+	}
 }
 
 // Restart ends the executor in good order and starts the program that is
