@@ -36,6 +36,8 @@ type Options struct {
 	// they could not do because they were killed first is done by the next Open
 	// with Ephemeral of the same state directory.
 	Ephemeral bool
+
+	bootID string // for tests; see store.Options
 }
 
 // Host runs containers. It is safe for concurrent use. One state directory has
@@ -95,7 +97,7 @@ func Open(ctx context.Context, cfg config.Config, opts Options) (*Host, error) {
 	if err != nil {
 		return nil, errors.Join(err, files.Close())
 	}
-	st, err := store.Open(filepath.Join(cfg.StateDir, storeFile), store.Options{})
+	st, err := store.Open(filepath.Join(cfg.StateDir, storeFile), store.Options{BootID: opts.bootID})
 	if err != nil {
 		return nil, errors.Join(err, watcher.Close(), files.Close())
 	}

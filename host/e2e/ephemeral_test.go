@@ -21,7 +21,9 @@ func TestEphemeralHostLeavesNothing(t *testing.T) {
 		}
 	}
 	nothing := func() bool {
-		return !slices.ContainsFunc(leftovers(s.dir), func(what string) bool { return !strings.HasPrefix(what, "output of ") && !strings.HasSuffix(what, ".sock") })
+		return !slices.ContainsFunc(leftovers(s.dir), func(what string) bool {
+			return !strings.HasPrefix(what, "output of ") && !strings.HasSuffix(what, ".sock")
+		})
 	}
 	run()
 	s.kill()
