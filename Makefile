@@ -22,6 +22,7 @@ TESTFLAGS := -race -shuffle=on -timeout=20m
 BENCH     := .
 COUNT     := 6
 STORM     := --duration 60m --keep
+SCALE     := 500
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -52,7 +53,7 @@ run: basic rootfs build ## run a container without any daemon, and clean up
 	@.tools/run
 
 ##@ Check
-.PHONY: test lint fmt bench storm fresh
+.PHONY: test lint fmt bench storm scale fresh
 test: setup build $(TOOLS)/gotestsum ## run all tests, with real containerds
 	DAVIT_REQUIRE_REAL=1 $(TOOLS)/gotestsum --format=standard-quiet --jsonfile=.build/test.json -- $(TESTFLAGS) $(PKG)
 
@@ -69,6 +70,9 @@ bench: setup build $(TOOLS)/benchstat ## run the benchmarks and print their medi
 
 storm: setup ## kill everything for an hour and check that nothing is lost
 	go run ./host/storm/cmd/davit-storm $(STORM)
+
+scale: setup ## hold SCALE containers and print what each costs, and how fast they are re-adopted
+	DAVIT_SCALE=$(SCALE) go test -count=1 -v -timeout=30m -run='^TestScale$$' ./host/e2e
 
 fresh: ## run `make run` and `make test` in a new Debian with only Go, gcc, make and git
 	@.tools/apt debootstrap=debootstrap

@@ -7,10 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/host/internal/supervisor"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/transport"
@@ -32,6 +34,8 @@ type BackendInfo struct {
 type backend struct {
 	*supervisor.Backend
 	config *config.Backend
+	// journaled are the last state and process that there is an event of.
+	journaled string
 }
 
 // startBackend begins to supervise a backend.
@@ -64,12 +68,38 @@ func (h *Host) startBackend(cfg *config.Backend) error {
 			return executor.Environment{
 				HostID: h.ID(), Backend: cfg.Name,
 				StateDir: stateDir, RunDir: filepath.Join(runDir, supervisor.WorkDir),
-				Settings: settings,
+				Settings: settings, Ephemeral: h.ephemeral,
 			}, nil
 		},
-		Ready: func(ctx context.Context, s *supervisor.Session) error { return h.reconcile(ctx, cfg.Name, s) },
+		Changed: func(info supervisor.Info) { h.journalBackend(b, info) },
+		Ready:   func(ctx context.Context, s *supervisor.Session) error { return h.reconcile(ctx, cfg.Name, s) },
 	})
 	return nil
+}
+
+// journalBackend makes an event of a change of a backend's state. A backend that
+// fails again and again has one event for it, and those of its tries are left out.
+func (h *Host) journalBackend(b *backend, info supervisor.Info) {
+	leaving := h.ctx.Err() != nil // we go, not the executor
+	now := fmt.Sprint(info.State, info.PID)
+	if info.State == supervisor.Starting || now == b.journaled || leaving {
+		return
+	}
+	b.journaled = now
+	data := map[string]string{"executor": b.config.Executor}
+	switch info.State {
+	case supervisor.Ready:
+		data["pid"], data["version"] = strconv.Itoa(info.PID), info.Description.Version
+	case supervisor.Waiting, supervisor.Failed:
+		data["error"], data["failures"] = info.LastError, strconv.Itoa(info.Failures)
+	}
+	err := h.store.Update(context.WithoutCancel(h.ctx), func(tx *store.Tx) error {
+		_, err := tx.Append(store.Event{Type: eventBackend + string(info.State), Backend: info.Name, Data: data})
+		return err
+	})
+	if err != nil {
+		h.logger.Error("the state of a backend was not journaled", "backend", info.Name, "state", string(info.State), "error", err)
+	}
 }
 
 // decode checks the settings of a backend, by the schemas and by the executor.

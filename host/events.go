@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/davit-run/davit/host/internal/store"
+	"github.com/davit-run/davit/host/internal/supervisor"
 )
 
 // Types of events.
@@ -15,6 +16,16 @@ const (
 	EventExited  = "container.exited"
 	EventFailed  = "container.failed"
 	EventRemoved = "container.removed"
+	// EventBackendReady comes when an executor was started or taken up and its
+	// containers are looked after, EventBackendWaiting when it ended and another is
+	// tried, EventBackendFailed when that has failed too often in a row, and
+	// EventBackendStopped when it was ended because nothing needs it.
+	EventBackendReady   = eventBackend + string(supervisor.Ready)
+	EventBackendWaiting = eventBackend + string(supervisor.Waiting)
+	EventBackendFailed  = eventBackend + string(supervisor.Failed)
+	EventBackendStopped = eventBackend + string(supervisor.Stopped)
+
+	eventBackend = "backend."
 )
 
 // Event is an entry of the host's journal.

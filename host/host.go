@@ -31,6 +31,13 @@ type Options struct {
 	// back for the rest of the output and the exit. It is of use to hosts with
 	// clients in other processes.
 	Linger time.Duration
+	// Ephemeral makes containers end with the program, however it ends: Close kills
+	// and removes them, and when the program is killed its executors do so. What
+	// they could not do because they were killed first is done by the next Open
+	// with Ephemeral of the same state directory.
+	Ephemeral bool
+
+	bootID string // for tests; see store.Options
 }
 
 // Host runs containers. It is safe for concurrent use. One state directory has
@@ -46,7 +53,9 @@ type Host struct {
 	maxBytes int64     // default cap of an output stream
 	opened   time.Time // containers from before are an earlier host's
 	linger   time.Duration
-	backends map[string]*backend
+	// ephemeral is Options.Ephemeral.
+	ephemeral bool
+	backends  map[string]*backend
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -88,13 +97,13 @@ func Open(ctx context.Context, cfg config.Config, opts Options) (*Host, error) {
 	if err != nil {
 		return nil, errors.Join(err, files.Close())
 	}
-	st, err := store.Open(filepath.Join(cfg.StateDir, storeFile), store.Options{})
+	st, err := store.Open(filepath.Join(cfg.StateDir, storeFile), store.Options{BootID: opts.bootID})
 	if err != nil {
 		return nil, errors.Join(err, watcher.Close(), files.Close())
 	}
 	h := &Host{
 		config: cfg, logger: opts.Logger, version: opts.Version,
-		store: st, output: files, watcher: watcher, opened: time.Now(), linger: opts.Linger,
+		store: st, output: files, watcher: watcher, opened: time.Now(), linger: opts.Linger, ephemeral: opts.Ephemeral,
 		backends: map[string]*backend{},
 		holds:    map[string]int{}, ends: map[executor.Ref]*ending{}, starting: map[string]chan struct{}{},
 	}
@@ -105,14 +114,14 @@ func Open(ctx context.Context, cfg config.Config, opts Options) (*Host, error) {
 		h.logger.Error("the state on disk was damaged", "damage", damage.String())
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, errors.Join(err, h.Close())
+		return nil, errors.Join(err, h.close())
 	}
 	if err := h.renew(ctx); err != nil {
-		h.logger.Error("containers that run always were not looked for", "error", err)
+		h.logger.Error("containers of the earlier host were not looked at", "error", err)
 	}
 	for i := range cfg.Backends {
 		if err := h.startBackend(&cfg.Backends[i]); err != nil {
-			return nil, errors.Join(err, h.Close())
+			return nil, errors.Join(err, h.close())
 		}
 	}
 	return h, nil
@@ -122,8 +131,15 @@ func Open(ctx context.Context, cfg config.Config, opts Options) (*Host, error) {
 func (h *Host) ID() string { return h.store.Info().HostID }
 
 // Close stops the host. Containers and executors run on; the next Open of the
-// same state directory takes them up.
+// same state directory takes them up. With Options.Ephemeral they end.
 func (h *Host) Close() error {
+	if h.ephemeral {
+		return errors.Join(h.vanish(), h.close())
+	}
+	return h.close()
+}
+
+func (h *Host) close() error {
 	h.mu.Lock()
 	h.closing = true
 	h.mu.Unlock()

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/davit-run/davit/host/internal/store"
@@ -106,9 +105,9 @@ func (h *Host) reconcileAgain(session *supervisor.Session, backend, id string, f
 // the backend has of it, if it is there.
 func (h *Host) reconcileOne(ctx context.Context, session *supervisor.Session, c *store.Container, status executor.Status, there bool) error {
 	switch {
-	case c.Desired == store.WantRemoved && ended(c):
+	case c.Desired == store.WantRemoved:
 		if there {
-			if err := session.Delete(ctx, status.Ref); err != nil {
+			if err := executor.Destroy(ctx, session, status.Ref); err != nil {
 				return err
 			}
 		}
@@ -224,22 +223,7 @@ func (h *Host) reconcileOrphan(ctx context.Context, backend string, session *sup
 		return h.adopt(ctx, backend, session, status)
 	}
 	h.logger.Warn("removing a container without a record", "backend", backend, "container", status.Ref.String(), "state", string(status.State))
-	if !status.State.Ended() {
-		if err := session.Signal(ctx, status.Ref, syscall.SIGKILL); err != nil && !errors.Is(err, executor.FailedPrecondition) {
-			return err
-		}
-	}
-	for {
-		err := session.Delete(ctx, status.Ref)
-		if !errors.Is(err, executor.FailedPrecondition) {
-			return err
-		}
-		select { // not dead yet
-		case <-time.After(50 * time.Millisecond):
-		case <-ctx.Done():
-			return err
-		}
-	}
+	return executor.Destroy(ctx, session, status.Ref)
 }
 
 // unknownSpec stands for the spec of an adopted container.

@@ -36,7 +36,8 @@ const (
 )
 
 // renew is what a new host does first: it plans the start of stopped containers
-// that run always. Their backends' reconciles do it.
+// that run always, or the removal of all if it is ephemeral. The reconciles of
+// their backends do it.
 func (h *Host) renew(ctx context.Context) error {
 	return h.store.Update(ctx, func(tx *store.Tx) error {
 		all, err := tx.Containers()
@@ -44,10 +45,12 @@ func (h *Host) renew(ctx context.Context) error {
 			return err
 		}
 		for _, c := range all {
-			if c.Restart.Name != RestartAlways || c.Desired != store.WantStopped || c.State != store.Released {
-				continue
+			switch {
+			case h.ephemeral:
+				c.Desired = store.WantRemoved
+			case c.Restart.Name == RestartAlways && c.Desired == store.WantStopped && c.State == store.Released:
+				c.Desired, c.Failures, c.RestartAt = store.WantRunning, 0, time.Now()
 			}
-			c.Desired, c.Failures, c.RestartAt = store.WantRunning, 0, time.Now()
 			if err := tx.PutContainer(c); err != nil {
 				return err
 			}

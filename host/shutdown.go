@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,22 +25,8 @@ func (h *Host) Drain(ctx context.Context, timeout time.Duration) error {
 		return err
 	}
 	all, err := h.records()
-	errs := []error{err}
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	for _, c := range all {
-		if !ended(c) {
-			wg.Go(func() {
-				if err := h.stop(ctx, c, timeout); err != nil {
-					mu.Lock()
-					defer mu.Unlock()
-					errs = append(errs, fmt.Errorf("container %s: %w", c.ID, err))
-				}
-			})
-		}
-	}
-	wg.Wait()
-	return errors.Join(errs...)
+	all = slices.DeleteFunc(all, ended)
+	return errors.Join(err, h.each(all, func(c *store.Container) error { return h.stop(ctx, c, timeout) }))
 }
 
 func (h *Host) isDraining() bool {
@@ -79,5 +66,37 @@ func (h *Host) StopIdle(ctx context.Context) error {
 
 // Shutdown drains the host, and then ends the executors and closes it.
 func (h *Host) Shutdown(ctx context.Context, timeout time.Duration) error {
-	return errors.Join(h.Drain(ctx, timeout), h.StopIdle(ctx), h.Close())
+	err := h.Drain(ctx, timeout)
+	if !h.ephemeral { // else Close does it, when it has removed what is left
+		err = errors.Join(err, h.StopIdle(ctx))
+	}
+	return errors.Join(err, h.Close())
+}
+
+// vanishTimeout bounds the end of an ephemeral host.
+const vanishTimeout = time.Minute
+
+// vanish kills and removes all containers, and ends the executors.
+func (h *Host) vanish() error {
+	ctx, cancel := context.WithTimeout(context.Background(), vanishTimeout)
+	defer cancel()
+	err := h.Drain(ctx, time.Nanosecond)
+	all, listErr := h.records()
+	removed := h.each(all, func(c *store.Container) error { return h.remove(ctx, c.ID) })
+	return errors.Join(err, listErr, removed, h.StopIdle(ctx))
+}
+
+// each does something to containers, all at once, and gives all errors.
+func (h *Host) each(all []*store.Container, do func(*store.Container) error) error {
+	errs := make([]error, len(all))
+	var wg sync.WaitGroup
+	for i, c := range all {
+		wg.Go(func() {
+			if err := do(c); err != nil {
+				errs[i] = fmt.Errorf("container %s: %w", c.ID, err)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
 }

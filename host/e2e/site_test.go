@@ -139,16 +139,22 @@ func newSite(t testing.TB, backends ...string) *site {
 	return s
 }
 
-// start starts the host.
-func (s *site) start() {
+// start starts the host and waits until it answers.
+func (s *site) start(flags ...string) {
 	s.t.Helper()
-	s.serve = exec.Command(filepath.Join(bin, "davit"), "serve", "--config", s.config)
+	s.launch(flags...)
+	s.waitFor("the host answers", func() bool { return s.run("ps").code == 0 })
+}
+
+// launch starts the host.
+func (s *site) launch(flags ...string) {
+	s.t.Helper()
+	s.serve = exec.Command(filepath.Join(bin, "davit"), append([]string{"serve", "--config", s.config}, flags...)...)
 	s.serve.Stdout, s.serve.Stderr = s.log, s.log
 	s.serve.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := s.serve.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	s.waitFor("the host answers", func() bool { return s.run("ps").code == 0 })
 }
 
 // kill kills the host as a crash would.

@@ -63,6 +63,9 @@ type Environment struct {
 	RunDir   string `json:"run_dir"`
 	// Settings passed the executor's schemas and its Validate.
 	Settings Settings `json:"settings"`
+	// Ephemeral says that workloads shall not outlive the host. The plugin kit sees
+	// to that; executors may leave out what only serves to survive.
+	Ephemeral bool `json:"ephemeral,omitempty"`
 }
 
 // Backend is an opened backend. All methods may be called concurrently, but the

@@ -11,6 +11,8 @@
 //   - it refuses malformed ids, streams and specs before the executor sees them;
 //   - it delivers Exited and Released to whichever host is connected, again and
 //     again until one has answered;
+//   - it ends the workloads of an ephemeral backend, and the process, when its host
+//     is gone and no other comes within two seconds;
 //   - it keeps the process alive when the host dies: it ignores SIGPIPE and
 //     SIGHUP, and gives the process its own stdout and stderr back, which
 //     go-plugin replaces by pipes that only a connected host drains.
@@ -26,4 +28,8 @@
 // Why can a backend not be opened again with other settings? Containers outlive
 // the executor, so a restart of the process is cheap, and code that can be
 // configured twice is twice the code.
+//
+// Why does the executor end what is ephemeral, and not a watchdog of the host? It
+// is there anyway, outlives the host's SIGKILL, and knows what runs. A connection
+// that ends says that the host died, whatever process ids mean to either.
 package plugin

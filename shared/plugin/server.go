@@ -31,7 +31,9 @@ type Server struct {
 	backend executor.Backend
 	env     *executor.Environment
 	closed  bool
-	done    chan struct{} // closed when a close has finished
+	expired bool           // the lease of an ephemeral backend
+	calls   sync.WaitGroup // calls for the backend; none begins once it expired
+	done    chan struct{}  // closed when a close has finished
 }
 
 // NewServer serves e on connections that are given to [ServeConn].
@@ -55,8 +57,14 @@ func (s *Server) hello(conn *transport.Conn, h transport.Hello) (transport.Hello
 		return transport.HelloReply{}, executor.Errorf(executor.FailedPrecondition, "a newer host (epoch %d) has taken over from this one (epoch %d)", s.epoch, h.Epoch)
 	}
 	s.epoch = h.Epoch
-	if s.current != nil && s.current != conn {
-		go func(old *transport.Conn) { _ = old.Close() }(s.current)
+	if s.expired {
+		return transport.HelloReply{}, errClosed()
+	}
+	if s.current != conn {
+		if s.current != nil {
+			go func(old *transport.Conn) { _ = old.Close() }(s.current)
+		}
+		go s.lease(conn)
 	}
 	s.current = conn
 	s.host.connect(conn)
@@ -125,18 +133,20 @@ func (s *Server) close(ctx context.Context) error {
 	return nil
 }
 
-// opened gives the backend for a call that came over conn.
+// opened gives the backend for a call that came over conn, and counts the call in
+// s.calls if there is no error.
 func (s *Server) opened(conn *transport.Conn) (executor.Backend, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.closed:
+	case s.closed || s.expired:
 		return nil, errClosed()
 	case s.current != conn:
 		return nil, executor.Errorf(executor.FailedPrecondition, "this connection has not said hello, or a newer host has taken over")
 	case s.backend == nil:
 		return nil, executor.Errorf(executor.FailedPrecondition, "the backend is not open yet")
 	}
+	s.calls.Add(1)
 	return s.backend, nil
 }
 

@@ -88,6 +88,7 @@ func call[In, Out any](s *Server, conn *transport.Conn, fn func(context.Context,
 			var zero Out
 			return zero, err
 		}
+		defer s.calls.Done()
 		return fn(ctx, backend, in)
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/spf13/cobra"
@@ -11,8 +13,10 @@ import (
 
 func (a *app) backendsCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "backends [flags]",
-		Short:   "List backends and the state of their executors",
+		Use:   "backends [flags]",
+		Short: "List backends and the state of their executors",
+		Long: `List backends and the state of their executors: since when it lasts, how often the
+executor was replaced since the host came up, and why it failed last.`,
 		Example: "  davit backends\n  davit backends --format json",
 		Args:    atMost(0),
 	}
@@ -27,21 +31,28 @@ func (a *app) backendsCommand() *cobra.Command {
 		if *form == asJSON {
 			return printJSON(a.stdout, backends)
 		}
-		rows := make([][]string, len(backends))
+		rows, now := make([][]string, len(backends)), time.Now()
 		for i, b := range backends {
 			name, problem := b.Name, b.LastError
 			if b.Default {
 				name += " (default)"
 			}
+			if problem != "" {
+				problem = since(b.LastErrorAt, now) + " ago: " + problem
+			}
 			if !full {
 				problem = shorten(problem, 80)
 			}
+			capabilities := make([]string, len(b.Capabilities))
+			for i, c := range b.Capabilities {
+				capabilities[i] = string(c)
+			}
 			rows[i] = []string{
-				name, b.Description.Name, string(b.State), number(b.PID), b.Description.Version,
-				strconv.Itoa(b.Containers), strconv.Itoa(b.Starts), problem,
+				name, b.Description.Name, string(b.State) + " " + since(b.Since, now), number(b.PID), b.Description.Version,
+				strconv.Itoa(b.Containers), strconv.Itoa(max(0, b.Starts+b.Attaches-1)), strings.Join(capabilities, ","), problem,
 			}
 		}
-		return printTable(a.stdout, []string{"NAME", "EXECUTOR", "STATE", "PID", "VERSION", "CONTAINERS", "STARTS", "LAST ERROR"}, rows)
+		return printTable(a.stdout, []string{"NAME", "EXECUTOR", "STATE", "PID", "VERSION", "CONTAINERS", "RESTARTS", "CAPABILITIES", "LAST ERROR"}, rows)
 	}
 	return cmd
 }

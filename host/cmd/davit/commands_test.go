@@ -77,7 +77,7 @@ func TestListings(t *testing.T) {
 	s := newSite(t)
 	s.serve()
 	s.until(func() bool { return strings.Count(s.run("backends").stdout, "ready") == 2 })
-	if got := s.run("backends").stdout; !regexp.MustCompile(`^NAME +EXECUTOR +STATE +PID +VERSION +CONTAINERS +STARTS +LAST ERROR\na \(default\) +memory +ready +\d+ +\S+ +0 +1 +-\nb +memory +ready +\d+ +\S+ +0 +1 +-\n$`).MatchString(got) {
+	if got := s.run("backends").stdout; !regexp.MustCompile(`^NAME +EXECUTOR +STATE +PID +VERSION +CONTAINERS +RESTARTS +CAPABILITIES +LAST ERROR\na \(default\) +memory +ready \ds +\d+ +\S+ +0 +0 +runtime-resolve,\S+ +-\nb +memory +ready \ds +\d+ +\S+ +0 +0 +\S+ +-\n$`).MatchString(got) {
 		t.Errorf("backends:\n%s", got)
 	}
 	var backends []host.BackendInfo

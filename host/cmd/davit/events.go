@@ -19,9 +19,9 @@ func (a *app) eventsCommand() *cobra.Command {
 	tail := tailValue(-1)
 	cmd := &cobra.Command{
 		Use:   "events [flags]",
-		Short: "Print what happened to containers",
-		Long: `Print what happened to containers, from the host's journal: time, number, type
-and details of each event. As JSON, an event is one line.`,
+		Short: "Print what happened to containers and backends",
+		Long: `Print what happened to containers and backends, from the host's journal: time,
+number, type and details of each event. As JSON, an event is one line.`,
 		Example: "  davit events\n  davit events -f -n 0\n  davit events --after 41 --format json",
 		Args:    atMost(0),
 	}

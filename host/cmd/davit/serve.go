@@ -32,15 +32,20 @@ func (a *app) serveCommand() *cobra.Command {
 and leaves containers running, for the next host to take up; with --drain it
 stops them first. A second signal ends it at once.
 
+With --ephemeral, containers end with the host, however it ends: also when it is
+killed.
+
 Without --config and without a config in ` + defaultConfig + `, it has one backend, main, that
 runs containers with runc and needs no daemon.`,
-		Example: "  davit serve\n  davit serve --config ./davit.hcl\n  davit serve --drain=30s",
+		Example: "  davit serve\n  davit serve --config ./davit.hcl\n  davit serve --drain=30s\n  davit serve --ephemeral",
 		Args:    atMost(0),
 	}
 	path := configFlag(cmd)
 	var timeout seconds
 	cmd.Flags().Var(&timeout, "drain", "stop the containers before ending; `TIMEOUT` is how long each may take, by default its own")
 	cmd.Flags().Lookup("drain").NoOptDefVal = "0s"
+	var ephemeral bool
+	cmd.Flags().BoolVar(&ephemeral, "ephemeral", false, "kill and remove the containers when the host ends or is killed")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, diags, name := loadConfig(cmd, *path)
 		if err := diags.WriteText(a.stderr); err != nil {
@@ -53,12 +58,19 @@ runs containers with runc and needs no daemon.`,
 		if cmd.Flags().Changed("drain") {
 			drain = (*time.Duration)(&timeout)
 		}
-		return a.serve(cmd.Context(), cfg.WithDefaults(), name, drain)
+		return a.serve(cmd.Context(), cfg.WithDefaults(), serveOptions{name, ephemeral, drain})
 	}
 	return cmd
 }
 
-func (a *app) serve(ctx context.Context, cfg config.Config, name string, drain *time.Duration) error {
+// serveOptions are what a config does not say.
+type serveOptions struct {
+	name      string // of the config
+	ephemeral bool
+	drain     *time.Duration // nil leaves containers running
+}
+
+func (a *app) serve(ctx context.Context, cfg config.Config, o serveOptions) error {
 	logger := hclog.New(&hclog.LoggerOptions{
 		Level: hclog.LevelFromString(cfg.Log.Level), JSONFormat: cfg.Log.Format == "json",
 		Output: a.stderr, Color: hclog.AutoColor, ColorHeaderOnly: true,
@@ -70,7 +82,7 @@ func (a *app) serve(ctx context.Context, cfg config.Config, name string, drain *
 	if err != nil {
 		return err
 	}
-	h, err := host.Open(ctx, cfg, host.Options{Logger: logger, Version: build().Version, Linger: linger})
+	h, err := host.Open(ctx, cfg, host.Options{Logger: logger, Version: build().Version, Linger: linger, Ephemeral: o.ephemeral})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -80,25 +92,25 @@ func (a *app) serve(ctx context.Context, cfg config.Config, name string, drain *
 	go func() {
 		served <- api.Serve(apiCtx, listener, h, api.Options{Version: build(), Logger: logger.Named("api")})
 	}()
-	logger.Info("host is ready", "config", name, "socket", cfg.API.Socket, "version", build().Version, "host_id", h.ID())
+	logger.Info("host is ready", "config", o.name, "socket", cfg.API.Socket, "version", build().Version, "host_id", h.ID())
 
 	select {
 	case sig := <-signals:
-		logger.Info("host is stopping", "signal", sig.String(), "drain", drain != nil)
+		logger.Info("host is stopping", "signal", sig.String(), "drain", o.drain != nil)
 	case <-ctx.Done():
 	case err := <-served:
 		return errors.Join(fmt.Errorf("the API ended: %w", err), h.Close())
 	}
 	signal.Stop(signals) // the next one ends the process
-	return a.stop(context.WithoutCancel(ctx), h, logger, drain, func() error { stopAPI(); return <-served })
+	return a.stop(context.WithoutCancel(ctx), h, logger, o, func() error { stopAPI(); return <-served })
 }
 
 // stop ends a host. Clients are served for as long as containers are stopped, so
 // that those who run one in the foreground see its end.
-func (a *app) stop(ctx context.Context, h *host.Host, logger hclog.Logger, drain *time.Duration, stopAPI func() error) error {
+func (a *app) stop(ctx context.Context, h *host.Host, logger hclog.Logger, o serveOptions, stopAPI func() error) error {
 	var drained error
-	if drain != nil {
-		drained = h.Drain(ctx, *drain)
+	if o.drain != nil {
+		drained = h.Drain(ctx, *o.drain)
 	}
 	if err := stopAPI(); err != nil {
 		logger.Warn("requests were cut off", "error", err)
@@ -109,7 +121,7 @@ func (a *app) stop(ctx context.Context, h *host.Host, logger hclog.Logger, drain
 		logger.Warn("an executor did not end", "error", err)
 	}
 	running := 0
-	if backends, err := h.Backends(); err == nil {
+	if backends, err := h.Backends(); err == nil && !o.ephemeral {
 		for _, b := range backends {
 			running += b.Containers
 		}

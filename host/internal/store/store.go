@@ -23,6 +23,8 @@ type Options struct {
 	KeepEvents int
 	// LockTimeout is how long Open waits for another owner to go; 0 means 200 ms.
 	LockTimeout time.Duration
+	// BootID is for tests of what a reboot does; empty means the kernel's.
+	BootID string
 }
 
 // DefaultKeepEvents is how many events a journal keeps unless told otherwise.
@@ -91,7 +93,7 @@ func Open(path string, opts Options) (*Store, error) {
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), stopped: make(chan struct{}),
 		changed: make(chan struct{}),
 	}
-	if err := s.open(); err != nil {
+	if err := s.open(opts.BootID); err != nil {
 		if s.db != nil && !s.dead.Load() {
 			_ = s.db.Close()
 		}
@@ -103,10 +105,13 @@ func Open(path string, opts Options) (*Store, error) {
 }
 
 // open finds or makes the file and takes the next epoch.
-func (s *Store) open() error {
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return executor.Errorf(executor.Unavailable, "store: %w", err)
+func (s *Store) open(bootID string) error {
+	if bootID == "" {
+		text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+		if err != nil {
+			return executor.Errorf(executor.Unavailable, "store: %w", err)
+		}
+		bootID = strings.TrimSpace(string(text))
 	}
 	in, err := s.inspectFile()
 	switch {
@@ -123,7 +128,7 @@ func (s *Store) open() error {
 		return executor.Errorf(executor.Unavailable, "store %s: %w", s.path, err)
 	}
 	before := s.head.BootID
-	s.head.BootID = strings.TrimSpace(string(boot))
+	s.head.BootID = bootID
 	s.head.Epoch++
 	if s.head.HostID, err = hostID(s.path, s.head.HostID); err != nil {
 		return executor.Errorf(executor.Unavailable, "store %s: host id: %w", s.path, err)

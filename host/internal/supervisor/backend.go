@@ -111,12 +111,15 @@ type Info struct {
 	Description  executor.Description  `json:"description"`
 	Capabilities []executor.Capability `json:"capabilities,omitempty"`
 	// Starts and Attaches count the processes that were started and taken up.
-	Starts    int       `json:"starts"`
-	Attaches  int       `json:"attaches"`
-	Failures  int       `json:"failures"` // in a row
-	LastError string    `json:"last_error,omitempty"`
-	NextTry   time.Time `json:"next_try,omitzero"`
-	Since     time.Time `json:"since"` // of State
+	Starts   int `json:"starts"`
+	Attaches int `json:"attaches"`
+	Failures int `json:"failures"` // in a row
+	// LastError is why the executor failed last, at LastErrorAt. It stays when the
+	// next one is ready.
+	LastError   string    `json:"last_error,omitempty"`
+	LastErrorAt time.Time `json:"last_error_at,omitzero"`
+	NextTry     time.Time `json:"next_try,omitzero"`
+	Since       time.Time `json:"since"` // of State
 }
 
 // Backend supervises the executor of one backend. It is safe for concurrent use.
@@ -174,7 +177,7 @@ func (b *Backend) Session(ctx context.Context) (*Session, error) {
 }
 
 func unavailable(info Info) error {
-	if info.LastError == "" {
+	if info.Failures == 0 {
 		return executor.Errorf(executor.Unavailable, "backend %s is %s", info.Name, info.State)
 	}
 	return executor.Errorf(executor.Unavailable, "backend %s is %s: %s", info.Name, info.State, info.LastError)
@@ -187,11 +190,9 @@ func (b *Backend) Close() {
 }
 
 // Stop ends the executor in good order and stops supervising. Workloads run on.
+// One that is starting gets ready first: cut off, it could leave a daemon behind.
 func (b *Backend) Stop(ctx context.Context) error {
-	b.mu.Lock()
-	b.leaving = true
-	session := b.session
-	b.mu.Unlock()
+	session := b.started(ctx)
 	var err error
 	if session != nil {
 		if err = session.CloseBackend(ctx); err == nil {
@@ -215,6 +216,25 @@ func (b *Backend) Stop(ctx context.Context) error {
 	b.Close()
 	<-stopped
 	return err
+}
+
+// started waits for as long as the executor is starting, and gives the last
+// session.
+func (b *Backend) started(ctx context.Context) *Session {
+	for {
+		b.mu.Lock()
+		session, starting, changed := b.session, b.info.State == Starting, b.changed
+		if !starting || ctx.Err() != nil {
+			b.leaving = true
+			b.mu.Unlock()
+			return session
+		}
+		b.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+	}
 }
 
 // Restart ends the executor in good order and starts the program that is
@@ -320,7 +340,8 @@ func (b *Backend) run(ctx context.Context) {
 		wait -= rand.N(wait / 2)
 		b.config.Logger.Error("backend is down", "error", err, "failures", failures, "next_try", wait.Round(time.Millisecond).String())
 		b.set(func(i *Info) {
-			i.State, i.PID, i.Failures, i.LastError, i.NextTry = Waiting, 0, failures, err.Error(), time.Now().Add(wait)
+			i.State, i.PID, i.Failures, i.NextTry = Waiting, 0, failures, time.Now().Add(wait)
+			i.LastError, i.LastErrorAt = err.Error(), time.Now()
 			if failures >= breakerFailures {
 				i.State = Failed
 			}
@@ -385,7 +406,7 @@ func (b *Backend) serve(ctx context.Context) error {
 	b.mu.Unlock()
 	b.set(func(i *Info) {
 		i.State, i.Description, i.Capabilities = Ready, session.Description, session.Capabilities
-		i.Failures, i.LastError = 0, ""
+		i.Failures = 0
 	})
 	return b.give(ctx, l, b.watch(ctx, l, session))
 }
