@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path"
 	"strconv"
 	"time"
 
@@ -11,8 +12,12 @@ import (
 )
 
 // bury ends what a monitor that was killed has left of its workload, and reports
-// whether it is sure that nothing is left. Only a cgroup gives certainty.
+// whether it is sure that nothing is left. Only a cgroup gives certainty, or the
+// monitor's own word.
 func bury(ctx context.Context, dir string) (sure bool, err error) {
+	if _, err := os.Stat(path.Join(dir, goneFile)); err == nil {
+		return true, nil
+	}
 	job, ok, err := read[kept](dir, jobFile)
 	if err != nil || !ok || job.Boot != bootID() {
 		return !ok, err

@@ -82,6 +82,16 @@ func (p process) open() (*os.File, error) {
 	return f, nil
 }
 
+// await waits until the process has ended. The error is ctx's.
+func (p process) await(ctx context.Context) error {
+	f, err := p.open()
+	if err != nil {
+		return nil // it has
+	}
+	defer f.Close()
+	return await(ctx, f)
+}
+
 // signal sends a signal. The error is ESRCH if the process is gone.
 func (p process) signal(sig unix.Signal) error {
 	f, err := p.open()

@@ -20,7 +20,8 @@ import (
 // Waiting costs a descriptor and no thread. Start and Kill must not be called
 // meanwhile.
 func Wait(ctx context.Context, dir string) (Status, error) {
-	for d := 50 * time.Microsecond; ; d = min(2*d, 20*time.Millisecond) {
+	ended := false
+	for d := 100 * time.Microsecond; ; d = min(2*d, 20*time.Millisecond) {
 		f, err := look(dir)
 		if err != nil {
 			return f.Status, err
@@ -28,31 +29,24 @@ func Wait(ctx context.Context, dir string) (Status, error) {
 		if !f.live {
 			return finish(ctx, dir, f.Status)
 		}
-		pidfd, err := f.Workload.open()
-		if err != nil {
-			// The monitor has not started it yet, or is about to end the rest.
-			if !pause(ctx, d) {
-				return f.Status, ctx.Err()
+		if !ended && f.Workload.PID != 0 {
+			if err := f.Workload.await(ctx); err != nil {
+				return f.Status, err
 			}
-			continue
+			ended = true
 		}
-		err = await(ctx, pidfd)
-		_ = pidfd.Close()
-		if err != nil {
-			return f.Status, err
+		// The monitor has not started it yet, or is about to end the rest.
+		if !pause(ctx, d) {
+			return f.Status, ctx.Err()
 		}
-		d = 25 * time.Microsecond
 	}
 }
 
 // finish makes the end of a workload final whose monitor has gone.
 func finish(ctx context.Context, dir string, st Status) (Status, error) {
-	_, err := os.Stat(path.Join(dir, goneFile))
-	st.Complete = err == nil
-	if !st.Complete {
-		if st.Complete, err = bury(ctx, dir); err != nil {
-			return st, err
-		}
+	var err error
+	if st.Complete, err = bury(ctx, dir); err != nil {
+		return st, err
 	}
 	if st.Exit != nil && st.Exit.Source == executor.Lost {
 		if err := write(dir, exitFile, st.Exit); err != nil {
