@@ -83,7 +83,7 @@ func (c *conformanceReport) end(report conformance.Report) error {
 	if slices.ContainsFunc(report, func(r conformance.Result) bool {
 		return r.Name == "create" && r.Outcome == conformance.Failed
 	}) {
-		fmt.Fprintln(c.w, "No workload ran at all. If this executor does not run OCI containers on Linux, see --process and --spec.")
+		fmt.Fprintln(c.w, "No workload ran. For executors that do not run OCI containers, see --process and --spec.")
 	}
 	return nil
 }
