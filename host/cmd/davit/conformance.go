@@ -116,8 +116,12 @@ func (a *app) conformance(ctx context.Context, flags conformanceFlags, path stri
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// A reader that has gone must not end us before what was started is removed.
+	pipes := make(chan os.Signal, 1)
+	signal.Notify(pipes, syscall.SIGPIPE)
+	defer signal.Stop(pipes)
 	dir, err := os.MkdirTemp("", "davit-conformance")
 	if err != nil {
 		return err
@@ -143,8 +147,8 @@ func (a *app) conformance(ctx context.Context, flags conformanceFlags, path stri
 	}
 	out := newConformanceReport(a.stdout, form, info)
 	report, err := conformance.Run(ctx, target, func(r conformance.Result) {
-		if ctx.Err() == nil { // what an interruption makes of the others is of no interest
-			out.show(r)
+		if ctx.Err() == nil && out.show(r) != nil { // what is left fails fast, and is of no interest
+			stop()
 		}
 	})
 	if err != nil {
