@@ -676,7 +676,7 @@ func TestBroken(t *testing.T) {
 		}
 	}
 	reports := make([]Report, len(brokenExecutors))
-	slots := make(chan struct{}, 8) // most of the time goes into waiting
+	slots := make(chan struct{}, 12) // most of the time goes into waiting
 	var wg sync.WaitGroup
 	for i, b := range brokenExecutors {
 		wg.Go(func() {
