@@ -18,10 +18,11 @@ import (
 // Executor gives the wasm executor.
 func Executor() executor.Executor {
 	return executor.Executor{
-		Name:     "wasm",
-		Version:  "0.1.0",
-		Config:   configSchema(),
-		Validate: validate,
+		Name:      "wasm",
+		Version:   "0.1.0",
+		Config:    configSchema(),
+		Validate:  validate,
+		Prototype: (*backend.Backend)(nil),
 		Open: func(ctx context.Context, env executor.Environment, host executor.Host) (executor.Backend, error) {
 			return Open(ctx, env, host)
 		},

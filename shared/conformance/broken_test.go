@@ -75,6 +75,11 @@ var brokenExecutors = []broken{
 			return status, err
 		}
 	}},
+	{name: "starts nothing", fails: []string{"create"}, backend: func(f *faulty) {
+		f.create = func(context.Context, executor.Workload) (executor.Status, error) {
+			return executor.Status{}, executor.Errorf(executor.Unavailable, "not today")
+		}
+	}},
 	{name: "has no pids", fails: []string{"create-pid"}, backend: func(*faulty) {}},
 	{name: "takes one Create at a time", fails: []string{"create-many", "concurrent", "create-waiting"}, backend: func(f *faulty) {
 		var busy atomic.Bool
@@ -671,7 +676,7 @@ func TestBroken(t *testing.T) {
 		}
 	}
 	reports := make([]Report, len(brokenExecutors))
-	slots := make(chan struct{}, 8) // most of the time goes into waiting
+	slots := make(chan struct{}, 12) // most of the time goes into waiting
 	var wg sync.WaitGroup
 	for i, b := range brokenExecutors {
 		wg.Go(func() {

@@ -50,7 +50,9 @@ func checkCreate(t *trial) {
 	s := t.open()
 	w := t.workload(s, untilGo, Step{Action: Exit, N: 7})
 	before := time.Now()
+	t.blocks = "no workload could be started: see the check create"
 	status := s.create(w)
+	t.blocks = ""
 	t.wantRunning(status, "Create")
 	const slack = 2 * time.Second // for clocks of other machines and of less precision
 	if at := status.StartedAt; at.Before(before.Add(-slack)) || at.After(time.Now().Add(slack)) {

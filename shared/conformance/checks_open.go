@@ -22,8 +22,11 @@ func openChecks() []Check {
 	}
 }
 
-// checkOpen is made first: when it fails no other check is.
-func checkOpen(t *trial) { t.open() }
+// checkOpen is made first: when it fails no other check is made.
+func checkOpen(t *trial) {
+	t.blocks = "the executor could not be opened"
+	t.open()
+}
 
 func checkDescribe(t *trial) {
 	s := t.open()

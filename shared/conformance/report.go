@@ -35,6 +35,8 @@ type Result struct {
 	// Log is the end of what the executor logged, if the check failed.
 	Log  string        `json:"log,omitempty"`
 	Took time.Duration `json:"took_ns,omitempty"`
+
+	blocks string // why no other check can be made any more
 }
 
 // Report is the outcome of all checks.
@@ -42,8 +44,8 @@ type Report []Result
 
 // Run makes the checks in all modes of target, one after the other. A progress
 // that is not nil is told of each check twice: when it begins, with the Outcome
-// [Running], and when its result is there. When the executor cannot even be
-// opened, the other checks of the mode are skipped. An end of ctx fails the
+// [Running], and when its result is there. When the executor cannot be opened, or
+// cannot run the simplest workload, the other checks of the mode are skipped. An end of ctx fails the
 // checks that are left. The error is about the target alone: it cannot be tested
 // as it stands.
 func Run(ctx context.Context, target Target, progress func(Result)) (Report, error) {
@@ -62,13 +64,13 @@ func Run(ctx context.Context, target Target, progress func(Result)) (Report, err
 
 func runMode(ctx context.Context, target Target, mode Mode, progress func(Result)) Report {
 	var report Report
-	unusable := false
+	blocked := ""
 	for _, check := range target.checks() {
 		progress(check.result(mode, Running))
-		r := check.result(mode, Skipped, cannotOpen)
-		if !unusable {
+		r := check.result(mode, Skipped, blocked)
+		if blocked == "" {
 			r = check.try(ctx, target, mode)
-			unusable = check.Name == openCheck && r.Outcome == Failed
+			blocked = r.blocks
 		}
 		progress(r)
 		report = append(report, r)
@@ -77,10 +79,7 @@ func runMode(ctx context.Context, target Target, mode Mode, progress func(Result
 }
 
 // openCheck is the check that all others need.
-const (
-	openCheck  = "open"
-	cannotOpen = "the executor could not be opened"
-)
+const openCheck = "open"
 
 // try makes the check in one of target's modes.
 func (c Check) try(ctx context.Context, target Target, mode Mode) Result {
@@ -101,6 +100,7 @@ func (c Check) try(ctx context.Context, target Target, mode Mode) Result {
 	switch {
 	case len(t.reasons) > 0:
 		r = c.result(mode, Failed, t.reasons...)
+		r.blocks = t.blocks
 		for _, s := range t.subjects {
 			r.Log += s.link.log()
 		}

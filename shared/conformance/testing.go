@@ -35,18 +35,18 @@ func Test[T TestingT[T]](t T, target Target) {
 }
 
 func testMode[T TestingT[T]](t T, target Target, mode Mode) {
-	unusable := false
+	blocked := ""
 	for _, check := range target.checks() {
 		t.Run(check.Name, func(t T) {
-			if unusable {
-				t.Skip(cannotOpen)
+			if blocked != "" {
+				t.Skip(blocked)
 			}
 			r := check.try(t.Context(), target, mode)
 			switch r.Outcome {
 			case Skipped:
 				t.Skip(strings.Join(r.Reasons, "; "))
 			case Failed:
-				unusable = check.Name == openCheck
+				blocked = r.blocks
 				t.Error("\n" + r.Text(0))
 			}
 		})

@@ -30,6 +30,8 @@ type trial struct {
 	ids      int
 	subjects []*subject
 
+	blocks string // why no other check can be made, if this one fails
+
 	mu      sync.Mutex
 	reasons []string
 }

@@ -73,18 +73,19 @@ code is 1 if a check failed.`,
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringVar(&flags.rootfs, "rootfs", "", "root file `DIR`ectory with /bin/sh, seq and sleep for the workloads")
+	f.StringVar(&flags.rootfs, "rootfs", "", "use the root file system in `DIR`, which has /bin/sh, seq and sleep")
 	f.BoolVar(&flags.process, "process", false, "the executor runs commands on this machine, not containers")
-	f.StringVar(&flags.spec, "spec", "", "OCI spec in `FILE` as a template for the workloads")
+	f.StringVar(&flags.spec, "spec", "", "make the specs of workloads from the template in `FILE`")
 	cmd.MarkFlagsMutuallyExclusive("rootfs", "process", "spec")
 	f.StringVarP(&flags.config, "config", "c", "", "take the backend's settings from the config at `PATH`")
 	f.StringVar(&flags.backend, "backend", "", "`NAME` of the backend in the config, if it has several")
 	f.StringVar(&flags.runtime, "runtime", "", "`NAME` of the runtime of the workloads")
 	f.StringSliceVar(&flags.only, "only", nil, "make only the `CHECKS` with these names or patterns, such as exit*")
 	f.StringToStringVar(&flags.skip, "skip", nil, "skip a check: `CHECK=REASON`")
-	f.DurationVar(&flags.patience, "patience", 30*time.Second, "how long to wait for what must happen")
-	f.IntVar(&flags.workloads, "workloads", 16, "how many workloads run at once at most")
-	f.IntVar(&flags.outputSize, "output", 20<<20, "how many `BYTES` one workload writes at most")
+	f.DurationVar(&flags.patience, "patience", 30*time.Second, "wait `DURATION` for what must happen")
+	f.IntVar(&flags.workloads, "workloads", 16, "run `N` workloads at once at most")
+	f.IntVar(&flags.outputSize, "output", 20<<20, "have one workload write `BYTES` at most")
+	f.Lookup("skip").DefValue = "" // is printed as []
 	f.BoolVar(&flags.list, "list", false, "list the checks and their duties, and make none")
 	form := formatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -117,6 +118,10 @@ func (a *app) conformance(ctx context.Context, flags conformanceFlags, path stri
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// A reader that has gone must not end us before what was started is removed.
+	pipes := make(chan os.Signal, 1)
+	signal.Notify(pipes, syscall.SIGPIPE)
+	defer signal.Stop(pipes)
 	dir, err := os.MkdirTemp("", "davit-conformance")
 	if err != nil {
 		return err
@@ -142,8 +147,8 @@ func (a *app) conformance(ctx context.Context, flags conformanceFlags, path stri
 	}
 	out := newConformanceReport(a.stdout, form, info)
 	report, err := conformance.Run(ctx, target, func(r conformance.Result) {
-		if ctx.Err() == nil { // what an interruption makes of the others is of no interest
-			out.show(r)
+		if ctx.Err() == nil && out.show(r) != nil { // what is left fails fast, and is of no interest
+			stop()
 		}
 	})
 	if err != nil {

@@ -45,18 +45,21 @@ func terminalWidth(w io.Writer) int {
 }
 
 // show prints a result, or on a terminal the check that has begun.
-func (c *conformanceReport) show(r conformance.Result) {
+func (c *conformanceReport) show(r conformance.Result) error {
 	const eraseLine = "\r\033[K"
-	switch {
-	case c.form == asJSON:
-	case r.Outcome != conformance.Running:
-		if c.width > 0 {
-			fmt.Fprint(c.w, eraseLine)
-		}
-		fmt.Fprint(c.w, printableLines(r.Text(c.width)))
+	var text string
+	switch begins := r.Outcome == conformance.Running; {
+	case c.form == asJSON || begins && c.width == 0:
+		return nil
+	case begins:
+		text = fmt.Sprintf("%-5s %s …", r.Outcome, r.Name)
 	case c.width > 0:
-		fmt.Fprintf(c.w, "%-5s %s …", r.Outcome, r.Name)
+		text = eraseLine + printableLines(r.Text(c.width))
+	default:
+		text = printableLines(r.Text(0))
 	}
+	_, err := io.WriteString(c.w, text)
+	return err
 }
 
 // end prints what the checks come to.
@@ -83,7 +86,7 @@ func (c *conformanceReport) end(report conformance.Report) error {
 	if slices.ContainsFunc(report, func(r conformance.Result) bool {
 		return r.Name == "create" && r.Outcome == conformance.Failed
 	}) {
-		fmt.Fprintln(c.w, "No workload ran at all. If this executor does not run OCI containers on Linux, see --process and --spec.")
+		fmt.Fprintln(c.w, "No workload ran. For executors that do not run OCI containers on Linux, see --process and --spec.")
 	}
 	return nil
 }

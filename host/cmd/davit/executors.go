@@ -18,9 +18,9 @@ func (a *app) executorsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "executors [flags]",
 		Short: "List installed executors, or describe one",
-		Long: `List the executors in the directories that the config names, or without a
-config beside davit and in /usr/libexec/davit. Each is started for a moment to tell about itself; neither a
-host nor its backends need to run.`,
+		Long: `List the executors in the directories that the config names; without a config,
+those beside davit and in /usr/libexec/davit. Each is started for a moment to tell
+about itself; neither a host nor its backends need to run.`,
 		Example: "  davit executors\n  davit executors --config ./davit.hcl --json\n  davit executors describe containerd",
 		Args:    noSuchSubcommand,
 	}

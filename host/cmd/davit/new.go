@@ -11,7 +11,7 @@ import (
 func (a *app) newCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "new",
-		Short:   "Write the start of something new",
+		Short:   "Write the source of a new executor",
 		Example: "  davit new executor mine",
 		Args:    noSuchSubcommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -42,9 +42,9 @@ program; --replace names another one.`,
 		DisableFlagsInUseLine: true,
 	}
 	cmd.Flags().SortFlags = false
-	cmd.Flags().StringVar(&dir, "dir", "", "`DIR`ectory to write to, which must be new or empty; davit-executor-NAME by default")
-	cmd.Flags().StringVar(&s.Module, "module", "", "`PATH` of the module; example.com/davit-executor-NAME by default")
-	cmd.Flags().StringVar(&s.Replace, "replace", "", "`DIR`ectory with davit's source to build with, in place of a published version")
+	cmd.Flags().StringVar(&dir, "dir", "", "write to `DIR`, which must be new or empty; davit-executor-NAME by default")
+	cmd.Flags().StringVar(&s.Module, "module", "", "call the module `PATH`; example.com/davit-executor-NAME by default")
+	cmd.Flags().StringVar(&s.Replace, "replace", "", "build with davit's source in `DIR`, in place of a published version")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		s.Name = args[0]
 		if dir == "" {
