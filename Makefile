@@ -53,7 +53,7 @@ run: basic rootfs build ## run a container without any daemon, and clean up
 	@.tools/run
 
 ##@ Check
-.PHONY: test lint fmt bench storm scale fresh
+.PHONY: test lint fmt bench storm disks scale fresh
 test: setup build $(TOOLS)/gotestsum ## run all tests, with real containerds
 	DAVIT_REQUIRE_REAL=1 $(TOOLS)/gotestsum --format=standard-quiet --jsonfile=.build/test.json -- $(TESTFLAGS) $(PKG)
 
@@ -73,6 +73,9 @@ storm: setup ## kill everything for an hour and check that nothing is lost
 
 scale: setup ## hold SCALE containers and print what each costs, and how fast they are re-adopted
 	DAVIT_SCALE=$(SCALE) go test -count=1 -v -timeout=30m -run='^TestScale$$' ./host/e2e
+
+disks: setup ## cut the power 200 times, fill and break disks, and check what is lost
+	DAVIT_REQUIRE_REAL=1 DAVIT_POWER_CUTS=200 DAVIT_FULL_DISK_ROUNDS=20 go test -count=1 -v -timeout=60m -run='Disk|PowerCut|WithoutAHost' ./host/e2e
 
 fresh: ## run `make run` and `make test` in a new Debian with only Go, gcc, make and git
 	@.tools/apt debootstrap=debootstrap

@@ -3,6 +3,7 @@ package host
 import (
 	"time"
 
+	"github.com/davit-run/davit/host/internal/output"
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/host/ocispec"
 	"github.com/davit-run/davit/shared/executor"
@@ -80,12 +81,23 @@ type Container struct {
 	Error      string            `json:"error,omitempty"`
 	AutoRemove bool              `json:"auto_remove,omitempty"`
 	Labels     map[string]string `json:"labels,omitempty"`
+	// OutputLost is what is missing of the output because it could not be written,
+	// by the name of the stream: the disk was full, most likely.
+	OutputLost map[string]executor.Loss `json:"output_lost,omitempty"`
+	// Output is how much the streams have written and dropped. Inspect alone gives
+	// it.
+	Output map[string]OutputUsage `json:"output,omitempty"`
 	// Restart is the restart policy, Restarts how often it has started the
 	// container since a user did, and RestartAt when it does so next.
 	Restart   string    `json:"restart,omitempty"`
 	Restarts  int       `json:"restarts,omitempty"`
 	RestartAt time.Time `json:"restart_at,omitzero"`
+
+	merged bool // the output
 }
+
+// OutputUsage describes what became of a stream of output.
+type OutputUsage = output.Usage
 
 // End is how an attempt ended.
 type End struct {
@@ -106,8 +118,9 @@ func view(tx *store.Tx, r *store.Container) Container {
 		ID: r.ID, Name: r.Name, Backend: r.Backend, Runtime: r.Runtime.Name, Command: r.Command,
 		Attempt: r.Attempt, PID: r.PID,
 		CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt,
-		Error: r.Error, AutoRemove: r.AutoRemove, Labels: r.Labels,
+		Error: r.Error, AutoRemove: r.AutoRemove, Labels: r.Labels, OutputLost: r.Lost,
 		Restart: r.Restart.Name, Restarts: r.Restarts, RestartAt: r.RestartAt,
+		merged: r.Stdio.Merged,
 	}
 	switch r.State {
 	case store.Creating:

@@ -257,7 +257,7 @@ func (h *Host) start(ctx context.Context, session *supervisor.Session, record *s
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTimeout)
 	defer cancel()
 	for ; ; again = true {
-		status, err := session.Create(ctx, executor.Workload{Ref: ref, Spec: spec, Runtime: record.Runtime, Stdio: files.Stdio()})
+		status, err := session.Create(ctx, executor.Workload{Ref: ref, Spec: spec, Runtime: record.Runtime, Stdio: files.Stdio(h.outputMax(record))})
 		if err == nil {
 			return h.recordRunning(ctx, status)
 		}

@@ -67,6 +67,10 @@ func (r reports) Exited(ctx context.Context, status executor.Status) error {
 func (r reports) Released(ctx context.Context, ref executor.Ref, out executor.Output) error {
 	var end *End
 	var record *store.Container
+	var lost map[Stream]executor.Loss
+	if c, err := r.host.record(ref.ID); err == nil {
+		lost = r.host.losses(ref, c.Stdio.Merged)
+	}
 	err := r.host.store.Update(ctx, func(tx *store.Tx) error {
 		c, err := r.owned(tx, ref)
 		if err != nil {
@@ -81,6 +85,11 @@ func (r reports) Released(ctx context.Context, ref executor.Ref, out executor.Ou
 		}
 		if c.Attempt != ref.Attempt || ended(c) {
 			return nil
+		}
+		for s, loss := range lost {
+			if err := putLoss(tx, c, s, loss); err != nil {
+				return err
+			}
 		}
 		end, record = viewEnd(exit), c
 		return release(tx, c, end)

@@ -16,6 +16,9 @@ const (
 	EventExited  = "container.exited"
 	EventFailed  = "container.failed"
 	EventRemoved = "container.removed"
+	// EventOutputStalled comes when output could not be written: the disk was full,
+	// most likely. The workload goes on, and what is missing is counted.
+	EventOutputStalled = "output.stalled"
 	// EventBackendReady comes when an executor was started or taken up and its
 	// containers are looked after, EventBackendWaiting when it ended and another is
 	// tried, EventBackendFailed when that has failed too often in a row, and

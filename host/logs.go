@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/davit-run/davit/host/internal/output"
@@ -24,23 +25,72 @@ const (
 
 // track begins to index the output of the present attempt, and to cap it.
 func (h *Host) track(c *store.Container) error {
-	limit := c.Stdio.MaxBytes
-	switch limit {
+	return h.tracker.Add(c.Ref(), h.output.Files(c.Ref(), c.Stdio.Merged), h.outputMax(c))
+}
+
+// outputMax gives how much is kept of a stream, 0 if that is not limited.
+func (h *Host) outputMax(c *store.Container) int64 {
+	switch c.Stdio.MaxBytes {
 	case 0:
-		limit = h.maxBytes
+		return h.maxBytes
 	case -1:
-		limit = 0
+		return 0
 	}
-	return h.tracker.Add(c.Ref(), h.output.Files(c.Ref(), c.Stdio.Merged), limit)
+	return c.Stdio.MaxBytes
 }
 
 // outputNotice logs what happens to output on disk.
 func (h *Host) outputNotice(n output.Notice) {
+	if n.Lost != (executor.Loss{}) {
+		h.logger.Error("output is lost: it could not be written; see to the room on its disk", "container", n.Ref.ID, "attempt", n.Ref.Attempt, "stream", n.Stream.String(), "gaps", n.Lost.Gaps, "bytes", n.Lost.Bytes)
+		h.background(func() { h.recordLoss(n) })
+		return
+	}
 	if n.Err != nil {
 		h.logger.Error("output could not be capped", "container", n.Ref.ID, "attempt", n.Ref.Attempt, "stream", n.Stream.String(), "error", n.Err)
 		return
 	}
 	h.logger.Warn("oldest output was dropped to keep its limit", "container", n.Ref.ID, "attempt", n.Ref.Attempt, "stream", n.Stream.String(), "bytes", n.Dropped)
+}
+
+// recordLoss puts what is missing of an output into the container's record, and
+// an event for each gap into the journal.
+func (h *Host) recordLoss(n output.Notice) {
+	err := h.store.Update(h.ctx, func(tx *store.Tx) error {
+		c, err := tx.Container(n.Ref.ID)
+		if err != nil || c.Attempt != n.Ref.Attempt {
+			return err
+		}
+		return putLoss(tx, c, n.Stream, n.Lost)
+	})
+	if err != nil && h.ctx.Err() == nil && !errors.Is(err, executor.NotFound) {
+		h.logger.Warn("the loss of output is not recorded", "container", n.Ref.ID, "error", err)
+	}
+}
+
+// putLoss records the loss of a stream of the present attempt of c.
+func putLoss(tx *store.Tx, c *store.Container, s Stream, loss executor.Loss) error {
+	known := c.Lost[s.String()]
+	if loss == known {
+		return nil
+	}
+	if c.Lost == nil {
+		c.Lost = map[string]executor.Loss{}
+	}
+	c.Lost[s.String()] = loss
+	if err := tx.PutContainer(c); err != nil || loss.Gaps == known.Gaps {
+		return err
+	}
+	return appendEvent(tx, EventOutputStalled, c, map[string]string{"stream": s.String(), "gaps": strconv.Itoa(loss.Gaps), "lost_bytes": strconv.FormatInt(loss.Bytes, 10)})
+}
+
+// losses gives what is missing of an attempt's output, as far as it can be read.
+func (h *Host) losses(ref executor.Ref, merged bool) map[Stream]executor.Loss {
+	stdout, stderr, err := h.output.Files(ref, merged).Usage()
+	if err != nil {
+		return nil
+	}
+	return map[Stream]executor.Loss{Stdout: stdout.Lost, Stderr: stderr.Lost}
 }
 
 // Sink takes output as it comes. data is valid during the call alone. An error

@@ -121,7 +121,7 @@ func (h *Host) reconcileOne(ctx context.Context, session *supervisor.Session, c 
 		}
 		// From here on the executor watches it, and reports its end again if that
 		// has come.
-		status, err := session.Restore(ctx, c.Ref(), h.output.Files(c.Ref(), c.Stdio.Merged).Stdio())
+		status, err := session.Restore(ctx, c.Ref(), h.output.Files(c.Ref(), c.Stdio.Merged).Stdio(h.outputMax(c)))
 		if errors.Is(err, executor.NotFound) {
 			// What was listed was half-made: its create was cut off.
 			return h.reconcileMissing(ctx, session, c)

@@ -178,7 +178,7 @@ func (h *Host) nextAttempt(ctx context.Context, id string, still func(*store.Con
 		}
 		c.Attempt++
 		c.Restarts++
-		c.State, c.PID, c.Error, c.ErrorCode = store.Creating, 0, "", ""
+		c.State, c.PID, c.Error, c.ErrorCode, c.Lost = store.Creating, 0, "", "", nil
 		c.StartedAt, c.FinishedAt, c.RestartAt = time.Time{}, time.Time{}, time.Time{}
 		record = c
 		return tx.PutContainer(c)

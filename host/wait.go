@@ -122,7 +122,23 @@ func failed(c *store.Container) error {
 }
 
 // Inspect gives a container by id, name or the beginning of an id.
-func (h *Host) Inspect(reference string) (c Container, err error) {
+func (h *Host) Inspect(reference string) (Container, error) {
+	c, err := h.inspect(reference)
+	if err != nil {
+		return c, err
+	}
+	// Of one that failed to start there may be no files.
+	if stdout, stderr, err := h.output.Files(executor.Ref{ID: c.ID, Attempt: c.Attempt}, c.merged).Usage(); err == nil {
+		c.Output = map[string]OutputUsage{Stdout.String(): stdout}
+		if !c.merged {
+			c.Output[Stderr.String()] = stderr
+		}
+	}
+	return c, nil
+}
+
+// inspect is Inspect without a look at the files.
+func (h *Host) inspect(reference string) (c Container, err error) {
 	err = h.store.View(func(tx *store.Tx) error {
 		record, err := tx.Find(reference)
 		if err == nil {

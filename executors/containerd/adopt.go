@@ -1,6 +1,7 @@
 package containerd
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/containerd/errdefs"
@@ -13,7 +14,7 @@ import (
 // was asked for before, and else counts as one that never ran. For without the
 // mark its create may have been cut off, and what containerd then undoes half-way
 // can leave a task that can be started and whose output goes nowhere.
-func (b *Backend) adopt(ctx context.Context, r record, resume bool) (executor.Status, phase, error) {
+func (b *Backend) adopt(ctx context.Context, r record, files executor.Stdio, resume bool) (executor.Status, phase, error) {
 	if a := b.attempt(r.ref.ID); a != nil && a.Ref == r.ref {
 		if over, err := a.Over(); !over || err == nil {
 			return a.Status(), phaseOf(a.Status()), nil
@@ -27,7 +28,7 @@ func (b *Backend) adopt(ctx context.Context, r record, resume bool) (executor.St
 	st, ph := classify(r, task, m, started, b.boot)
 	if ph == created && started && resume {
 		// If that start is still on its way, ours fails and the status tells.
-		_, serr := b.start(ctx, r.ref, r.cid, int(task.GetPid()), newErrorFile(task.GetStdout(), task.GetStderr()))
+		_, serr := b.start(ctx, r.ref, r.cid, int(task.GetPid()), newErrorFile(task.GetStdout(), task.GetStderr()), m.Drain)
 		if task, err = b.taskOf(ctx, r.cid); err != nil {
 			return executor.Status{}, 0, oci.Fault(err)
 		}
@@ -40,8 +41,8 @@ func (b *Backend) adopt(ctx context.Context, r record, resume bool) (executor.St
 		ph = neverRan
 	}
 	if ph != neverRan {
-		// Which version of the shim runs it is not known any more.
-		b.watch(st, m.OOM, oci.DrainShort)
+		b.guard.Watch(r.ref, files, st.PID)
+		b.watch(st, m.OOM, cmp.Or(m.Drain, oci.DrainShort))
 	}
 	return st, ph, nil
 }
@@ -64,7 +65,7 @@ func (b *Backend) handOver(ctx context.Context, ref executor.Ref) error {
 }
 
 // Restore implements [executor.Backend].
-func (b *Backend) Restore(ctx context.Context, ref executor.Ref, _ executor.Stdio) (executor.Status, error) {
+func (b *Backend) Restore(ctx context.Context, ref executor.Ref, stdio executor.Stdio) (executor.Status, error) {
 	if err := ref.Validate(); err != nil {
 		return executor.Status{}, err
 	}
@@ -78,7 +79,7 @@ func (b *Backend) Restore(ctx context.Context, ref executor.Ref, _ executor.Stdi
 	if err != nil || r.ref != ref {
 		return executor.Status{}, executor.Errorf(executor.NotFound, "container %s is not known to containerd", ref)
 	}
-	st, ph, err := b.adopt(ctx, r, true)
+	st, ph, err := b.adopt(ctx, r, stdio, true)
 	if err != nil {
 		return executor.Status{}, err
 	}

@@ -10,6 +10,7 @@ import (
 	tasksapi "github.com/containerd/containerd/api/services/tasks/v1"
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/executors/internal/runtimes"
+	"github.com/davit-run/davit/executors/internal/spool"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/hashicorp/go-hclog"
 )
@@ -39,6 +40,7 @@ type Backend struct {
 	conn   *conn
 	own    *private // the daemon, if the backend owns it
 	marks  marks
+	guard  *spool.Guard
 	prober runtimes.Prober
 	boot   string
 	log    hclog.Logger
@@ -88,6 +90,7 @@ func Open(ctx context.Context, env executor.Environment, host executor.Host) (*B
 	b.conn, err = newConn(address, config.Namespace)
 	if err == nil {
 		if err = b.ready(ctx); err == nil {
+			b.guard = spool.NewGuard(b.log, spool.Interval)
 			b.sweepWrappers(ctx)
 			return b, nil
 		}
@@ -129,6 +132,7 @@ func (b *Backend) sweepWrappers(ctx context.Context) {
 // ended are on its disk.
 func (b *Backend) Close(ctx context.Context) error {
 	b.attempts.Close()
+	b.guard.Close()
 	b.owner.RemoveOwnCgroup()
 	if b.own == nil {
 		return b.conn.close()

@@ -38,6 +38,7 @@ type plan struct {
 	shield  bool
 	spec    oci.Spec
 	stdio   oci.Stdio
+	files   executor.Stdio
 }
 
 // Create implements [executor.Backend].
@@ -91,7 +92,7 @@ func (b *Backend) plan(w executor.Workload) (plan, error) {
 	if err := w.Ref.Validate(); err != nil {
 		return plan{}, err
 	}
-	p := plan{ref: w.Ref, cid: b.owner.ContainerID(w.Ref.ID), runtime: w.Runtime}
+	p := plan{ref: w.Ref, cid: b.owner.ContainerID(w.Ref.ID), runtime: w.Runtime, files: w.Stdio}
 	var err error
 	if p.shim, err = runtimes.Decode(w.Runtime.Resolved); err != nil {
 		return plan{}, err
@@ -126,7 +127,10 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 	}
 	var m mark
 	if err == nil && ctx.Err() == nil {
-		m, err = b.start(work, p.ref, p.cid, pid, newErrorFile(p.stdio.Stdout, p.stdio.Stderr))
+		b.guard.Watch(p.ref, p.files, pid) // before its end can come
+		if m, err = b.start(work, p.ref, p.cid, pid, newErrorFile(p.stdio.Stdout, p.stdio.Stderr), p.drain); err != nil {
+			b.guard.Forget(p.ref)
+		}
 	}
 	switch {
 	case err == nil && m != (mark{}):
@@ -198,8 +202,8 @@ func (b *Backend) makeTask(ctx context.Context, p plan) (int, error) {
 }
 
 // start is the last step.
-func (b *Backend) start(ctx context.Context, ref executor.Ref, cid string, pid int, errors errorFile) (mark, error) {
-	m := mark{Attempt: ref.Attempt, StartedAt: time.Now().UTC(), OOM: oci.OOMSourceOf(pid), Errors: errors}
+func (b *Backend) start(ctx context.Context, ref executor.Ref, cid string, pid int, errors errorFile, drain oci.DrainCap) (mark, error) {
+	m := mark{Attempt: ref.Attempt, StartedAt: time.Now().UTC(), OOM: oci.OOMSourceOf(pid), Errors: errors, Drain: drain}
 	if err := b.marks.write(cid, m); err != nil {
 		return m, err
 	}
@@ -221,7 +225,7 @@ func (b *Backend) settle(ctx context.Context, p plan) (st executor.Status, found
 		return st, false, executor.Errorf(executor.FailedPrecondition, "container %s: attempt %d is known already", p.ref, r.ref.Attempt)
 	}
 	same := r.ref.Attempt == p.ref.Attempt
-	st, phase, err := b.adopt(ctx, r, same)
+	st, phase, err := b.adopt(ctx, r, p.files, same)
 	switch {
 	case err != nil:
 		return st, false, err

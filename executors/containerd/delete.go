@@ -34,5 +34,6 @@ func (b *Backend) Delete(ctx context.Context, ref executor.Ref) error {
 		return executor.Errorf(executor.FailedPrecondition, "container %s is running; stop it first", ref)
 	}
 	b.attempts.Stop(ref.ID)
+	b.guard.Forget(ref)
 	return oci.Fault(b.destroy(ctx, ref))
 }

@@ -33,9 +33,11 @@
 // an exit with code 128+n alike. It is given where the cause is known: we sent
 // the signal, or the kernel killed for want of memory.
 //
-// Why is complete output sometimes called truncated? A shim gives up draining
-// after 2 or 10 seconds, and does not say so. A deletion that took longer, or
-// whose answer was lost, proves nothing.
+// Why is complete output sometimes called truncated? That the shim has come to the
+// end of the output can be seen, and then it is complete. Where it cannot, as with
+// runtimes that are not runc's or for an attempt that ended while there was no
+// executor, the time must tell: a shim gives up draining after 2 or 10 seconds, and
+// does not say so.
 //
 // Why is a merged stream made by a script? A shim copies stdout and stderr from a
 // pipe each, so their order is lost, and given one file twice it can lose data.

@@ -1,6 +1,7 @@
 package containerd
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -88,22 +89,26 @@ func (b *Backend) await(ctx context.Context, a *oci.Attempt) (*executor.Exit, er
 
 // release deletes the task and says whether its output was seen to drain.
 func (b *Backend) release(ctx context.Context, a *oci.Attempt) (executor.Output, error) {
+	// Seen to have drained, it is complete, whatever becomes of the deletion. Else
+	// only the time that this takes can tell.
+	seen := b.guard.Finish(ctx, a.Ref, oci.DrainWait)
+	judge := func(otherwise executor.Output) executor.Output { return cmp.Or(seen, otherwise) }
 	for tries := 0; ; tries++ {
 		begin := time.Now()
 		_, err := b.conn.tasks.Delete(ctx, &tasksapi.DeleteTaskRequest{ContainerID: b.owner.ContainerID(a.Ref.ID)}, grpc.WaitForReady(true))
 		switch {
 		case err == nil:
-			return a.Drain.Judge(time.Since(begin)), nil
+			return judge(a.Drain.Judge(time.Since(begin))), nil
 		case errdefs.IsNotFound(err):
 			// Somebody else deleted it, or a call of ours whose answer was lost.
 			b.log.Debug("the task was gone already", "ref", a.Ref, "error", err)
-			return executor.Truncated, nil
+			return judge(executor.Truncated), nil
 		case ctx.Err() != nil:
 			return "", ctx.Err()
 		case errdefs.IsFailedPrecondition(err) && tries >= 3, !errdefs.IsUnavailable(err) && tries >= 10:
 			// The first shim refuses for ever if the daemon was killed while it
 			// deleted. The host has the exit, so it may go by force.
-			return executor.Truncated, oci.Fault(b.killTask(ctx, b.owner.ContainerID(a.Ref.ID)))
+			return judge(executor.Truncated), oci.Fault(b.killTask(ctx, b.owner.ContainerID(a.Ref.ID)))
 		}
 		b.log.Debug("delete failed", "ref", a.Ref, "error", err)
 		if !oci.Pause(ctx, min(time.Second, 20*time.Millisecond<<min(tries, 6))) {

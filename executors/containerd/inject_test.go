@@ -85,7 +85,7 @@ func (f *fixture) halfMake(w executor.Workload, steps int) {
 		}
 	}
 	if steps > 2 {
-		if _, err = f.b.start(f.t.Context(), p.ref, p.cid, pid, errorFile{}); err != nil {
+		if _, err = f.b.start(f.t.Context(), p.ref, p.cid, pid, errorFile{}, p.drain); err != nil {
 			f.t.Fatal(err)
 		}
 	}

@@ -26,6 +26,8 @@ type mark struct {
 	StartedAt time.Time     `json:"started_at"`
 	OOM       oci.OOMSource `json:"oom"`
 	Errors    errorFile     `json:"errors"`
+	// Drain is that of the shim which was found when the attempt was created.
+	Drain oci.DrainCap `json:"drain,omitempty"`
 }
 
 func (m marks) path(cid string) string { return filepath.Join(m.dir, cid) }

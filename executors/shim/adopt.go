@@ -140,7 +140,7 @@ func (b *Backend) exitOfDead(r record, oom oci.OOMSource) *executor.Exit {
 // adopt finds out where an attempt stands and, if it ran, makes sure that it is
 // watched. One that waits for its start is started if resume is set, and else
 // counts as one that never ran.
-func (b *Backend) adopt(ctx context.Context, r record, resume bool) (executor.Status, phase, error) {
+func (b *Backend) adopt(ctx context.Context, r record, files executor.Stdio, resume bool) (executor.Status, phase, error) {
 	if a := b.watched(r.Ref.ID); a != nil && a.Ref == r.Ref {
 		if over, err := a.Over(); !over || err == nil {
 			st := a.Status()
@@ -171,6 +171,7 @@ func (b *Backend) adopt(ctx context.Context, r record, resume bool) (executor.St
 		f.close()
 		return f.Status, neverRan, nil
 	}
+	b.guard.Watch(r.Ref, files, f.PID)
 	b.watch(f.Status, r, f.oom, f.task)
 	return f.Status, f.phase, nil
 }
@@ -186,7 +187,7 @@ func (b *Backend) handOver(ctx context.Context, ref executor.Ref) error {
 }
 
 // Restore implements [executor.Backend].
-func (b *Backend) Restore(ctx context.Context, ref executor.Ref, _ executor.Stdio) (executor.Status, error) {
+func (b *Backend) Restore(ctx context.Context, ref executor.Ref, stdio executor.Stdio) (executor.Status, error) {
 	if err := ref.Validate(); err != nil {
 		return executor.Status{}, err
 	}
@@ -197,7 +198,7 @@ func (b *Backend) Restore(ctx context.Context, ref executor.Ref, _ executor.Stdi
 	if r.Ref != ref {
 		return executor.Status{}, unknown(ref)
 	}
-	st, ph, err := b.adopt(ctx, r, true)
+	st, ph, err := b.adopt(ctx, r, stdio, true)
 	if err != nil {
 		return executor.Status{}, err
 	}

@@ -11,6 +11,9 @@ import (
 type attempt struct {
 	*oci.Attempt
 	record record
+	// drained is what is known of the output once the task is deleted. It is the
+	// watcher's.
+	drained executor.Output
 
 	mu   sync.Mutex
 	task *task // nil when the shim is gone

@@ -8,6 +8,7 @@ import (
 
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/executors/internal/runtimes"
+	"github.com/davit-run/davit/executors/internal/spool"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/hashicorp/go-hclog"
 )
@@ -38,6 +39,7 @@ type Backend struct {
 	own    *Own
 	state  store
 	sink   *sink
+	guard  *spool.Guard
 	prober runtimes.Prober
 	boot   string
 	log    hclog.Logger
@@ -88,6 +90,7 @@ func Open(ctx context.Context, own *Own, env executor.Environment, host executor
 	if b.sink, err = listenSink(filepath.Join(env.RunDir, "events.sock")); err != nil {
 		return nil, err
 	}
+	b.guard = spool.NewGuard(b.log, spool.Interval)
 	return b, nil
 }
 
@@ -96,7 +99,9 @@ func (b *Backend) wrappers() string { return filepath.Join(b.env.StateDir, "wrap
 
 // Close stops watching. Containers run on.
 func (b *Backend) Close(context.Context) error {
-	for _, a := range b.attempts.Close() {
+	attempts := b.attempts.Close()
+	b.guard.Close()
+	for _, a := range attempts {
 		a.closeTask()
 	}
 	b.owner.RemoveOwnCgroup()

@@ -32,6 +32,7 @@ type plan struct {
 	inCgroup bool // the shim goes to a cgroup
 	spec     oci.Spec
 	stdio    oci.Stdio
+	files    executor.Stdio
 }
 
 // Create implements [executor.Backend].
@@ -54,7 +55,7 @@ func (b *Backend) Create(ctx context.Context, w executor.Workload) (executor.Sta
 		if !errors.Is(err, fs.ErrExist) {
 			return executor.Status{}, err
 		}
-		st, found, err := b.settle(ctx, p.Ref)
+		st, found, err := b.settle(ctx, p.Ref, p.files)
 		if found || err != nil {
 			return st, err
 		}
@@ -73,7 +74,7 @@ func (b *Backend) plan(ctx context.Context, w executor.Workload) (plan, error) {
 		return plan{}, err
 	}
 	o := resolved.Options
-	p := plan{cid: b.owner.ContainerID(w.Ref.ID), inCgroup: o.ShimCgroup != nil}
+	p := plan{cid: b.owner.ContainerID(w.Ref.ID), files: w.Stdio, inCgroup: o.ShimCgroup != nil}
 	if p.spec, err = oci.PrepareSpec(w.Spec, b.owner.Cgroup(b.config.CgroupParent, p.cid, o.SystemdCgroup != nil && *o.SystemdCgroup)); err != nil {
 		return plan{}, err
 	}
@@ -159,12 +160,14 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 	})
 	var m mark
 	if err == nil && ctx.Err() == nil {
+		b.guard.Watch(p.Ref, p.files, pid) // before its end can come
 		m, err = b.start(work, p.record, t, pid)
 	}
 	if err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
+		b.guard.Forget(p.Ref)
 		return executor.Status{}, b.undo(ctx, p.record, t, err)
 	}
 	st := executor.Status{Ref: p.Ref, State: executor.Running, PID: pid, StartedAt: m.StartedAt, Runtime: p.Runtime}
@@ -184,7 +187,7 @@ func (b *Backend) start(ctx context.Context, r record, t *task, pid int) (mark, 
 
 // settle deals with the container that is in the way of a create. found means
 // that it is of the same attempt and has a status; otherwise the way is free.
-func (b *Backend) settle(ctx context.Context, ref executor.Ref) (st executor.Status, found bool, err error) {
+func (b *Backend) settle(ctx context.Context, ref executor.Ref, files executor.Stdio) (st executor.Status, found bool, err error) {
 	r, err := get[record](b.state, ref.ID, recordFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return st, false, nil
@@ -196,7 +199,7 @@ func (b *Backend) settle(ctx context.Context, ref executor.Ref) (st executor.Sta
 		return st, false, executor.Errorf(executor.FailedPrecondition, "container %s: attempt %d is known already", ref, r.Ref.Attempt)
 	}
 	same := r.Ref.Attempt == ref.Attempt
-	st, phase, err := b.adopt(ctx, r, same)
+	st, phase, err := b.adopt(ctx, r, files, same)
 	switch {
 	case err != nil:
 		return st, false, err

@@ -33,6 +33,7 @@ func (b *Backend) Delete(ctx context.Context, ref executor.Ref) error {
 		}
 	}
 	b.stopWatching(ref.ID)
+	b.guard.Forget(ref)
 	return b.destroy(ctx, r)
 }
 

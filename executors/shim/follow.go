@@ -1,6 +1,7 @@
 package shim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -88,15 +89,17 @@ func (b *Backend) await(ctx context.Context, a *attempt) (*executor.Exit, error)
 }
 
 // release deletes the task, ends the shim and says whether the output was seen to
-// drain.
+// drain. It can be repeated when it failed.
 func (b *Backend) release(ctx context.Context, a *attempt) (executor.Output, error) {
-	output := executor.Truncated
 	if t := a.connection(); t != nil {
+		// Seen to have drained, it is complete, whatever becomes of the deletion. Else
+		// only the time that this takes can tell.
+		seen := b.guard.Finish(ctx, a.Ref, oci.DrainWait)
 		begin := time.Now()
 		err := deleteTask(ctx, t)
 		switch {
 		case err == nil:
-			output = a.Drain.Judge(time.Since(begin))
+			a.drained = cmp.Or(seen, a.Drain.Judge(time.Since(begin)))
 		case ctx.Err() != nil:
 			return "", ctx.Err()
 		default:
@@ -108,16 +111,15 @@ func (b *Backend) release(ctx context.Context, a *attempt) (executor.Output, err
 				b.log.Warn("shim does not end", "ref", a.Ref, "error", err)
 			}
 		}
-		if err == nil {
-			a.closeTask()
-			return output, b.clear(a.record)
-		}
 		a.closeTask()
 	}
-	if err := b.bury(ctx, a.record); err != nil {
-		return "", err
+	if a.drained == "" {
+		if err := b.bury(ctx, a.record); err != nil {
+			return "", err
+		}
+		a.drained = executor.Truncated
 	}
-	return output, b.clear(a.record)
+	return a.drained, b.clear(a.record)
 }
 
 // deleteTask deletes a task whose workload has ended. A shim that is busy is

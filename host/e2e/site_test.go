@@ -14,6 +14,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/davit-run/davit/host"
+	"github.com/davit-run/davit/shared/executor"
 )
 
 // bin holds the binaries under test, and rootfs a busybox.
@@ -40,7 +43,7 @@ func TestMain(m *testing.M) {
 // makes the root file system.
 func prepare() error {
 	for dir, packages := range map[string][]string{
-		"../..":                         {"./host/cmd/davit", "./executors/containerd/cmd/davit-executor-containerd", "./executors/shim/cmd/davit-executor-shim", "./executors/process/cmd/davit-executor-process", "./examples/embed"},
+		"../..":                         {"./host/cmd/davit", "./executors/containerd/cmd/davit-executor-containerd", "./executors/shim/cmd/davit-executor-shim", "./executors/process/cmd/davit-executor-process", "./shared/conformance/memory/cmd/davit-executor-memory", "./examples/embed"},
 		"../../examples/executor-hello": {"."},
 	} {
 		build := exec.Command("go", append([]string{"build", "-o", bin + "/"}, packages...)...)
@@ -283,6 +286,8 @@ type container struct {
 		OOM            *bool
 		Source, Output string
 	}
+	OutputLost map[string]executor.Loss `json:"output_lost"`
+	Output     map[string]host.OutputUsage
 }
 
 type backend struct {
@@ -332,6 +337,18 @@ func (s *site) inspect(id string) container {
 func (s *site) waitBackend(name string) {
 	s.t.Helper()
 	s.waitFor("backend "+name+" is ready", func() bool { return s.backend(name).State == "ready" })
+}
+
+func touch(t testing.TB, path string) {
+	t.Helper()
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func (s *site) waitFor(what string, ok func() bool) {

@@ -93,6 +93,11 @@ const (
 type Stream struct {
 	Kind StreamKind `json:"kind,omitempty"`
 	Path string     `json:"path,omitempty"`
+	// Max is how much the host keeps of a file, in bytes; 0 is no limit. The host
+	// drops the oldest output beyond it. So that a workload cannot fill the disk
+	// while there is no host, an executor may do the same, by punching a hole at the
+	// start of the file, once that holds more than twice as much.
+	Max int64 `json:"max,omitempty"`
 }
 
 // Stdio are the standard streams of an attempt. Stdout and Stderr on the same

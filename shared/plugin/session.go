@@ -89,7 +89,8 @@ func call[In, Out any](s *Server, conn *transport.Conn, fn func(context.Context,
 			return zero, err
 		}
 		defer s.calls.Done()
-		return fn(ctx, backend, in)
+		out, err := fn(ctx, backend, in)
+		return out, executor.ExplainDisk("", err)
 	})
 }
 

@@ -3,7 +3,9 @@ package oci
 import (
 	"context"
 	"sync"
+	"time"
 
+	"github.com/davit-run/davit/shared/executor"
 	"github.com/hashicorp/go-hclog"
 )
 
@@ -53,8 +55,12 @@ func (s *Attempts[A]) Get(id string) (a A, creating bool) {
 	return s.byID[id], s.creating[id]
 }
 
+// diskRetry is how long a watcher waits for a disk that is full or read-only.
+const diskRetry = 500 * time.Millisecond
+
 // Watch starts a watcher that follows an attempt to its end, in place of that of
-// an earlier one.
+// an earlier one. A follow that could not record something, since a disk was full
+// or read-only, is called again, and takes the attempt from where it stands.
 func (s *Attempts[A]) Watch(a A, follow func(ctx context.Context, a A) error) {
 	w := a.base()
 	s.Stop(w.Ref.ID)
@@ -66,7 +72,9 @@ func (s *Attempts[A]) Watch(a A, follow func(ctx context.Context, a A) error) {
 	s.wg.Go(func() {
 		defer close(w.done)
 		defer cancel()
-		w.err = follow(ctx, a)
+		for w.err = follow(ctx, a); executor.DiskFault(w.err) && Pause(ctx, diskRetry); w.err = follow(ctx, a) {
+			s.log.Warn("an end cannot be recorded, and is kept until it can", "ref", w.Ref, "error", w.err)
+		}
 		if w.err != nil && ctx.Err() == nil {
 			s.log.Error("attempt is not followed any more", "ref", w.Ref, "error", w.err)
 		}

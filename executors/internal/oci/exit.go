@@ -28,6 +28,10 @@ const (
 	DrainLong  = DrainCap(10 * time.Second) // later ones
 )
 
+// DrainWait is how long a watcher waits to see the end of the output, before it
+// lets the shim wait for it.
+const DrainWait = time.Second
+
 // Judge says what a deletion that took d means.
 func (c DrainCap) Judge(d time.Duration) executor.Output {
 	if d < time.Duration(c) {

@@ -48,7 +48,8 @@ func run() {
 			if err != nil {
 				return nil, err
 			}
-			return task.NewTaskService(ic.Context, noEvents{}, sd.(shutdown.Service))
+			tasks, err := task.NewTaskService(ic.Context, noEvents{}, sd.(shutdown.Service))
+			return withGuard(tasks), err
 		},
 	})
 	shim.RunShim(context.Background(), manager.NewShimManager(envValue))

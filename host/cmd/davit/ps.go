@@ -72,7 +72,11 @@ func (a *app) ps(ctx context.Context, all, quiet, full bool, form format) error 
 func status(c host.Container, now time.Time) string {
 	switch c.State {
 	case host.StateRunning, host.StatePaused:
-		return string(c.State) + " " + since(c.StartedAt, now)
+		words := string(c.State) + " " + since(c.StartedAt, now)
+		if len(c.OutputLost) > 0 {
+			words += ", output incomplete"
+		}
+		return words
 	case host.StateRestarting:
 		why := c.Error
 		if c.Exit != nil {

@@ -73,11 +73,12 @@ func (f Files) streams() []streamFile {
 	return list
 }
 
-// Stdio gives the files as the contract wants them, without a stdin.
-func (f Files) Stdio() executor.Stdio {
+// Stdio gives the files as the contract wants them, without a stdin. Max is how
+// much is kept of each, in bytes; 0 is no limit.
+func (f Files) Stdio(max int64) executor.Stdio {
 	return executor.Stdio{
-		Stdout: executor.Stream{Kind: executor.StreamFile, Path: f.Stdout},
-		Stderr: executor.Stream{Kind: executor.StreamFile, Path: f.Stderr},
+		Stdout: executor.Stream{Kind: executor.StreamFile, Path: f.Stdout, Max: max},
+		Stderr: executor.Stream{Kind: executor.StreamFile, Path: f.Stderr, Max: max},
 	}
 }
 
@@ -103,10 +104,12 @@ func (d *Dir) Create(ref executor.Ref, merged bool) (Files, error) {
 		return Files{}, err
 	}
 	if err := d.create(ref, merged); err != nil {
-		return Files{}, executor.Errorf(executor.Unavailable, "output of %s: %w", ref, err)
+		return Files{}, d.explain(executor.Errorf(executor.Unavailable, "output of %s: %w", ref, err))
 	}
 	return d.Files(ref, merged), nil
 }
+
+func (d *Dir) explain(err error) error { return executor.ExplainDisk(d.path, err) }
 
 func (d *Dir) create(ref executor.Ref, merged bool) error {
 	container, err := subdir(d.root, ref.ID)
@@ -141,7 +144,7 @@ func (d *Dir) Remove(id string) error {
 		return err
 	}
 	if err := d.root.RemoveAll(id); err != nil {
-		return executor.Errorf(executor.Unavailable, "output of %s: %w", id, err)
+		return d.explain(executor.Errorf(executor.Unavailable, "output of %s: %w", id, err))
 	}
 	return nil
 }
@@ -152,7 +155,7 @@ func (d *Dir) RemoveAttempt(ref executor.Ref) error {
 		return err
 	}
 	if err := d.root.RemoveAll(filepath.Join(ref.ID, strconv.Itoa(ref.Attempt))); err != nil {
-		return executor.Errorf(executor.Unavailable, "output of %s: %w", ref, err)
+		return d.explain(executor.Errorf(executor.Unavailable, "output of %s: %w", ref, err))
 	}
 	return nil
 }

@@ -372,3 +372,27 @@ func punch(t testing.TB, f *os.File, n int64) {
 		t.Skipf("no holes on this file system: %v", err)
 	}
 }
+
+// What is not in the index yet came after its file, and thus after a time before.
+func TestUntilBeforeTheStart(t *testing.T) {
+	before := time.Now()
+	time.Sleep(20 * time.Millisecond) // the clock of files is coarse
+	files := newFiles(t, false)
+	f, err := os.Open(files.Stdout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if birth(f).IsZero() {
+		t.Skip("the file system does not tell when files were made")
+	}
+	write(t, appendTo(t, files.Stdout), "first\n")
+	r := newReader(t, newWatcher(t), files, ReadOptions{Until: before})
+	if c, err := r.Next(t.Context()); !errors.Is(err, io.EOF) {
+		t.Errorf("got %q, %v, want nothing", c.Data, err)
+	}
+	r = newReader(t, newWatcher(t), files, ReadOptions{Until: time.Now()})
+	if c, err := r.Next(t.Context()); err != nil || string(c.Data) != "first\n" {
+		t.Errorf("got %q, %v, want what was written by now", c.Data, err)
+	}
+}

@@ -23,6 +23,7 @@ type source struct {
 	next, end int64
 	index     *index
 	until     time.Time
+	born      time.Time // the file, zero if that is not known
 
 	watch  *Watcher
 	name   string // by descriptor, since the path may be gone
@@ -45,7 +46,7 @@ func openSource(w *Watcher, x *index, file streamFile) (*source, error) {
 		f.Close()
 		return nil, fileError(err)
 	}
-	s := &source{stream: file.stream, f: f, end: -1, index: x, watch: w, wake: make(chan struct{}, 1)}
+	s := &source{stream: file.stream, f: f, end: -1, index: x, watch: w, wake: make(chan struct{}, 1), born: birth(f)}
 	s.name = "/proc/self/fd/" + strconv.Itoa(int(f.Fd()))
 	s.waiter.wake = func() {
 		select {
@@ -133,7 +134,20 @@ func (s *source) when() (at, after time.Time, to int64, err error) {
 	if err != nil {
 		return at, after, 0, fileError(err)
 	}
-	return st.ModTime(), s.index.last(s.stream).at, max(st.Size(), s.next), nil
+	if after = s.index.last(s.stream).at; after.IsZero() {
+		after = s.born
+	}
+	return st.ModTime(), after, max(st.Size(), s.next), nil
+}
+
+// birth gives when a file was made, zero where the file system does not tell.
+func birth(f *os.File) time.Time {
+	var st unix.Statx_t
+	err := unix.Statx(int(f.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_BTIME, &st)
+	if err != nil || st.Mask&unix.STATX_BTIME == 0 {
+		return time.Time{}
+	}
+	return time.Unix(st.Btime.Sec, int64(st.Btime.Nsec))
 }
 
 // hole gives the length of the hole at the next offset, at most n where no data

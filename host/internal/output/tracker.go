@@ -49,13 +49,16 @@ const (
 	indexSlack = 1 << 20
 )
 
-// Notice tells of output that is dropped.
+// Notice tells of output that is dropped or lost.
 type Notice struct {
 	Ref    executor.Ref
 	Stream stream.Stream
 	// Dropped is how much of the stream is gone, in bytes from its start. It is
 	// told first when dropping begins, and then each time it has doubled.
 	Dropped int64
+	// Lost is set instead when output was lost on its way into the file, each time
+	// that there is one more gap or twice as much is missing.
+	Lost executor.Loss
 	// Err is set instead when output should have been dropped and could not be.
 	// It is told once.
 	Err error
@@ -78,6 +81,8 @@ type tracked struct {
 	quiet   time.Time // until when nothing came after entry
 	told    int64     // the last notice
 	failed  bool      // to drop
+	changed time.Time // the file or its attributes, when its loss was read
+	lost    executor.Loss
 
 	// next is when to look, zero for never. Watched says that a write wakes us.
 	next    time.Time
@@ -300,7 +305,12 @@ func (s *tracked) begin() error {
 // it has grown.
 func (t *Tracker) look(s *tracked, now time.Time) (grown bool) {
 	var st unix.Stat_t
-	if err := unix.Lstat(s.path, &st); err != nil || st.Size <= s.size {
+	if err := unix.Lstat(s.path, &st); err != nil {
+		s.looked = now
+		return false
+	}
+	t.checkLoss(s, time.Unix(st.Ctim.Unix()))
+	if st.Size <= s.size {
 		s.looked = now
 		return false
 	}
@@ -311,6 +321,19 @@ func (t *Tracker) look(s *tracked, now time.Time) (grown bool) {
 		t.cut(s)
 	}
 	return true
+}
+
+// checkLoss tells of what an executor has noted to be missing.
+func (t *Tracker) checkLoss(s *tracked, changed time.Time) {
+	if changed.Equal(s.changed) {
+		return
+	}
+	s.changed = changed
+	loss, err := executor.ReadLoss(s.path)
+	if err == nil && (loss.Gaps > s.lost.Gaps || loss.Bytes > 2*s.lost.Bytes) {
+		s.lost = loss
+		t.notice(Notice{Ref: s.ref, Stream: s.stream, Lost: loss})
+	}
 }
 
 // cut drops the oldest output so that three quarters of the cap are left.

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/davit-run/davit/host/internal/stream"
+	"github.com/davit-run/davit/shared/executor"
 )
 
 // Usage describes a stream.
@@ -14,6 +15,8 @@ type Usage struct {
 	// start, in bytes.
 	Written int64 `json:"written"`
 	Dropped int64 `json:"dropped,omitempty"`
+	// Lost is what was never written.
+	Lost executor.Loss `json:"lost,omitzero"`
 }
 
 // Usage gives what the streams of an attempt have written and dropped. Merged
@@ -33,6 +36,9 @@ func (f Files) Usage() (stdout, stderr Usage, err error) {
 			u.Written, u.Dropped = st.Size(), firstData(file, st.Size())
 		}
 		file.Close()
+		if serr == nil {
+			u.Lost, serr = executor.ReadLoss(one.path)
+		}
 		if serr != nil {
 			return stdout, stderr, fileError(serr)
 		}

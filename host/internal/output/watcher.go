@@ -55,7 +55,7 @@ func (w *Watcher) Close() error {
 	return err
 }
 
-// arm wakes once when a file is next written to. It returns a descriptor for
+// arm wakes once when a file is next written to, or its attributes. It returns a descriptor for
 // disarm.
 func (w *Watcher) arm(path string, who *waiter) (int32, error) {
 	w.mu.Lock()
@@ -65,7 +65,7 @@ func (w *Watcher) arm(path string, who *waiter) (int32, error) {
 	}
 	// Without IN_MASK_ADD the kernel clears the mask of a watch that exists before
 	// it sets it again, and a write in between wakes nobody.
-	wd, err := unix.InotifyAddWatch(w.fd, path, unix.IN_MODIFY|unix.IN_ONESHOT|unix.IN_MASK_ADD)
+	wd, err := unix.InotifyAddWatch(w.fd, path, unix.IN_MODIFY|unix.IN_ATTRIB|unix.IN_ONESHOT|unix.IN_MASK_ADD)
 	if err != nil {
 		return 0, err
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"sync/atomic"
@@ -125,16 +126,18 @@ func (s *Store) transact(body func(*Tx) error) (appended bool, err error) {
 		if s.advanced(txid) {
 			return false, s.breakDown(err)
 		}
-		return false, executor.Errorf(executor.Unavailable, "store %s: commit: %w", s.path, err)
+		return false, s.explain(executor.Errorf(executor.Unavailable, "store %s: commit: %w", s.path, err))
 	}
 	// After a failed sync the kernel takes the pages for clean, so that another
 	// one says nothing.
-	if err := s.db.Sync(); err != nil {
+	if err := s.sync(); err != nil {
 		return false, s.breakDown(err)
 	}
 	s.head = tx.head
 	return tx.appended, nil
 }
+
+func (s *Store) explain(err error) error { return executor.ExplainDisk(filepath.Dir(s.path), err) }
 
 // advanced tells whether the file has come to a transaction.
 func (s *Store) advanced(txid int) bool {

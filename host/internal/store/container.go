@@ -69,6 +69,8 @@ type Container struct {
 	// is the code of why it failed.
 	Error     string        `json:"error,omitempty"`
 	ErrorCode executor.Code `json:"error_code,omitempty"`
+	// Lost is what is missing of the output, by the name of the stream.
+	Lost map[string]executor.Loss `json:"lost,omitempty"`
 	// Restarts counts the restarts by policy since a user started it, Failures
 	// those since it last ran well, and RestartAt is when the policy starts it
 	// next.

@@ -299,3 +299,20 @@ func TestDamageWhileOpen(t *testing.T) {
 		})
 	}
 }
+
+func TestFewDamagedFilesAreKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	var last string
+	for range keepAsides + 3 {
+		if err := os.WriteFile(path, []byte("not a store"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := openAt(t, path, Options{})
+		last = s.Info().Damage.Kept
+		mustClose(t, s)
+	}
+	kept, err := filepath.Glob(path + ".damaged-*")
+	if err != nil || len(kept) != keepAsides || kept[len(kept)-1] != last {
+		t.Errorf("got %q, %v, want %d, the newest %s", kept, err, keepAsides, last)
+	}
+}

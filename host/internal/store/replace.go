@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,6 +76,7 @@ func (s *Store) replace(in inspection) error {
 	if err := os.Rename(building, s.path); err != nil {
 		return err
 	}
+	trimAside(s.path)
 	return syncDir(s.path)
 }
 
@@ -160,6 +162,20 @@ func keepAside(path string) (string, error) {
 		return aside, nil
 	}
 	return aside, os.Rename(path, aside) // a file system without links
+}
+
+// keepAsides is how many files that were kept aside stay.
+const keepAsides = 5
+
+// trimAside removes the oldest files that were kept aside. Their names sort by
+// time. What cannot be removed now is the next time.
+func trimAside(path string) {
+	kept, _ := filepath.Glob(path + ".damaged-*")
+	slices.Sort(kept)
+	for len(kept) > keepAsides {
+		_ = os.Remove(kept[0])
+		kept = kept[1:]
+	}
 }
 
 // syncDir makes the names beside a file durable.

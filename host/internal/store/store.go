@@ -75,8 +75,9 @@ var errClosed = executor.Errorf(executor.Unavailable, "store: it is closed")
 
 // Open opens the store at a path, and makes one if there is none. One that is
 // owned by another process is FailedPrecondition. A file that is damaged, or
-// was written by a later version, is kept beside as NAME.damaged-TIME; what is
-// intact in a damaged one goes into the new store, and Info().Damage tells.
+// was written by a later version, is kept beside as NAME.damaged-TIME, the newest
+// five of them; what is intact in a damaged one goes into the new store, and
+// Info().Damage tells.
 func Open(path string, opts Options) (*Store, error) {
 	if opts.KeepEvents <= 0 {
 		opts.KeepEvents = DefaultKeepEvents
@@ -125,13 +126,13 @@ func (s *Store) open(bootID string) error {
 		err = s.openBolt(s.path)
 	}
 	if err != nil {
-		return executor.Errorf(executor.Unavailable, "store %s: %w", s.path, err)
+		return s.explain(executor.Errorf(executor.Unavailable, "store %s: %w", s.path, err))
 	}
 	before := s.head.BootID
 	s.head.BootID = bootID
 	s.head.Epoch++
 	if s.head.HostID, err = hostID(s.path, s.head.HostID); err != nil {
-		return executor.Errorf(executor.Unavailable, "store %s: host id: %w", s.path, err)
+		return s.explain(executor.Errorf(executor.Unavailable, "store %s: host id: %w", s.path, err))
 	}
 	_, err = s.transact(func(tx *Tx) error {
 		tx.dirty = true // the header alone

@@ -18,6 +18,9 @@ const defaultRuntime = "plain"
 // config is a backend's config block.
 type config struct {
 	CreateDelay string `json:"create_delay"`
+	// Answered is a file to which ID/ATTEMPT CODE is added when a host has answered
+	// for an exit.
+	Answered string `json:"answered"`
 
 	createDelay time.Duration
 }
@@ -34,6 +37,9 @@ func newExecutor(p platform) executor.Executor {
 		Config: executor.Schema{Attributes: []executor.Attribute{{
 			Name: "create_delay", Type: executor.Duration, Default: json.RawMessage(`"0s"`),
 			Description: "how long Create takes before it starts the workload",
+		}, {
+			Name: "answered", Type: executor.String,
+			Description: "file to note the exits in that a host has answered for",
 		}}},
 		Runtime: &executor.Schema{Attributes: []executor.Attribute{{
 			Name: "problem", Type: executor.String,

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -140,6 +141,7 @@ func (p *processes) held(env executor.Environment) ([]holder, error) {
 		err := readJSON(filepath.Join(attemptsDir(env), entry.Name(), "record.json"), &rec)
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // about to start, or to be removed
+		case torn(err): // by a power failure, which nothing has outlived
 		case err != nil:
 			return nil, err
 		default:
@@ -147,6 +149,12 @@ func (p *processes) held(env executor.Environment) ([]holder, error) {
 		}
 	}
 	return all, nil
+}
+
+// torn reports whether err is that of a file without all of its content.
+func torn(err error) bool {
+	_, broken := errors.AsType[*json.SyntaxError](err)
+	return broken || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // process is an attempt that runs as a process. It may have been started by an

@@ -2,6 +2,9 @@ package memory
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"os"
 
 	"github.com/davit-run/davit/shared/executor"
 )
@@ -47,8 +50,28 @@ func (b *backend) report(ctx context.Context, h holder, w *watch) error {
 	if err := b.host.Exited(ctx, status); err != nil {
 		return err
 	}
+	if err := b.noteAnswer(status); err != nil {
+		return err
+	}
 	// Workloads write to their files themselves, so nothing is left to drain.
 	return b.host.Released(ctx, status.Ref, executor.Complete)
+}
+
+func (b *backend) noteAnswer(status executor.Status) error {
+	name := b.settings.config.Answered
+	if name == "" {
+		return nil
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	code := -1
+	if status.Exit.Code != nil {
+		code = *status.Exit.Code
+	}
+	_, err = fmt.Fprintf(f, "%s %d\n", status.Ref, code)
+	return errors.Join(err, f.Close())
 }
 
 func (w *watch) failed() bool { return w.ended() && w.err != nil }
