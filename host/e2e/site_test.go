@@ -40,7 +40,8 @@ func TestMain(m *testing.M) {
 // makes the root file system.
 func prepare() error {
 	for dir, packages := range map[string][]string{
-		"../..":                         {"./host/cmd/davit", "./executors/containerd/cmd/davit-executor-containerd", "./executors/shim/cmd/davit-executor-shim", "./executors/process/cmd/davit-executor-process", "./examples/embed"},
+		"../..": {"./host/cmd/davit", "./executors/containerd/cmd/davit-executor-containerd", "./executors/shim/cmd/davit-executor-shim",
+			"./executors/process/cmd/davit-executor-process", "./executors/wasm/cmd/davit-executor-wasm", "./examples/embed", "./examples/ci-runner"},
 		"../../examples/executor-hello": {"."},
 	} {
 		build := exec.Command("go", append([]string{"build", "-o", bin + "/"}, packages...)...)
@@ -286,9 +287,9 @@ type container struct {
 }
 
 type backend struct {
-	Name, State string
-	PID, Starts int
-	LastError   string `json:"last_error"`
+	Name, State, Executor string
+	PID, Starts           int
+	LastError             string `json:"last_error"`
 }
 
 func (s *site) decode(v any, args ...string) {
