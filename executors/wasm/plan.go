@@ -25,7 +25,7 @@ type planner struct {
 
 // plan is a backend.Plan.
 func (p planner) plan(_ context.Context, w executor.Workload) (monitor.Job, error) {
-	spec, err := fields.Sift(w.Spec, p.config.Ignore)
+	spec, err := fields.Sift(w, p.config.Ignore)
 	if err != nil {
 		return monitor.Job{}, err
 	}

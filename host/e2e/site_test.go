@@ -287,9 +287,9 @@ type container struct {
 }
 
 type backend struct {
-	Name, State, Executor string
-	PID, Starts           int
-	LastError             string `json:"last_error"`
+	Name, State string
+	PID, Starts int
+	LastError   string `json:"last_error"`
 }
 
 func (s *site) decode(v any, args ...string) {
