@@ -43,7 +43,8 @@ func TestMain(m *testing.M) {
 // makes the root file system.
 func prepare() error {
 	for dir, packages := range map[string][]string{
-		"../..":                         {"./host/cmd/davit", "./executors/containerd/cmd/davit-executor-containerd", "./executors/shim/cmd/davit-executor-shim", "./executors/process/cmd/davit-executor-process", "./shared/conformance/memory/cmd/davit-executor-memory", "./examples/embed"},
+		"../..": {"./host/cmd/davit", "./executors/containerd/cmd/davit-executor-containerd", "./executors/shim/cmd/davit-executor-shim",
+			"./executors/process/cmd/davit-executor-process", "./executors/wasm/cmd/davit-executor-wasm", "./shared/conformance/memory/cmd/davit-executor-memory", "./examples/embed", "./examples/ci-runner"},
 		"../../examples/executor-hello": {"."},
 	} {
 		build := exec.Command("go", append([]string{"build", "-o", bin + "/"}, packages...)...)

@@ -22,6 +22,9 @@ func bury(ctx context.Context, dir string) (sure bool, err error) {
 	if err != nil || !ok || job.Boot != bootID() {
 		return !ok, err
 	}
+	if job.Inline { // there was one process, and the files were its own
+		return true, nil
+	}
 	start, begun, err := read[started](dir, startedFile)
 	if err != nil {
 		return false, err
@@ -36,7 +39,7 @@ func bury(ctx context.Context, dir string) (sure bool, err error) {
 			return false, fmt.Errorf("%d processes of the workload in %s do not end: %w", left, dir, ctx.Err())
 		}
 	}
-	return !begun || job.Inline || len(job.Cgroup.Dirs) > 0, job.Cgroup.remove()
+	return !begun || len(job.Cgroup.Dirs) > 0, job.Cgroup.remove()
 }
 
 // killSession kills a process and those of the session that it leads, and gives
