@@ -12,8 +12,10 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/host/internal/cgroup"
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/host/internal/supervisor"
+	"github.com/davit-run/davit/host/internal/trust"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/transport"
 )
@@ -41,12 +43,19 @@ type backend struct {
 // startBackend begins to supervise a backend.
 func (h *Host) startBackend(cfg *config.Backend) error {
 	stateDir, runDir := h.config.BackendStateDir(cfg.Name), h.config.BackendRunDir(cfg.Name)
-	for _, dir := range []string{stateDir, runDir} {
+	for _, dir := range []string{filepath.Dir(stateDir), filepath.Dir(runDir)} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("backend %s: %w", cfg.Name, err)
 		}
 	}
 	b := &backend{config: cfg}
+	var err error
+	var group *cgroup.Cgroup
+	if h.config.Cgroup != config.CgroupOff {
+		if group, err = cgroup.At(filepath.Join(h.config.Cgroup, "executor."+h.ID()+"."+cfg.Name)); err != nil {
+			h.logger.Warn("the executor shares the host's cgroup", "backend", cfg.Name, "error", err)
+		}
+	}
 	logger := h.logger.Named(cfg.Name)
 	h.backends[cfg.Name] = b
 	b.Backend = supervisor.Start(supervisor.Config{
@@ -56,6 +65,9 @@ func (h *Host) startBackend(cfg *config.Backend) error {
 			path, err := supervisor.Find(h.config.ExecutorDirs, cfg.Executor)
 			return supervisor.Binary{Path: path, SHA256: cfg.SHA256}, err
 		},
+		Programs: h.programs,
+		User:     func() (supervisor.User, error) { return h.makeRoom(b) },
+		Cgroup:   group,
 		LogLevel: logger.GetLevel().String(),
 		Logger:   logger,
 		Hello:    transport.Hello{Version: h.version, Epoch: h.store.Info().Epoch},
@@ -100,6 +112,42 @@ func (h *Host) journalBackend(b *backend, info supervisor.Info) {
 	if err != nil {
 		h.logger.Error("the state of a backend was not journaled", "backend", info.Name, "state", string(info.State), "error", err)
 	}
+}
+
+// owner gives whom the executor of a backend runs as.
+func (b *backend) owner() (supervisor.User, error) {
+	self := supervisor.User{UID: os.Geteuid(), GID: os.Getegid()}
+	if b.config.User == "" {
+		return self, nil
+	}
+	user, err := supervisor.LookUpUser(b.config.User)
+	if err == nil && user != self && self.UID != 0 {
+		err = executor.Errorf(executor.FailedPrecondition, "user %q: only a host that runs as root can start an executor as another user; remove it, or run the host as root", b.config.User)
+	}
+	return user, err
+}
+
+// makeRoom gives the owner of a backend its directory for state, and lets it reach
+// what it has to.
+func (h *Host) makeRoom(b *backend) (supervisor.User, error) {
+	user, err := b.owner()
+	if err != nil {
+		return user, err
+	}
+	stateDir, runDir := h.config.BackendStateDir(b.config.Name), h.config.BackendRunDir(b.config.Name)
+	if user.UID != os.Geteuid() {
+		for _, dir := range []string{h.config.StateDir, h.config.RunDir, filepath.Dir(stateDir), filepath.Dir(runDir)} {
+			if err := trust.Passable(dir); err != nil {
+				return user, err
+			}
+		}
+		for _, dir := range []string{stateDir, runDir} {
+			if err := trust.Reachable(filepath.Dir(dir), user.UID, user.GID); err != nil {
+				return user, err
+			}
+		}
+	}
+	return user, trust.Dir(stateDir, 0o700, user.UID, user.GID)
 }
 
 // decode checks the settings of a backend, by the schemas and by the executor.

@@ -12,6 +12,8 @@ import (
 	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/host/internal/output"
 	"github.com/davit-run/davit/host/internal/store"
+	"github.com/davit-run/davit/host/internal/supervisor"
+	"github.com/davit-run/davit/host/internal/trust"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/hashicorp/go-hclog"
 )
@@ -53,6 +55,7 @@ type Host struct {
 	maxBytes int64     // default cap of an output stream
 	opened   time.Time // containers from before are an earlier host's
 	linger   time.Duration
+	programs *supervisor.Programs
 	// ephemeral is Options.Ephemeral.
 	ephemeral bool
 	backends  map[string]*backend
@@ -88,6 +91,13 @@ func Open(ctx context.Context, cfg config.Config, opts Options) (*Host, error) {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("directory of the host: %w", err)
 		}
+		info, err := os.Stat(dir)
+		if err == nil {
+			err = trust.Check(dir, info)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("directory of the host: %w", err)
+		}
 	}
 	files, err := output.OpenDir(cfg.StateDir)
 	if err != nil {
@@ -118,6 +128,9 @@ func Open(ctx context.Context, cfg config.Config, opts Options) (*Host, error) {
 	}
 	if err := h.renew(ctx); err != nil {
 		h.logger.Error("containers of the earlier host were not looked at", "error", err)
+	}
+	if h.programs, err = supervisor.OpenPrograms(filepath.Join(cfg.StateDir, "executors")); err != nil {
+		return nil, errors.Join(fmt.Errorf("directory of the executors' programs: %w", err), h.close())
 	}
 	for i := range cfg.Backends {
 		if err := h.startBackend(&cfg.Backends[i]); err != nil {
