@@ -22,6 +22,9 @@ import (
 // The test binary is its own executor: the supervisor starts it in the backend's
 // run directory, where a file says how it shall behave.
 func TestMain(m *testing.M) {
+	if path := os.Getenv(listenEnv); path != "" {
+		listen(path)
+	}
 	if os.Getenv(transport.Handshake().MagicCookieKey) == "" {
 		// Programs that were built with -race sleep for a second when they exit.
 		os.Setenv("GORACE", "atexit_sleep_ms=0")

@@ -274,6 +274,9 @@ func attach(ctx context.Context, dir string, user User, c *child) (_ *launched, 
 	if c != nil && pid != c.pid {
 		return nil, fmt.Errorf("%s is served by process %d, not by the executor that was started (%d)", address, pid, c.pid)
 	}
+	if pid == os.Getpid() {
+		return nil, fmt.Errorf("%s is served by the host itself", address)
+	}
 	process, err := openProcess(pid, func() error {
 		// The connection is to the process that had this pid when it was accepted.
 		// Holding the lock says that it is the executor, and alive.
