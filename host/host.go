@@ -48,6 +48,7 @@ type Host struct {
 	config   config.Config
 	logger   hclog.Logger
 	version  string
+	owner    *os.File // keeps other hosts from the run directory
 	store    *store.Store
 	output   *output.Dir
 	watcher  *output.Watcher
@@ -118,6 +119,9 @@ func Open(ctx context.Context, cfg config.Config, opts Options) (*Host, error) {
 		holds:    map[string]int{}, ends: map[executor.Ref]*ending{}, starting: map[string]chan struct{}{},
 	}
 	h.maxBytes, _ = cfg.Output.MaxBytes() // was validated
+	if h.owner, err = ownRunDir(cfg.RunDir); err != nil {
+		return nil, errors.Join(err, st.Close(), watcher.Close(), files.Close())
+	}
 	h.tracker = output.NewTracker(watcher, h.outputNotice)
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	if damage := st.Info().Damage; damage != nil {
@@ -162,7 +166,7 @@ func (h *Host) close() error {
 	}
 	h.wg.Wait()
 	h.tracker.Close()
-	return errors.Join(h.store.Close(), h.watcher.Close(), h.output.Close())
+	return errors.Join(h.store.Close(), h.watcher.Close(), h.output.Close(), h.owner.Close())
 }
 
 // background runs fn, for which Close waits, unless the host is closing.

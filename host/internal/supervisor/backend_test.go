@@ -94,7 +94,7 @@ func testConfig(t *testing.T, dir, mode string) Config {
 		Hello: transport.Hello{Protocol: transport.ProtocolVersion, Epoch: 1},
 		Find:  func() (Binary, error) { return Binary{Path: self}, nil },
 		Environment: func(context.Context, transport.Client, executor.Description) (executor.Environment, error) {
-			return executor.Environment{Backend: "b"}, nil
+			return executor.Environment{Backend: "b", StateDir: filepath.Join(dir, WorkDir)}, nil
 		},
 	}
 }
@@ -271,7 +271,7 @@ func TestChangedSettingsRestartTheExecutor(t *testing.T) {
 	pid := first.waitPID(t)
 	first.Close()
 	config.Environment = func(context.Context, transport.Client, executor.Description) (executor.Environment, error) {
-		return executor.Environment{Backend: "b", Settings: executor.Settings{DefaultRuntime: "other"}}, nil
+		return executor.Environment{Backend: "b", StateDir: filepath.Join(config.RunDir, WorkDir), Settings: executor.Settings{DefaultRuntime: "other"}}, nil
 	}
 	second := Start(config)
 	defer second.Stop(t.Context())
