@@ -46,6 +46,8 @@ func TestMain(m *testing.M) {
 	case "elsewhere":
 		fmt.Println("1|1|unix|/run/containerd/containerd.sock|netrpc|")
 		time.Sleep(time.Minute)
+	case "hung-hello", "wrong-hello", "garbage-socket", "endless-socket", "mute-socket":
+		misbehave(string(mode))
 	case "garbage":
 		fmt.Fprintf(os.Stderr, "{\"@message\":1}\n\x00\xff{{{\n%s\n", strings.Repeat("x", 200<<10))
 	}
@@ -69,7 +71,14 @@ func (backend) Create(_ context.Context, w executor.Workload) (executor.Status, 
 func (backend) Restore(_ context.Context, r executor.Ref, _ executor.Stdio) (executor.Status, error) {
 	return executor.Status{Ref: r, State: executor.Running}, nil
 }
-func (backend) List(context.Context) ([]executor.Status, error) {
+func (backend) List(ctx context.Context) ([]executor.Status, error) {
+	switch mode, _ := os.ReadFile("mode"); string(mode) {
+	case "quits":
+		os.Exit(4)
+	case "hung-call":
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	return []executor.Status{{Ref: executor.Ref{ID: fmt.Sprint(os.Getpid()), Attempt: 1}, State: executor.Running}}, nil
 }
 func (backend) Signal(context.Context, executor.Ref, executor.Signal) error { return nil }

@@ -80,8 +80,7 @@ func (b Binary) inMemory() (*os.File, error) {
 }
 
 // Find looks an executor up in dirs, in order, and checks that nobody but root
-// and the host's own user can have put it there. It gives the path without
-// links. PATH is never consulted.
+// and the host's own user can have put it there. PATH is never consulted.
 func Find(dirs []string, name string) (string, error) {
 	if name == "" || strings.ContainsAny(name, "/\x00") || strings.HasPrefix(name, ".") {
 		return "", executor.Errorf(executor.Invalid, "executor name %q is not a file name", name)
@@ -105,7 +104,7 @@ func Find(dirs []string, name string) (string, error) {
 		if err != nil {
 			return "", executor.Errorf(executor.FailedPrecondition, "executor %q: %w", name, err)
 		}
-		return resolved, nil
+		return path, nil
 	}
 	return "", executor.Errorf(executor.NotFound, "executor %q: no file %s in %s%s", name, Prefix+name, strings.Join(dirs, ", "), installed(dirs))
 }
