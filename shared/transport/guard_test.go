@@ -18,7 +18,9 @@ func wireFrame(kind byte, flags uint16, stream uint32, length uint32, body strin
 }
 
 func TestGuardCountsFramesOfNoUse(t *testing.T) {
-	data := func(stream uint32, body string) []byte { return wireFrame(frameData, 0, stream, uint32(len(body)), body) }
+	data := func(stream uint32, body string) []byte {
+		return wireFrame(frameData, 0, stream, uint32(len(body)), body)
+	}
 	repeat := func(n int, frames ...[]byte) (all []byte) {
 		for range n {
 			for _, f := range frames {
