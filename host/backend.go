@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/host/internal/cgroup"
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/host/internal/supervisor"
 	"github.com/davit-run/davit/shared/executor"
@@ -41,12 +42,19 @@ type backend struct {
 // startBackend begins to supervise a backend.
 func (h *Host) startBackend(cfg *config.Backend) error {
 	stateDir, runDir := h.config.BackendStateDir(cfg.Name), h.config.BackendRunDir(cfg.Name)
-	for _, dir := range []string{stateDir, runDir} {
+	for _, dir := range []string{filepath.Dir(stateDir), filepath.Dir(runDir)} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("backend %s: %w", cfg.Name, err)
 		}
 	}
 	b := &backend{config: cfg}
+	var err error
+	var group *cgroup.Cgroup
+	if h.config.Cgroup != config.CgroupOff {
+		if group, err = cgroup.At(filepath.Join(h.config.Cgroup, "executor."+h.ID()+"."+cfg.Name)); err != nil {
+			h.logger.Warn("the executor shares the host's cgroup", "backend", cfg.Name, "error", err)
+		}
+	}
 	logger := h.logger.Named(cfg.Name)
 	h.backends[cfg.Name] = b
 	b.Backend = supervisor.Start(supervisor.Config{
@@ -56,6 +64,9 @@ func (h *Host) startBackend(cfg *config.Backend) error {
 			path, err := supervisor.Find(h.config.ExecutorDirs, cfg.Executor)
 			return supervisor.Binary{Path: path, SHA256: cfg.SHA256}, err
 		},
+		Programs: h.programs,
+		User:     func() (supervisor.User, error) { return h.makeRoom(b) },
+		Cgroup:   group,
 		LogLevel: logger.GetLevel().String(),
 		Logger:   logger,
 		Hello:    transport.Hello{Version: h.version, Epoch: h.store.Info().Epoch},

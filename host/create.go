@@ -247,6 +247,12 @@ func (h *Host) start(ctx context.Context, session *supervisor.Session, record *s
 	}
 	ref := record.Ref()
 	files, err := h.output.Create(ref, record.Stdio.Merged)
+	if b := h.backends[record.Backend]; err == nil && b != nil && b.config.User != "" {
+		var user supervisor.User
+		if user, err = b.owner(); err == nil {
+			err = h.output.Give(ref, record.Stdio.Merged, user.UID, user.GID)
+		}
+	}
 	if err == nil {
 		err = h.track(record)
 	}

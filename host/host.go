@@ -12,6 +12,8 @@ import (
 	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/host/internal/output"
 	"github.com/davit-run/davit/host/internal/store"
+	"github.com/davit-run/davit/host/internal/supervisor"
+	"github.com/davit-run/davit/host/internal/trust"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/hashicorp/go-hclog"
 )
@@ -46,6 +48,7 @@ type Host struct {
 	config   config.Config
 	logger   hclog.Logger
 	version  string
+	owner    *os.File // keeps other hosts from the run directory
 	store    *store.Store
 	output   *output.Dir
 	watcher  *output.Watcher
@@ -53,6 +56,7 @@ type Host struct {
 	maxBytes int64     // default cap of an output stream
 	opened   time.Time // containers from before are an earlier host's
 	linger   time.Duration
+	programs *supervisor.Programs
 	// ephemeral is Options.Ephemeral.
 	ephemeral bool
 	backends  map[string]*backend
@@ -88,6 +92,13 @@ func Open(ctx context.Context, cfg config.Config, opts Options) (*Host, error) {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("directory of the host: %w", err)
 		}
+		info, err := os.Stat(dir)
+		if err == nil {
+			err = trust.Check(dir, info)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("directory of the host: %w", err)
+		}
 	}
 	files, err := output.OpenDir(cfg.StateDir)
 	if err != nil {
@@ -108,6 +119,9 @@ func Open(ctx context.Context, cfg config.Config, opts Options) (*Host, error) {
 		holds:    map[string]int{}, ends: map[executor.Ref]*ending{}, starting: map[string]chan struct{}{},
 	}
 	h.maxBytes, _ = cfg.Output.MaxBytes() // was validated
+	if h.owner, err = ownRunDir(cfg.RunDir); err != nil {
+		return nil, errors.Join(err, st.Close(), watcher.Close(), files.Close())
+	}
 	h.tracker = output.NewTracker(watcher, h.outputNotice)
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	if damage := st.Info().Damage; damage != nil {
@@ -118,6 +132,9 @@ func Open(ctx context.Context, cfg config.Config, opts Options) (*Host, error) {
 	}
 	if err := h.renew(ctx); err != nil {
 		h.logger.Error("containers of the earlier host were not looked at", "error", err)
+	}
+	if h.programs, err = supervisor.OpenPrograms(filepath.Join(cfg.StateDir, "executors")); err != nil {
+		return nil, errors.Join(fmt.Errorf("directory of the executors' programs: %w", err), h.close())
 	}
 	for i := range cfg.Backends {
 		if err := h.startBackend(&cfg.Backends[i]); err != nil {
@@ -149,7 +166,7 @@ func (h *Host) close() error {
 	}
 	h.wg.Wait()
 	h.tracker.Close()
-	return errors.Join(h.store.Close(), h.watcher.Close(), h.output.Close())
+	return errors.Join(h.store.Close(), h.watcher.Close(), h.output.Close(), h.owner.Close())
 }
 
 // background runs fn, for which Close waits, unless the host is closing.

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -95,6 +96,11 @@ func (p *private) keep(ctx context.Context, ended func(context.Context)) {
 // ensure makes sure that the daemon runs. The function that it gives waits for
 // the daemon's end, or for a context's.
 func (p *private) ensure() (ended func(context.Context), err error) {
+	unlock, err := p.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	running, err := p.find()
 	if err != nil {
 		return nil, err
@@ -125,6 +131,23 @@ func (p *private) ensure() (ended func(context.Context), err error) {
 		case <-ctx.Done():
 		}
 	}, nil
+}
+
+// lock keeps others from finding no daemon, and starting one, before ours shows. It
+// is the directory that is locked, and the daemon does not inherit that.
+func (p *private) lock() (unlock func(), err error) {
+	if err := os.MkdirAll(p.root, 0o711); err != nil {
+		return nil, err
+	}
+	dir, err := os.Open(p.root)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil {
+		_ = dir.Close()
+		return nil, fmt.Errorf("lock on %s: %w", p.root, err)
+	}
+	return func() { _ = dir.Close() }, nil
 }
 
 // find gives the daemon that runs on our config, or nil. The handle means this
@@ -174,9 +197,6 @@ func (p *private) logFile() string { return filepath.Join(p.root, "log") }
 
 // start starts a daemon, with its own session and files for its output.
 func (p *private) start() (*exec.Cmd, error) {
-	if err := os.MkdirAll(p.root, 0o711); err != nil {
-		return nil, err
-	}
 	if err := os.WriteFile(p.config(), p.configText(), 0o600); err != nil {
 		return nil, err
 	}
@@ -194,8 +214,13 @@ func (p *private) start() (*exec.Cmd, error) {
 	cmd.Dir = "/"
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "DAVIT_") && !strings.HasPrefix(v, "PLUGIN_") { // what concerns plugins alone
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
 	// The shims beside the daemon are the ones that fit it.
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(p.program)+":"+os.Getenv("PATH"))
+	cmd.Env = append(cmd.Env, "PATH="+filepath.Dir(p.program)+":"+os.Getenv("PATH"))
 	if err := cmd.Start(); err != nil {
 		return nil, executor.Errorf(executor.FailedPrecondition, "starting the backend's containerd: %w", err)
 	}

@@ -1,13 +1,17 @@
 package containerd
 
 import (
+	"context"
 	"path/filepath"
+	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/davit-run/davit/executors/realtest"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/hashicorp/go-hclog"
 )
 
 func TestPrivateDaemon(t *testing.T) {
@@ -84,4 +88,45 @@ func pid2(f *fixture) int {
 		return 0
 	}
 	return info.pid
+}
+
+// However many look for the daemon at once, one is started.
+func TestPrivateDaemonIsStartedOnce(t *testing.T) {
+	bin := realtest.Bin(t, realtest.V16)
+	dir := realtest.Dir(t)
+	realtest.NothingLeft(t, dir)
+	p := &private{program: filepath.Join(bin, "containerd"), root: filepath.Join(dir, "root"), run: dir, log: hclog.NewNullLogger(), cancel: func() {}}
+	ends := make(chan func(context.Context), 8)
+	var wg sync.WaitGroup
+	for range cap(ends) {
+		wg.Go(func() {
+			// As in different processes: each has its own descriptor of the lock.
+			ended, err := p.ensure()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			ends <- ended
+		})
+	}
+	wg.Wait()
+	var pids []int
+	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, path := range lines {
+		if pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path))); p.is(pid) {
+			pids = append(pids, pid)
+		}
+	}
+	if len(pids) != 1 {
+		t.Errorf("got daemons %v, want one", pids)
+	}
+	if err := p.stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for _, pid := range pids {
+		waitGone(t, pid)
+	}
+	for len(ends) > 0 {
+		(<-ends)(t.Context())
+	}
 }

@@ -19,9 +19,14 @@ type Config struct {
 	// ExecutorDirs are searched in order for a program davit-executor-NAME. No
 	// other place is.
 	ExecutorDirs []string `json:"executor_dirs"`
-	API          API      `json:"api"`
-	Log          Log      `json:"log"`
-	Output       Output   `json:"output,omitzero"`
+	// Cgroup is the path of a cgroup in which each backend's executor, with all
+	// that it starts but containers with a cgroup of their own, gets one that is not
+	// the host's: what is done to the host's then does not reach it. CgroupOff
+	// leaves executors in the host's own.
+	Cgroup string `json:"cgroup"`
+	API    API    `json:"api"`
+	Log    Log    `json:"log"`
+	Output Output `json:"output,omitzero"`
 	// DefaultBackend is the backend of containers that name none. Empty, with
 	// more than one backend, means that each container must name its own.
 	DefaultBackend string    `json:"default_backend"`
@@ -68,6 +73,9 @@ func (o Output) MaxBytes() (int64, error) {
 	return n, nil
 }
 
+// CgroupOff is the Cgroup by which executors stay in the host's own.
+const CgroupOff = "off"
+
 // MinOutput is the least that can be kept of an output stream, in bytes. Files
 // are freed in blocks, and while a workload writes.
 const MinOutput = 1 << 20
@@ -81,6 +89,9 @@ type Backend struct {
 	Executor string `json:"executor"`
 	// SHA256 is the digest that the program must have, in hex, or empty.
 	SHA256 string `json:"sha256"`
+	// User is whom the executor runs as: NAME or UID, with :GROUP or :GID after it
+	// or without. Empty is the host's own user; only root can set another.
+	User string `json:"user"`
 	// Config is what the executor's config schema declares: any value that
 	// encodes to a JSON object, or nil.
 	Config any `json:"-"`
@@ -109,6 +120,7 @@ type Runtime struct {
 //	StateDir        /var/lib/davit
 //	RunDir          /run/davit
 //	ExecutorDirs    /usr/libexec/davit
+//	Cgroup          /davit
 //	API.Socket      davit.sock in RunDir
 //	Log.Level       info
 //	Log.Format      text
@@ -120,6 +132,7 @@ func (c Config) WithDefaults() Config {
 	if len(c.ExecutorDirs) == 0 {
 		c.ExecutorDirs = []string{"/usr/libexec/davit"}
 	}
+	setDefault(&c.Cgroup, "/davit")
 	setDefault(&c.API.Socket, filepath.Join(c.RunDir, "davit.sock"))
 	setDefault(&c.Log.Level, "info")
 	setDefault(&c.Log.Format, "text")

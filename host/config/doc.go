@@ -7,6 +7,7 @@
 //	state_dir     = "/var/lib/davit"
 //	run_dir       = "/run/davit"
 //	executor_dirs = ["/usr/libexec/davit"]
+//	cgroup        = "/davit" # in which executors get theirs; "off" for the host's own
 //	api {
 //	  socket = "/run/davit/davit.sock"
 //	  group  = "davit"
@@ -23,6 +24,7 @@
 //	backend "main" {
 //	  executor = "containerd"
 //	  sha256   = "…" # optional: the digest that the executor's binary must have
+//	  user     = "davit:davit" # optional: whom an executor that needs no root runs as
 //	  config {
 //	    address = "/run/containerd/containerd.sock"
 //	  }

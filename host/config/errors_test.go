@@ -15,7 +15,7 @@ func TestHostErrors(t *testing.T) {
 	long := strings.Repeat("x", 100)
 	for _, tt := range []struct{ name, text, want string }{
 		{"unknown attribute", "run_dri = 1" + ok, `davit.hcl:1,1: unknown attribute "run_dri"; did you mean "run_dir"?`},
-		{"far from any name", "colour = 1" + ok, `davit.hcl:1,1: unknown attribute "colour"; known here: api, backend, default_backend, executor_dirs, log, output, run_dir, state_dir`},
+		{"far from any name", "colour = 1" + ok, `davit.hcl:1,1: unknown attribute "colour"; known here: api, backend, cgroup, default_backend, executor_dirs, log, output, run_dir, state_dir`},
 		{"unknown block", "backnd \"x\" {}" + ok, `davit.hcl:1,1: unknown block "backnd"; did you mean "backend"?`},
 		{"unknown in a block", "log { levle = \"info\" }" + ok, `davit.hcl:1,7: unknown attribute "levle" in log; did you mean "level"?`},
 		{"unknown in a backend", "backend \"b\" {\n  executor = \"x\"\n  sha-256 = \"\"\n}", `davit.hcl:3,3: unknown attribute "sha-256" in backend "b"; did you mean "sha256"?`},
@@ -41,6 +41,8 @@ func TestHostErrors(t *testing.T) {
 		{"backend name", "backend \"B_1\" { executor = \"x\" }", `davit.hcl:1,1: backend name "B_1" is not allowed; use lower-case letters, digits and single inner dashes`},
 		{"backend name empty", "backend \"\" { executor = \"x\" }", `davit.hcl:1,1: backend name "" is empty; use lower-case letters, digits and single inner dashes`},
 		{"backend name too long", "backend \"" + long[:33] + "\" { executor = \"x\" }", `davit.hcl:1,1: backend name "` + long[:33] + `" has 33 bytes, at most 32 are allowed; use lower-case letters, digits and single inner dashes`},
+		{"user", "backend \"b\" {\n  executor = \"x\"\n  user = \"a b\"\n}", `davit.hcl:3,3: user "a b" of backend "b" is not of the form USER or USER:GROUP; write a name or a uid, and if need be a group: "davit", "davit:davit" or "990:990"`},
+		{"cgroup", "cgroup = \"/a/../b\"" + ok, `davit.hcl:1,1: cgroup "/a/../b" is neither a path below / nor "off"; write the path of a cgroup, such as "/davit", or "off"`},
 		{"digest", "backend \"b\" {\n  executor = \"x\"\n  sha256 = \"abc\"\n}", `davit.hcl:3,3: sha256 of backend "b" is not 64 hexadecimal digits; sha256sum prints it`},
 		{"default backend", "default_backend = \"bb\"" + ok, `davit.hcl:1,1: default_backend "bb" is not configured; known here: b`},
 		{"log level", "log { level = \"inf\" }" + ok, `davit.hcl:1,7: log.level "inf" is not known; did you mean "info"?`},
@@ -49,7 +51,7 @@ func TestHostErrors(t *testing.T) {
 		{"zero byte", "state_dir = \"/a\\u0000\"" + ok, `davit.hcl:1,1: state_dir "/a\x00" holds a zero byte`},
 		{"same directories", "state_dir = \"/x\"\nrun_dir = \"/x/\"" + ok, `davit.hcl:2,1: state_dir and run_dir are both "/x/"; give each a directory of its own`},
 		{"api socket too long", "api { socket = \"/" + long + "/a.sock\" }" + ok, `davit.hcl:1,7: api.socket makes the path of a Unix socket 108 bytes long, at most 107 are possible; choose a shorter path`},
-		{"run dir too long", "run_dir = \"/" + long[:72] + "\"" + ok, `davit.hcl:1,1: run_dir makes the path of a Unix socket 109 bytes long, at most 107 are possible; choose a shorter run_dir`},
+		{"run dir too long", "run_dir = \"/" + long[:72] + "\"" + ok, `davit.hcl:1,1: run_dir makes the path of a Unix socket 111 bytes long, at most 107 are possible; choose a shorter run_dir`},
 
 		{"syntax", "run_dir = \nlog {" + ok, "davit.hcl:1,11: invalid expression: Expected the start of an expression, but found an invalid expression token"},
 		{"bare word", "default_backend = b" + ok, `davit.hcl:1,19: b is not a value; a string stands in quotes: "b"`},

@@ -120,6 +120,7 @@ func fileSchema() executor.Schema {
 			{Name: "state_dir", Type: executor.String},
 			{Name: "run_dir", Type: executor.String},
 			{Name: "executor_dirs", Type: executor.Strings},
+			{Name: "cgroup", Type: executor.String},
 			{Name: "default_backend", Type: executor.String},
 		},
 		Blocks: []executor.Block{
@@ -146,6 +147,7 @@ func backendSchema() executor.Schema {
 		Attributes: []executor.Attribute{
 			{Name: "executor", Type: executor.String},
 			{Name: "sha256", Type: executor.String},
+			{Name: "user", Type: executor.String},
 			{Name: "default_runtime", Type: executor.String},
 		},
 		Blocks: []executor.Block{{Name: "config"}, {Name: "runtime"}},

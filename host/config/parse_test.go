@@ -89,7 +89,7 @@ func TestParse(t *testing.T) {
 	}
 	got := *c
 	got.Backends = nil
-	want := `{"state_dir":"/srv/davit","run_dir":"/etc/davit/run","executor_dirs":["/etc/bin","/usr/libexec/davit"],` +
+	want := `{"state_dir":"/srv/davit","run_dir":"/etc/davit/run","executor_dirs":["/etc/bin","/usr/libexec/davit"],"cgroup":"",` +
 		`"api":{"socket":"/etc/davit/api.sock","group":"davit"},"log":{"level":"debug","format":"json"},"default_backend":"main"}`
 	if g := encode(t, got); g != want {
 		t.Errorf("config\n got %s\nwant %s", g, want)
@@ -163,7 +163,7 @@ func TestDefaults(t *testing.T) {
 	}
 	d := c.WithDefaults()
 	d.Backends = nil
-	want := `{"state_dir":"/var/lib/davit","run_dir":"/run/davit","executor_dirs":["/usr/libexec/davit"],` +
+	want := `{"state_dir":"/var/lib/davit","run_dir":"/run/davit","executor_dirs":["/usr/libexec/davit"],"cgroup":"/davit",` +
 		`"api":{"socket":"/run/davit/davit.sock","group":""},"log":{"level":"info","format":"text"},"output":{"max_size":"256m"},"default_backend":"one"}`
 	if got := encode(t, d); got != want {
 		t.Errorf("defaults\n got %s\nwant %s", got, want)

@@ -20,6 +20,7 @@ const (
 var (
 	backendName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	runtimeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]*$`)
+	userForm    = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9_.-]*(:[a-zA-Z0-9_][a-zA-Z0-9_.-]*)?$`)
 	sha256Hex   = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
 )
 
@@ -38,6 +39,9 @@ func (c *Config) Validate() Diagnostics {
 	}
 	for _, dir := range d.ExecutorDirs {
 		v.path(dir, "executor_dirs")
+	}
+	if d.Cgroup != CgroupOff && (!filepath.IsAbs(d.Cgroup) || d.Cgroup == "/" || filepath.Clean(d.Cgroup) != d.Cgroup) {
+		v.fail(v.at("cgroup"), `write the path of a cgroup, such as "/davit", or "off"`, "cgroup %q is neither a path below / nor %q", d.Cgroup, CgroupOff)
 	}
 	v.path(d.API.Socket, "api", "socket")
 	v.socket(len(d.API.Socket), "choose a shorter path", "api", "socket")
@@ -63,7 +67,7 @@ func (c *Config) Validate() Diagnostics {
 		v.fail(v.at("default_backend"), suggest(name, all), "default_backend %q is not configured", name)
 	}
 	if longest := slices.MaxFunc(append(all, ""), func(a, b string) int { return len(a) - len(b) }); len(longest) <= MaxBackendName {
-		v.socket(len(d.BackendRunDir(longest))+1+maxSocketName, "choose a shorter run_dir", "run_dir")
+		v.socket(len(d.BackendRunDir(longest))+len("/x/")+maxSocketName, "choose a shorter run_dir", "run_dir")
 	}
 	return v.sorted()
 }
@@ -113,6 +117,9 @@ func (v *validator) backend(b *Backend) {
 	}
 	if b.SHA256 != "" && !sha256Hex.MatchString(b.SHA256) {
 		v.fail(b.at("sha256"), "sha256sum prints it", "sha256 of backend %q is not 64 hexadecimal digits", b.Name)
+	}
+	if b.User != "" && !userForm.MatchString(b.User) {
+		v.fail(b.at("user"), `write a name or a uid, and if need be a group: "davit", "davit:davit" or "990:990"`, "user %q of backend %q is not of the form USER or USER:GROUP", b.User, b.Name)
 	}
 	for i, r := range b.Runtimes {
 		switch {

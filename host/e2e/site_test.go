@@ -112,6 +112,7 @@ type site struct {
 	config string
 	serve  *exec.Cmd
 	log    *os.File
+	leak   *os.File // a descriptor that the host inherits, or nil
 }
 
 // containerdBackend is a backend block with a containerd of its own.
@@ -128,7 +129,11 @@ func newSite(t testing.TB, backends ...string) *site {
 		t.Fatal(err)
 	}
 	s := &site{t: t, dir: dir, config: filepath.Join(dir, "davit.hcl")}
-	text := "state_dir = \"state\"\nrun_dir = \"run\"\nexecutor_dirs = [" + strconv.Quote(bin) + "]\nlog {\n  level = \"debug\"\n}\n" + strings.Join(backends, "\n")
+	dirs := "executor_dirs = [" + strconv.Quote(bin) + "]\n"
+	if strings.Contains(strings.Join(backends, ""), "executor_dirs") {
+		dirs = ""
+	}
+	text := "state_dir = \"state\"\nrun_dir = \"run\"\n" + dirs + "log {\n  level = \"debug\"\n}\n" + strings.Join(backends, "\n")
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -156,6 +161,9 @@ func (s *site) launch(flags ...string) {
 	s.serve = exec.Command(filepath.Join(bin, "davit"), append([]string{"serve", "--config", s.config}, flags...)...)
 	s.serve.Stdout, s.serve.Stderr = s.log, s.log
 	s.serve.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if s.leak != nil {
+		s.serve.ExtraFiles = []*os.File{s.leak}
+	}
 	if err := s.serve.Start(); err != nil {
 		s.t.Fatal(err)
 	}
@@ -292,9 +300,9 @@ type container struct {
 }
 
 type backend struct {
-	Name, State string
-	PID, Starts int
-	LastError   string `json:"last_error"`
+	Name, State, Cgroup string
+	PID, Starts         int
+	LastError           string `json:"last_error"`
 }
 
 func (s *site) decode(v any, args ...string) {

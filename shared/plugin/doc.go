@@ -9,6 +9,8 @@
 //   - it serializes Create, Restore, Signal and Delete per container id, so that
 //     a call of a host that died cannot race one of the host that followed;
 //   - it refuses malformed ids, streams and specs before the executor sees them;
+//   - it lets one process at a time open a backend, also when one was started by
+//     hand;
 //   - it delivers Exited and Released to whichever host is connected, again and
 //     again until one has answered;
 //   - it ends the workloads of an ephemeral backend, and the process, when its host

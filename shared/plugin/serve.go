@@ -52,6 +52,7 @@ func Serve(e executor.Executor) {
 	log.SetOutput(logger.StandardWriter(&hclog.StandardLoggerOptions{InferLevels: true}))
 	log.SetFlags(0)
 	server := NewServer(e, logger)
+	server.program = true
 	go server.closeOnSignal(syscall.SIGTERM)
 	go server.exitWhenClosed()
 	var restore sync.Once

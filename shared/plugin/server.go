@@ -22,8 +22,10 @@ type Server struct {
 	logger    hclog.Logger
 	ids       keyedMutex
 	host      *delivery
+	program   bool // this process is the executor, and nothing else
 
 	opening sync.Mutex // held over a whole Open or Close
+	owner   *os.File   // keeps other processes from opening the backend
 
 	mu      sync.Mutex
 	epoch   uint64
@@ -92,6 +94,11 @@ func (s *Server) open(ctx context.Context, env executor.Environment) (transport.
 			return transport.OpenReply{}, err
 		}
 		var err error
+		if s.program && s.owner == nil {
+			if s.owner, err = own(env.StateDir); err != nil {
+				return transport.OpenReply{}, err
+			}
+		}
 		if backend, err = s.executor.Open(ctx, env, s.host); err != nil {
 			return transport.OpenReply{}, err
 		}
@@ -127,6 +134,9 @@ func (s *Server) close(ctx context.Context) error {
 		return nil
 	}
 	defer close(s.done)
+	if s.owner != nil {
+		defer s.owner.Close()
+	}
 	if c, ok := backend.(executor.Closer); ok {
 		return c.Close(hclog.WithContext(ctx, s.logger))
 	}

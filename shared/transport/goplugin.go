@@ -129,19 +129,8 @@ func Connect(ctx context.Context, conn net.Conn, handlers func(*Conn) Handlers, 
 	return c, nil
 }
 
-// quietConn hides write errors from yamux, which would print each of them to
-// stderr. Closing the connection tells yamux through its reads.
-type quietConn struct{ net.Conn }
-
-func (c quietConn) Write(p []byte) (int, error) {
-	if _, err := c.Conn.Write(p); err != nil {
-		_ = c.Close()
-	}
-	return len(p), nil
-}
-
 func connect(conn net.Conn, handlers func(*Conn) Handlers, logger hclog.Logger) (*Conn, error) {
-	client, err := goplugin.NewRPCClient(quietConn{conn}, PluginSet(logger, nil))
+	client, err := goplugin.NewRPCClient(guard(conn), PluginSet(logger, nil))
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ func Ask(ctx context.Context, binary Binary, hello transport.Hello, fn func(tran
 	defer os.RemoveAll(dir)
 	ctx, cancel := context.WithTimeout(ctx, Timing{}.withDefaults().Launch)
 	defer cancel()
-	l, err := launch(ctx, dir, binary, "error")
+	l, err := launch(ctx, Config{RunDir: dir, Find: func() (Binary, error) { return binary, nil }, LogLevel: "error"})
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/davit-run/davit/host/internal/cgroup"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/transport"
 	"github.com/hashicorp/go-hclog"
@@ -36,9 +37,17 @@ const (
 // Config says what a Backend runs.
 type Config struct {
 	Name   string
-	RunDir string // of this backend alone, mode 0700
+	RunDir string // of this backend alone; made if it is not there
 	// Find gives the executor's program, each time one is started.
-	Find     func() (Binary, error)
+	Find func() (Binary, error)
+	// Programs keeps the copy that is run. Nil means that it is kept in memory.
+	Programs *Programs
+	// User gives whom the executor runs as, each time one is started or taken up;
+	// nil means the host's own user.
+	User func() (User, error)
+	// Cgroup is where the executor and what it starts live; nil leaves them in the
+	// host's own.
+	Cgroup   *cgroup.Cgroup
 	LogLevel string // of the executor, an hclog level name
 	Logger   hclog.Logger
 	Hello    transport.Hello
@@ -105,9 +114,12 @@ const (
 
 // Info is what people see of a backend.
 type Info struct {
-	Name         string                `json:"name"`
-	State        State                 `json:"state"`
-	PID          int                   `json:"pid,omitempty"`
+	Name  string `json:"name"`
+	State State  `json:"state"`
+	PID   int    `json:"pid,omitempty"`
+	// Cgroup is that of the executor, in all hierarchies. Empty means the host's
+	// own, or that it could not be moved out of that in some hierarchy.
+	Cgroup       string                `json:"cgroup,omitempty"`
 	Description  executor.Description  `json:"description"`
 	Capabilities []executor.Capability `json:"capabilities,omitempty"`
 	// Starts and Attaches count the processes that were started and taken up.
@@ -321,6 +333,9 @@ func (b *Backend) isClosed() bool {
 // run keeps an executor running until ctx ends.
 func (b *Backend) run(ctx context.Context) {
 	defer b.set(func(i *Info) { i.State, i.PID = Stopped, 0 })
+	if b.config.Cgroup != nil {
+		defer b.config.Cgroup.Remove() // unless something of ours runs on in it
+	}
 	failures := 0
 	for ctx.Err() == nil && !b.isLeaving() {
 		b.set(func(i *Info) { i.State, i.NextTry = Starting, time.Time{} })
@@ -359,13 +374,9 @@ var errRestart = errors.New("executor is restarted with new settings")
 // serve runs one executor process, from launch to its end, and says why it
 // ended. When ctx ends the process is let go of, not ended.
 func (b *Backend) serve(ctx context.Context) error {
-	binary, err := b.config.Find()
-	if err != nil {
-		return err
-	}
 	launchCtx, cancel := context.WithTimeoutCause(ctx, b.config.Timing.Launch, fmt.Errorf("no answer within %s", b.config.Timing.Launch))
 	defer cancel()
-	l, err := launch(launchCtx, b.config.RunDir, binary, b.config.LogLevel)
+	l, err := launch(launchCtx, b.config)
 	if err != nil {
 		return err
 	}
@@ -385,6 +396,7 @@ func (b *Backend) serve(ctx context.Context) error {
 			i.Attaches++
 		}
 	})
+	b.place(l.process.PID)
 
 	conn, err := transport.Connect(launchCtx, l.conn, func(*transport.Conn) transport.Handlers {
 		return transport.HostHandlers(b.config.Host)
@@ -408,7 +420,24 @@ func (b *Backend) serve(ctx context.Context) error {
 		i.State, i.Description, i.Capabilities = Ready, session.Description, session.Capabilities
 		i.Failures = 0
 	})
+	if err := b.config.Programs.sweep(); err != nil {
+		b.config.Logger.Warn("copies of programs that are not needed any more cannot be removed", "error", err)
+	}
 	return b.give(ctx, l, b.watch(ctx, l, session))
+}
+
+// place puts the executor where it is to live. It has started nothing yet, unless
+// it was found running and most likely is there.
+func (b *Backend) place(pid int) {
+	if b.config.Cgroup == nil {
+		return
+	}
+	path := b.config.Cgroup.String()
+	if err := b.config.Cgroup.Add(pid); err != nil {
+		b.config.Logger.Warn("the executor cannot have a cgroup of its own: what ends all of the host's cgroup ends it too", "cgroup", path, "error", err)
+		path = ""
+	}
+	b.set(func(i *Info) { i.Cgroup = path })
 }
 
 // open takes a connection from hello to a session that is ready.

@@ -22,6 +22,9 @@ import (
 // The test binary is its own executor: the supervisor starts it in the backend's
 // run directory, where a file says how it shall behave.
 func TestMain(m *testing.M) {
+	if path := os.Getenv(listenEnv); path != "" {
+		listen(path)
+	}
 	if os.Getenv(transport.Handshake().MagicCookieKey) == "" {
 		// Programs that were built with -race sleep for a second when they exit.
 		os.Setenv("GORACE", "atexit_sleep_ms=0")
@@ -43,6 +46,8 @@ func TestMain(m *testing.M) {
 	case "elsewhere":
 		fmt.Println("1|1|unix|/run/containerd/containerd.sock|netrpc|")
 		time.Sleep(time.Minute)
+	case "hung-hello", "wrong-hello", "garbage-socket", "endless-socket", "mute-socket":
+		misbehave(string(mode))
 	case "garbage":
 		fmt.Fprintf(os.Stderr, "{\"@message\":1}\n\x00\xff{{{\n%s\n", strings.Repeat("x", 200<<10))
 	}
@@ -66,7 +71,14 @@ func (backend) Create(_ context.Context, w executor.Workload) (executor.Status, 
 func (backend) Restore(_ context.Context, r executor.Ref, _ executor.Stdio) (executor.Status, error) {
 	return executor.Status{Ref: r, State: executor.Running}, nil
 }
-func (backend) List(context.Context) ([]executor.Status, error) {
+func (backend) List(ctx context.Context) ([]executor.Status, error) {
+	switch mode, _ := os.ReadFile("mode"); string(mode) {
+	case "quits":
+		os.Exit(4)
+	case "hung-call":
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	return []executor.Status{{Ref: executor.Ref{ID: fmt.Sprint(os.Getpid()), Attempt: 1}, State: executor.Running}}, nil
 }
 func (backend) Signal(context.Context, executor.Ref, executor.Signal) error { return nil }
@@ -91,7 +103,7 @@ func testConfig(t *testing.T, dir, mode string) Config {
 		Hello: transport.Hello{Protocol: transport.ProtocolVersion, Epoch: 1},
 		Find:  func() (Binary, error) { return Binary{Path: self}, nil },
 		Environment: func(context.Context, transport.Client, executor.Description) (executor.Environment, error) {
-			return executor.Environment{Backend: "b"}, nil
+			return executor.Environment{Backend: "b", StateDir: filepath.Join(dir, WorkDir)}, nil
 		},
 	}
 }
@@ -268,7 +280,7 @@ func TestChangedSettingsRestartTheExecutor(t *testing.T) {
 	pid := first.waitPID(t)
 	first.Close()
 	config.Environment = func(context.Context, transport.Client, executor.Description) (executor.Environment, error) {
-		return executor.Environment{Backend: "b", Settings: executor.Settings{DefaultRuntime: "other"}}, nil
+		return executor.Environment{Backend: "b", StateDir: filepath.Join(config.RunDir, WorkDir), Settings: executor.Settings{DefaultRuntime: "other"}}, nil
 	}
 	second := Start(config)
 	defer second.Stop(t.Context())

@@ -10,8 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
+	"github.com/davit-run/davit/host/internal/trust"
 	"github.com/davit-run/davit/shared/executor"
 	"golang.org/x/sys/unix"
 )
@@ -26,11 +26,39 @@ type Binary struct {
 	SHA256 string
 }
 
-// verified gives a copy of the program in memory that nobody can change any
-// more, and whose digest is right. What is executed is the copy, so that it is of
-// no use to swap the file between the check and the start.
-func (b Binary) verified() (*os.File, error) {
+// copyTo copies the program, checks the copy's digest and gives it.
+func (b Binary) copyTo(dst io.Writer, source io.Reader) (digest string, err error) {
+	hash := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(dst, hash), source); err != nil {
+		return "", fmt.Errorf("copying %s: %w", b.Path, err)
+	}
+	digest = hex.EncodeToString(hash.Sum(nil))
+	if b.SHA256 != "" && !strings.EqualFold(digest, b.SHA256) {
+		return "", executor.Errorf(executor.FailedPrecondition, "%s has the SHA-256 digest %s, the config wants %s: install the program that was meant, or set sha256 anew", b.Path, digest, strings.ToLower(b.SHA256))
+	}
+	return digest, nil
+}
+
+// open opens the program's file, and checks what was opened as Find does.
+func (b Binary) open() (*os.File, fs.FileInfo, error) {
 	file, err := os.Open(b.Path)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := file.Stat()
+	if err == nil {
+		err = checkProgram(b.Path, info)
+	}
+	if err != nil {
+		_ = file.Close()
+		return nil, nil, err
+	}
+	return file, info, nil
+}
+
+// inMemory gives a copy of the program that nobody can change any more.
+func (b Binary) inMemory() (*os.File, error) {
+	file, _, err := b.open()
 	if err != nil {
 		return nil, err
 	}
@@ -40,13 +68,9 @@ func (b Binary) verified() (*os.File, error) {
 		return nil, fmt.Errorf("memory for %s: %w", b.Path, err)
 	}
 	image := os.NewFile(uintptr(fd), b.Path)
-	digest := sha256.New()
-	_, err = io.Copy(io.MultiWriter(image, digest), file)
+	_, err = b.copyTo(image, file)
 	if err == nil {
 		_, err = unix.FcntlInt(image.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_WRITE)
-	}
-	if got := hex.EncodeToString(digest.Sum(nil)); err == nil && !strings.EqualFold(got, b.SHA256) {
-		err = executor.Errorf(executor.FailedPrecondition, "%s has the SHA-256 digest %s, the config wants %s: install the program that was meant, or set sha256 anew", b.Path, got, strings.ToLower(b.SHA256))
 	}
 	if err != nil {
 		_ = image.Close()
@@ -66,41 +90,33 @@ func Find(dirs []string, name string) (string, error) {
 	}
 	for _, dir := range dirs {
 		path := filepath.Join(dir, Prefix+name)
-		info, err := os.Stat(path)
+		resolved, err := trust.Resolve(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
+		var info fs.FileInfo
+		if err == nil {
+			info, err = os.Stat(resolved)
+		}
+		if err == nil {
+			err = checkProgram(path, info)
+		}
 		if err != nil {
 			return "", executor.Errorf(executor.FailedPrecondition, "executor %q: %w", name, err)
-		}
-		if err := checkFile(dir, path, info); err != nil {
-			return "", err
 		}
 		return path, nil
 	}
 	return "", executor.Errorf(executor.NotFound, "executor %q: no file %s in %s%s", name, Prefix+name, strings.Join(dirs, ", "), installed(dirs))
 }
 
-func checkFile(dir, path string, info fs.FileInfo) error {
-	if !info.Mode().IsRegular() {
+func checkProgram(path string, info fs.FileInfo) error {
+	switch {
+	case !info.Mode().IsRegular():
 		return executor.Errorf(executor.FailedPrecondition, "%s is not a regular file", path)
-	}
-	if info.Mode()&0o111 == 0 {
+	case info.Mode()&0o111 == 0:
 		return executor.Errorf(executor.FailedPrecondition, "%s is not executable; chmod +x it", path)
 	}
-	dirInfo, err := os.Stat(dir)
-	if err != nil {
-		return executor.Errorf(executor.FailedPrecondition, "executor directory: %w", err)
-	}
-	for name, info := range map[string]fs.FileInfo{dir: dirInfo, path: info} {
-		if info.Mode()&0o002 != 0 {
-			return executor.Errorf(executor.FailedPrecondition, "%s can be written by everybody; chmod o-w it", name)
-		}
-		if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != 0 && int(st.Uid) != os.Geteuid() {
-			return executor.Errorf(executor.FailedPrecondition, "%s belongs to uid %d, neither root nor the host's own user", name, st.Uid)
-		}
-	}
-	return nil
+	return trust.Check(path, info)
 }
 
 // Installed lists the names of the executors in dirs.

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"math"
 	"net"
 	"os"
 	"os/exec"
@@ -15,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/davit-run/davit/host/internal/trust"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/plugin"
 	"github.com/davit-run/davit/shared/transport"
@@ -28,8 +31,11 @@ const (
 	stdoutFile = "stdout"
 	logFile    = "log"
 	oldLogFile = "log.1"
-	// WorkDir is the executor's own part: Environment.RunDir.
-	WorkDir = "x"
+	// socketDir takes the socket: it belongs to the executor's user until the
+	// socket is made. WorkDir is the executor's own part, Environment.RunDir. The
+	// rest is the host's.
+	socketDir = "s"
+	WorkDir   = "x"
 )
 
 // handshakePoll is how often a starting executor's stdout is looked at. Plugins
@@ -74,10 +80,17 @@ func (l *launched) ending() string {
 	return fmt.Sprintf("the executor ended (%s)", l.child.err)
 }
 
-// launch starts the executor at binary, or takes up the one that holds the lock
-// in dir. ctx bounds it.
-func launch(ctx context.Context, dir string, binary Binary, logLevel string) (*launched, error) {
-	if err := os.MkdirAll(filepath.Join(dir, WorkDir), 0o700); err != nil {
+// launch starts the executor of a backend, or takes up the one that holds the
+// lock in its run directory. ctx bounds it.
+func launch(ctx context.Context, config Config) (*launched, error) {
+	dir, user := config.RunDir, self()
+	if config.User != nil {
+		var err error
+		if user, err = config.User(); err != nil {
+			return nil, err
+		}
+	}
+	if err := makeDirs(dir, user); err != nil {
 		return nil, err
 	}
 	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
@@ -88,13 +101,13 @@ func launch(ctx context.Context, dir string, binary Binary, logLevel string) (*l
 	err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	switch {
 	case err == nil:
-		child, err := spawn(dir, binary, logLevel, lock)
+		child, err := spawn(config, user, lock)
 		if err != nil {
 			return nil, err
 		}
-		return attach(ctx, dir, child)
+		return attach(ctx, dir, user, child)
 	case errors.Is(err, unix.EWOULDBLOCK):
-		l, err := attach(ctx, dir, nil)
+		l, err := attach(ctx, dir, user, nil)
 		if err != nil {
 			// Whoever holds the lock cannot be talked to. It must not stay: there
 			// would be two executors on one backend.
@@ -109,6 +122,25 @@ func launch(ctx context.Context, dir string, binary Binary, logLevel string) (*l
 	}
 }
 
+// makeDirs makes a run directory. What it lies in belongs to the host.
+func makeDirs(dir string, user User) error {
+	mode := fs.FileMode(0o700)
+	if user != self() {
+		mode = 0o711
+	}
+	if err := ownDir(dir, mode, self()); err != nil {
+		return err
+	}
+	return ownDir(filepath.Join(dir, WorkDir), 0o700, user)
+}
+
+func ownDir(path string, mode fs.FileMode, user User) error {
+	if err := trust.Dir(path, mode, user.UID, user.GID); err != nil {
+		return fmt.Errorf("run directory: %w", err)
+	}
+	return nil
+}
+
 // child is a process of ours. Somebody must wait for it, or it stays a zombie.
 type child struct {
 	pid    int
@@ -116,17 +148,25 @@ type child struct {
 	err    error // of Wait, valid after exited
 }
 
-// spawn starts binary with files for its output, a session of its own and the
-// lock as descriptor 3.
-func spawn(dir string, binary Binary, logLevel string, lock *os.File) (*child, error) {
+// spawn starts an executor with files for its output, a session of its own, the
+// lock as descriptor 3, and nothing else of ours.
+func spawn(config Config, user User, lock *os.File) (*child, error) {
+	dir := config.RunDir
+	binary, err := config.Find()
+	if err != nil {
+		return nil, err
+	}
+	if err := ownDir(filepath.Join(dir, socketDir), 0o700, user); err != nil {
+		return nil, err
+	}
 	// What an earlier process left must not be taken for this one's.
-	stale, _ := filepath.Glob(filepath.Join(dir, "plugin*"))
+	stale, _ := filepath.Glob(filepath.Join(dir, socketDir, "*"))
 	for _, path := range append(stale, filepath.Join(dir, stdoutFile)) {
-		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := os.RemoveAll(path); err != nil {
 			return nil, err
 		}
 	}
-	err := os.Rename(filepath.Join(dir, logFile), filepath.Join(dir, oldLogFile))
+	err = os.Rename(filepath.Join(dir, logFile), filepath.Join(dir, oldLogFile))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
@@ -140,44 +180,59 @@ func spawn(dir string, binary Binary, logLevel string, lock *os.File) (*child, e
 		return nil, err
 	}
 	defer stderr.Close()
-
-	cmd := exec.Command(binary.Path)
-	cmd.Dir = dir
-	cmd.Stdout, cmd.Stderr = stdout, stderr
-	cmd.ExtraFiles = []*os.File{lock}
-	if binary.SHA256 != "" {
-		image, err := binary.verified()
-		if err != nil {
-			return nil, err
-		}
-		defer image.Close()
-		cmd.ExtraFiles = append(cmd.ExtraFiles, image)
-		cmd.Path = "/proc/self/fd/4" // of the child: after stdio and the lock
+	// Go closes its own descriptors in children. Others may have come from
+	// whoever started us.
+	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil && !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EINVAL) {
+		return nil, fmt.Errorf("closing descriptors: %w", err)
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	cmd.Env = append(transport.HandshakeEnv(),
-		"PLUGIN_UNIX_SOCKET_DIR="+dir,
-		plugin.EnvLogLevel+"="+logLevel,
+	c := &child{exited: make(chan struct{})}
+	err = config.Programs.use(binary, func(path string, image *os.File) error {
+		cmd := exec.Command(path)
+		cmd.Args[0] = binary.Path
+		cmd.Dir, cmd.Env = dir, config.environ(user)
+		cmd.Stdout, cmd.Stderr = stdout, stderr
+		cmd.ExtraFiles = []*os.File{lock}
+		if image != nil {
+			cmd.ExtraFiles = append(cmd.ExtraFiles, image)
+			cmd.Path = "/proc/self/fd/4" // of the child: after stdio and the lock
+		}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		if user != self() {
+			cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(user.UID), Gid: uint32(user.GID)}
+		}
+		if err := cmd.Start(); err != nil {
+			return fmt.Errorf("starting %s: %w", binary.Path, err)
+		}
+		c.pid = cmd.Process.Pid
+		go func() {
+			c.err = cmd.Wait()
+			close(c.exited)
+		}()
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// environ is the environment of the executor.
+func (c Config) environ(user User) []string {
+	env := append(transport.HandshakeEnv(),
+		"PLUGIN_UNIX_SOCKET_DIR="+filepath.Join(c.RunDir, socketDir),
+		plugin.EnvLogLevel+"="+c.LogLevel,
 	)
 	for _, key := range keptEnv {
-		if value, ok := os.LookupEnv(key); ok {
-			cmd.Env = append(cmd.Env, key+"="+value)
+		if value, ok := os.LookupEnv(key); ok && (key != "HOME" || user == self()) {
+			env = append(env, key+"="+value)
 		}
 	}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting %s: %w", binary.Path, err)
-	}
-	c := &child{pid: cmd.Process.Pid, exited: make(chan struct{})}
-	go func() {
-		c.err = cmd.Wait()
-		close(c.exited)
-	}()
-	return c, nil
+	return env
 }
 
 // attach waits for the handshake line of the executor in dir, connects to it and
 // takes hold of its process. A child that does not get that far is killed.
-func attach(ctx context.Context, dir string, c *child) (_ *launched, err error) {
+func attach(ctx context.Context, dir string, user User, c *child) (_ *launched, err error) {
 	var exited <-chan struct{}
 	if c != nil {
 		exited = c.exited
@@ -195,6 +250,11 @@ func attach(ctx context.Context, dir string, c *child) (_ *launched, err error) 
 		}
 		return nil, err
 	}
+	// From here on nobody but the host can connect, not even the executor's own
+	// workloads, which may run as its user.
+	if err := ownDir(filepath.Dir(address), 0o700, self()); err != nil {
+		return nil, err
+	}
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", address)
 	if err != nil {
 		return nil, err
@@ -204,12 +264,18 @@ func attach(ctx context.Context, dir string, c *child) (_ *launched, err error) 
 			_ = conn.Close()
 		}
 	}()
-	pid, err := peerPID(conn.(*net.UnixConn))
+	pid, uid, err := peerOf(conn.(*net.UnixConn))
 	if err != nil {
 		return nil, err
 	}
+	if uid != user.UID {
+		return nil, fmt.Errorf("%s is served by process %d of uid %d, and the executor is to run as uid %d", address, pid, uid, user.UID)
+	}
 	if c != nil && pid != c.pid {
 		return nil, fmt.Errorf("%s is served by process %d, not by the executor that was started (%d)", address, pid, c.pid)
+	}
+	if pid == os.Getpid() {
+		return nil, fmt.Errorf("%s is served by the host itself", address)
 	}
 	process, err := openProcess(pid, func() error {
 		// The connection is to the process that had this pid when it was accepted.
@@ -262,31 +328,29 @@ func parseHandshake(dir, line string) (string, error) {
 	if parts[2] != "unix" || parts[4] != "netrpc" {
 		return "", executor.Errorf(executor.Unsupported, "the executor offers %.20q over %.20q; a davit executor offers netrpc over unix", parts[4], parts[2])
 	}
-	if filepath.Dir(parts[3]) != filepath.Clean(dir) {
-		return "", fmt.Errorf("the executor's socket %.120q is not in its run directory %s", parts[3], dir)
+	if want := filepath.Join(dir, socketDir); filepath.Dir(parts[3]) != want {
+		return "", fmt.Errorf("the executor's socket %.120q is not in its run directory %s", parts[3], want)
 	}
 	return parts[3], nil
 }
 
-func peerPID(conn *net.UnixConn) (int, error) {
+// peerOf gives the process that listens at the other end, and its user.
+func peerOf(conn *net.UnixConn) (pid, uid int, err error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	var cred *unix.Ucred
 	var credErr error
 	if err := raw.Control(func(fd uintptr) {
 		cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
 	}); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if credErr != nil {
-		return 0, credErr
+		return 0, 0, credErr
 	}
-	if int(cred.Uid) != os.Geteuid() && cred.Uid != 0 {
-		return 0, fmt.Errorf("the process at the executor's socket runs as uid %d, which is neither root nor the host's own", cred.Uid)
-	}
-	return int(cred.Pid), nil
+	return int(cred.Pid), int(cred.Uid), nil
 }
 
 // lastWords describes how a child ended and what it said last, for an error.
