@@ -319,6 +319,10 @@ func (h *Host) recordRunning(ctx context.Context, status executor.Status) error 
 	if status.State.Ended() {
 		return nil // its Exited comes, or has come
 	}
+	if c, err := h.record(status.Ref.ID); err == nil && c.Attempt == status.Ref.Attempt &&
+		c.State == store.State(status.State) && c.PID == status.PID && c.StartedAt.Equal(status.StartedAt) {
+		return nil // as it was
+	}
 	return h.store.Update(ctx, func(tx *store.Tx) error {
 		c, err := tx.Container(status.Ref.ID)
 		if err != nil {

@@ -40,8 +40,16 @@ func errDraining() error {
 }
 
 // StopIdle ends, before Close, the executors of backends on which nothing runs.
-// Others are left to watch over their containers.
+// Others are left to watch over their containers. Those of an ephemeral host are
+// all ended by Close, which still needs them.
 func (h *Host) StopIdle(ctx context.Context) error {
+	if h.ephemeral {
+		return nil
+	}
+	return h.stopIdle(ctx)
+}
+
+func (h *Host) stopIdle(ctx context.Context) error {
 	running, err := h.runningByBackend()
 	if err != nil {
 		return err
@@ -66,11 +74,7 @@ func (h *Host) StopIdle(ctx context.Context) error {
 
 // Shutdown drains the host, and then ends the executors and closes it.
 func (h *Host) Shutdown(ctx context.Context, timeout time.Duration) error {
-	err := h.Drain(ctx, timeout)
-	if !h.ephemeral { // else Close does it, when it has removed what is left
-		err = errors.Join(err, h.StopIdle(ctx))
-	}
-	return errors.Join(err, h.Close())
+	return errors.Join(h.Drain(ctx, timeout), h.StopIdle(ctx), h.Close())
 }
 
 // vanishTimeout bounds the end of an ephemeral host.
@@ -83,7 +87,7 @@ func (h *Host) vanish() error {
 	err := h.Drain(ctx, time.Nanosecond)
 	all, listErr := h.records()
 	removed := h.each(all, func(c *store.Container) error { return h.remove(ctx, c.ID) })
-	return errors.Join(err, listErr, removed, h.StopIdle(ctx))
+	return errors.Join(err, listErr, removed, h.stopIdle(ctx))
 }
 
 // each does something to containers, all at once, and gives all errors.

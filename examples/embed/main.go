@@ -34,11 +34,11 @@ func run(ctx context.Context, executors, rootfs string, command []string) (err e
 		StateDir: dir + "/state", RunDir: dir + "/run",
 		ExecutorDirs: []string{executors},
 		Backends:     []config.Backend{{Name: "main", Executor: "containerd"}},
-	}, host.Options{})
+	}, host.Options{Ephemeral: true}) // nothing outlives this program, however it ends
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, h.Shutdown(ctx, 0)) }()
+	defer func() { err = errors.Join(err, h.Close()) }()
 	end, err := h.Run(ctx, host.ContainerOptions{Rootfs: rootfs, Process: ocispec.Options{Args: command}}, nil,
 		func(_ host.Stream, data []byte) error { _, err := os.Stdout.Write(data); return err })
 	if err != nil {

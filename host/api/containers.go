@@ -180,18 +180,24 @@ func (s *handler) wait(w http.ResponseWriter, r *http.Request) error {
 
 // Wait waits for the end of a container's present attempt and gives it.
 func (c *Client) Wait(ctx context.Context, reference string) (*host.End, error) {
-	// The next host may have started another attempt meanwhile.
-	now, err := c.Inspect(ctx, reference)
-	if err != nil {
-		return nil, err
-	}
-	return c.WaitAttempt(ctx, now.ID, now.Attempt)
+	return c.wait(ctx, reference, 0)
 }
 
 // WaitAttempt is Wait for an attempt, which may have been over for long.
 func (c *Client) WaitAttempt(ctx context.Context, reference string, attempt int) (*host.End, error) {
+	return c.wait(ctx, reference, attempt)
+}
+
+func (c *Client) wait(ctx context.Context, reference string, attempt int) (*host.End, error) {
 	var end host.End
 	err := c.persist(ctx, func() error {
+		if attempt == 0 { // the next host may have started another one
+			now, err := c.Inspect(ctx, reference)
+			if err != nil {
+				return err
+			}
+			reference, attempt = now.ID, now.Attempt
+		}
 		return c.callOn(ctx, http.MethodGet, reference, "/wait?attempt="+strconv.Itoa(attempt), nil, &end)
 	})
 	if err != nil {

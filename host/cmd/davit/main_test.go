@@ -120,13 +120,21 @@ func (s *site) serve(args ...string) *served {
 // nothingRuns checks that no process of the site is left.
 func (s *site) nothingRuns() {
 	s.t.Helper()
+	for _, p := range s.processes() {
+		s.t.Errorf("process %s is left", p)
+	}
+}
+
+// processes gives the processes that have to do with the site.
+func (s *site) processes() (all []string) {
 	procs, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, p := range procs {
 		line, _ := os.ReadFile(p)
 		if bytes.Contains(line, []byte(s.dir+"/")) {
-			s.t.Errorf("process %s is left: %s", filepath.Base(filepath.Dir(p)), bytes.ReplaceAll(line, []byte{0}, []byte(" ")))
+			all = append(all, filepath.Base(filepath.Dir(p))+": "+string(bytes.ReplaceAll(line, []byte{0}, []byte(" "))))
 		}
 	}
+	return all
 }
 
 func (s *site) command(args ...string) *exec.Cmd {

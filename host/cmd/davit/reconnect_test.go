@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -72,6 +73,13 @@ func TestClientsGoOnWhenTheHostComesBack(t *testing.T) {
 	logs := s.start("logs", "-f", "web")
 	stamped := s.start("logs", "-f", "-t", "--stdout", "web")
 	wait := s.start("wait", "web")
+	s.until(func() bool { // it is connected
+		sockets, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", wait.cmd.Process.Pid))
+		return slices.ContainsFunc(sockets, func(fd string) bool {
+			to, _ := os.Readlink(fd)
+			return strings.HasPrefix(to, "socket:")
+		})
+	})
 	for i, sig := range []os.Signal{os.Kill, os.Interrupt, os.Kill} {
 		s.until(func() bool {
 			return strings.Contains(logs.stdout.String(), fmt.Sprintf("out-%d\n", 50+100*i)) && strings.Contains(stamped.stdout.String(), fmt.Sprintf(" out-%d\n", 50+100*i))

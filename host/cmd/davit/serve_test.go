@@ -60,6 +60,45 @@ func TestServeDrains(t *testing.T) {
 	s.want(0, "", "", "ps", "-q")
 }
 
+// TestServeDrainsAsTheyWant sends each container its own stop signal, and kills
+// those that do not end in time.
+func TestServeDrainsAsTheyWant(t *testing.T) {
+	s := newSite(t)
+	h := s.serve("--drain=500ms")
+	wants := map[string]string{
+		s.detach("--stop-signal USR1", "trap 10 6", "print stdout ready", "sleep 60"): "6\n",
+		s.detach("", "ignore 15", "print stdout ready", "sleep 60"):                   "137\n",
+	}
+	for id := range wants {
+		s.until(func() bool { return s.run("logs", id).stdout == "ready\n" })
+	}
+	h.end(t, syscall.SIGTERM)
+	if !h.cmd.ProcessState.Success() {
+		t.Errorf("the host ended with %v", h.cmd.ProcessState)
+	}
+	s.nothingRuns()
+	s.serve()
+	for id, want := range wants {
+		s.want(0, want, "", "wait", id)
+	}
+}
+
+// TestServeEphemeral kills the host, and later stops it.
+func TestServeEphemeral(t *testing.T) {
+	s := newSite(t)
+	for _, sig := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM} {
+		h := s.serve("--ephemeral")
+		s.until(func() bool { return s.run("ps", "-aq").stdout == "" }) // of the one before
+		s.detach("", "ignore 15", "sleep 60")
+		s.detach("--backend b", "exit 3")
+		h.end(t, sig)
+		if sig == syscall.SIGKILL {
+			s.until(func() bool { return len(s.processes()) == 0 })
+		}
+		s.nothingRuns()
+	}
+}
+
 func TestServeReplacesASocketThatIsLeft(t *testing.T) {
 	s := newSite(t)
 	h := s.serve()
