@@ -86,7 +86,7 @@ func (a *attempt) startMonitor(o order, lock *os.File) error {
 	}
 	cmd := exec.Command("/proc/self/exe", monitorArg)
 	cmd.Dir = "/"
-	cmd.Env = []string{"GORACE=" + os.Getenv("GORACE")} // what the workload sees is the spec's
+	cmd.Env = []string{} // not ours: what the workload sees is the spec's
 	cmd.Stdin = bytes.NewReader(body)
 	cmd.ExtraFiles = []*os.File{lock}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

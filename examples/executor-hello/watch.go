@@ -45,8 +45,8 @@ func (b *backend) watch(a *attempt) *watch {
 	return w
 }
 
-// follow waits for the end of a workload and hands it over. The host repeats
-// nothing: what is deleted before Exited has returned nil is lost.
+// follow waits for the end of a workload and hands it over. Until Exited has
+// returned nil, what is known of the end must stay on disk.
 func (b *backend) follow(ctx context.Context, a *attempt, w *watch) error {
 	defer w.cancel()
 	if err := a.wait(ctx); err != nil {
