@@ -23,12 +23,23 @@
 //	started.json  that it is about to run; then also its process
 //	exit.json     how its first process ended
 //	gone          nothing of it was left when the monitor let go
+//	loading.json  the process of a workload that runs inline, before it has begun
+//	signal.json   the signal by which such a one was ended
 //	log           what the monitor had to complain about
 //
 // So a free lock means that nothing will change any more: without started.json
 // nothing ever ran, and without exit.json the monitor was killed and nobody can
 // know the end. A process is known by its number, its start time and the boot of
 // the machine, never by its number alone.
+//
+// # Inline
+//
+// A function of the program's own need not have a process beside the monitor's: see
+// [Inline]. It has no parent that waits for it, then, so it writes down its own end;
+// whoever kills it on purpose writes that down before; and if somebody else does,
+// the executor that started it sees it as its parent, and the end is lost only if
+// that is dead too. It saves the start of a process, 5 of 12.5 ms for a WebAssembly
+// module that does nothing.
 //
 // # Rationale
 //

@@ -27,7 +27,7 @@ type Func func(input []byte) int
 
 // A monitor begins here and not in main, before the packages are initialized
 // that only the executor needs: see the package's rationale.
-func init() {
+func init() { //nolint:gochecknoinits // for that reason
 	if os.Getenv(envRole) != roleMonitor {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -63,8 +64,8 @@ func find(tree *guestfs.Tree, p Plan) (module []byte, path string, err error) {
 // variable gives the value of an environment variable, the last one if it is set
 // twice.
 func variable(env []string, name string) string {
-	for i := len(env) - 1; i >= 0; i-- {
-		if value, ok := strings.CutPrefix(env[i], name+"="); ok {
+	for _, e := range slices.Backward(env) {
+		if value, ok := strings.CutPrefix(e, name+"="); ok {
 			return value
 		}
 	}

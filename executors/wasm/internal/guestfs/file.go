@@ -30,32 +30,32 @@ func (t *Tree) newFile(fd int, p *place, flags int) *file {
 	return &file{File: os.NewFile(uintptr(fd), p.path), fd: fd, flags: flags, readOnly: p.at.readOnly, added: t.under(p.path)}
 }
 
-func (f *file) fstat() (unix.Stat_t, errno) {
+func (f *file) fstat() (unix.Stat_t, Errno) {
 	var st unix.Stat_t
 	err := unix.Fstat(f.fd, &st)
 	return st, code(err)
 }
 
 // Dev implements [experimentalsys.File].
-func (f *file) Dev() (uint64, errno) {
+func (f *file) Dev() (uint64, Errno) {
 	st, e := f.fstat()
 	return st.Dev, e
 }
 
 // Ino implements [experimentalsys.File].
-func (f *file) Ino() (sys.Inode, errno) {
+func (f *file) Ino() (sys.Inode, Errno) {
 	st, e := f.fstat()
 	return st.Ino, e
 }
 
 // IsDir implements [experimentalsys.File].
-func (f *file) IsDir() (bool, errno) {
+func (f *file) IsDir() (bool, Errno) {
 	st, e := f.fstat()
 	return st.Mode&unix.S_IFMT == unix.S_IFDIR, e
 }
 
 // Stat implements [experimentalsys.File].
-func (f *file) Stat() (sys.Stat_t, errno) {
+func (f *file) Stat() (sys.Stat_t, Errno) {
 	st, e := f.fstat()
 	return statOf(&st), e
 }
@@ -64,15 +64,15 @@ func (f *file) Stat() (sys.Stat_t, errno) {
 func (f *file) IsAppend() bool { return f.flags&unix.O_APPEND != 0 }
 
 // SetAppend implements [experimentalsys.File].
-func (f *file) SetAppend(enable bool) errno { return f.set(unix.O_APPEND, enable) }
+func (f *file) SetAppend(enable bool) Errno { return f.set(unix.O_APPEND, enable) }
 
 // IsNonblock implements [experimentalsys.PollableFile].
 func (f *file) IsNonblock() bool { return f.flags&unix.O_NONBLOCK != 0 }
 
 // SetNonblock implements [experimentalsys.PollableFile].
-func (f *file) SetNonblock(enable bool) errno { return f.set(unix.O_NONBLOCK, enable) }
+func (f *file) SetNonblock(enable bool) Errno { return f.set(unix.O_NONBLOCK, enable) }
 
-func (f *file) set(flag int, enable bool) errno {
+func (f *file) set(flag int, enable bool) Errno {
 	flags := f.flags &^ flag
 	if enable {
 		flags |= flag
@@ -85,7 +85,7 @@ func (f *file) set(flag int, enable bool) errno {
 }
 
 // Poll implements [experimentalsys.PollableFile].
-func (f *file) Poll(flag experimentalsys.Pflag, timeoutMillis int32) (bool, errno) {
+func (f *file) Poll(flag experimentalsys.Pflag, timeoutMillis int32) (bool, Errno) {
 	fds := []unix.PollFd{{Fd: int32(f.fd)}}
 	if flag&experimentalsys.POLLIN != 0 {
 		fds[0].Events |= unix.POLLIN
@@ -98,25 +98,25 @@ func (f *file) Poll(flag experimentalsys.Pflag, timeoutMillis int32) (bool, errn
 }
 
 // Read implements [experimentalsys.File].
-func (f *file) Read(buf []byte) (int, errno) {
+func (f *file) Read(buf []byte) (int, Errno) {
 	n, err := unix.Read(f.fd, buf)
 	return max(n, 0), code(err)
 }
 
 // Pread implements [experimentalsys.File].
-func (f *file) Pread(buf []byte, off int64) (int, errno) {
+func (f *file) Pread(buf []byte, off int64) (int, Errno) {
 	n, err := unix.Pread(f.fd, buf, off)
 	return max(n, 0), code(err)
 }
 
 // Write implements [experimentalsys.File].
-func (f *file) Write(buf []byte) (int, errno) {
+func (f *file) Write(buf []byte) (int, Errno) {
 	n, err := unix.Write(f.fd, buf)
 	return max(n, 0), code(err)
 }
 
 // Pwrite implements [experimentalsys.File].
-func (f *file) Pwrite(buf []byte, off int64) (int, errno) {
+func (f *file) Pwrite(buf []byte, off int64) (int, Errno) {
 	n, err := unix.Pwrite(f.fd, buf, off)
 	return max(n, 0), code(err)
 }
@@ -127,7 +127,7 @@ type offset = int64
 
 // Seek implements [experimentalsys.File]. A directory can be read again from its
 // beginning.
-func (f *file) Seek(to offset, whence int) (int64, errno) {
+func (f *file) Seek(to offset, whence int) (int64, Errno) {
 	if isDir, e := f.IsDir(); e != 0 {
 		return 0, e
 	} else if isDir && (to != 0 || whence != unix.SEEK_SET) {
@@ -139,7 +139,7 @@ func (f *file) Seek(to offset, whence int) (int64, errno) {
 }
 
 // Readdir implements [experimentalsys.File].
-func (f *file) Readdir(n int) ([]experimentalsys.Dirent, errno) {
+func (f *file) Readdir(n int) ([]experimentalsys.Dirent, Errno) {
 	if !f.listed {
 		entries, err := f.ReadDir(-1)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // which a removed directory gives
@@ -171,16 +171,16 @@ func (f *file) dirent(name string, kind fs.FileMode) experimentalsys.Dirent {
 }
 
 // Truncate implements [experimentalsys.File].
-func (f *file) Truncate(size int64) errno { return code(unix.Ftruncate(f.fd, size)) }
+func (f *file) Truncate(size int64) Errno { return code(unix.Ftruncate(f.fd, size)) }
 
 // Sync implements [experimentalsys.File].
-func (f *file) Sync() errno { return code(unix.Fsync(f.fd)) }
+func (f *file) Sync() Errno { return code(unix.Fsync(f.fd)) }
 
 // Datasync implements [experimentalsys.File].
-func (f *file) Datasync() errno { return code(unix.Fdatasync(f.fd)) }
+func (f *file) Datasync() Errno { return code(unix.Fdatasync(f.fd)) }
 
 // Utimens implements [experimentalsys.File].
-func (f *file) Utimens(atim, mtim int64) errno {
+func (f *file) Utimens(atim, mtim int64) Errno {
 	if f.readOnly {
 		return experimentalsys.EROFS
 	}
@@ -188,4 +188,4 @@ func (f *file) Utimens(atim, mtim int64) errno {
 }
 
 // Close implements [experimentalsys.File].
-func (f *file) Close() errno { return code(f.File.Close()) }
+func (f *file) Close() Errno { return code(f.File.Close()) }

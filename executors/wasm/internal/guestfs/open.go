@@ -23,7 +23,7 @@ func (t *Tree) Open(name string) (*os.File, error) {
 }
 
 // OpenFile implements [experimentalsys.FS].
-func (t *Tree) OpenFile(name string, flag experimentalsys.Oflag, perm fs.FileMode) (experimentalsys.File, errno) {
+func (t *Tree) OpenFile(name string, flag experimentalsys.Oflag, perm fs.FileMode) (experimentalsys.File, Errno) {
 	f, err := t.open(name, openFlags(flag), uint32(perm.Perm()))
 	if err != nil {
 		return nil, code(err)
@@ -59,7 +59,7 @@ func openFlags(flag experimentalsys.Oflag) (flags int) {
 func (t *Tree) open(name string, flags int, perm uint32) (*file, error) {
 	for {
 		f, err := t.openOnce(name, flags, perm)
-		if err == unix.EEXIST && flags&unix.O_EXCL == 0 {
+		if errors.Is(err, unix.EEXIST) && flags&unix.O_EXCL == 0 {
 			continue // somebody else has made it at this moment
 		}
 		return f, err
@@ -76,7 +76,7 @@ func (t *Tree) openOnce(name string, flags int, perm uint32) (*file, error) {
 	if p.name != "" {
 		// Looked at before it is opened: to open a device can do things.
 		fd, err = unix.Openat(p.at.fd, p.name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-		if err == unix.ENOENT && flags&unix.O_CREAT != 0 {
+		if errors.Is(err, unix.ENOENT) && flags&unix.O_CREAT != 0 {
 			return t.create(p, flags, perm)
 		}
 		if err != nil {

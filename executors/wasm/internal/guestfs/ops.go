@@ -11,21 +11,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-type errno = experimentalsys.Errno
+// Errno is wazero's number of an error.
+type Errno = experimentalsys.Errno
 
 // code gives wazero's number of an error.
-func code(err error) errno { return experimentalsys.UnwrapOSError(err) }
+func code(err error) Errno { return experimentalsys.UnwrapOSError(err) }
 
 // procPath names an open file by a path, which leads to the very file.
 func procPath(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 
 // Stat implements [experimentalsys.FS].
-func (t *Tree) Stat(name string) (sys.Stat_t, errno) { return t.stat(name, true) }
+func (t *Tree) Stat(name string) (sys.Stat_t, Errno) { return t.stat(name, true) }
 
 // Lstat implements [experimentalsys.FS].
-func (t *Tree) Lstat(name string) (sys.Stat_t, errno) { return t.stat(name, false) }
+func (t *Tree) Lstat(name string) (sys.Stat_t, Errno) { return t.stat(name, false) }
 
-func (t *Tree) stat(name string, follow bool) (sys.Stat_t, errno) {
+func (t *Tree) stat(name string, follow bool) (sys.Stat_t, Errno) {
 	p, err := t.walk(name, follow)
 	if err != nil {
 		return sys.Stat_t{}, code(err)
@@ -59,7 +60,7 @@ func (t *Tree) change(name string) (*place, error) {
 }
 
 // changing calls fn with the place of a name that is to be changed.
-func (t *Tree) changing(name string, fn func(dir int, name string) error) errno {
+func (t *Tree) changing(name string, fn func(dir int, name string) error) Errno {
 	p, err := t.change(name)
 	if err != nil {
 		return code(err)
@@ -69,17 +70,17 @@ func (t *Tree) changing(name string, fn func(dir int, name string) error) errno 
 }
 
 // Mkdir implements [experimentalsys.FS].
-func (t *Tree) Mkdir(name string, perm fs.FileMode) errno {
+func (t *Tree) Mkdir(name string, perm fs.FileMode) Errno {
 	return t.changing(name, func(dir int, name string) error { return unix.Mkdirat(dir, name, uint32(perm.Perm())) })
 }
 
 // Rmdir implements [experimentalsys.FS].
-func (t *Tree) Rmdir(name string) errno {
+func (t *Tree) Rmdir(name string) Errno {
 	return t.changing(name, func(dir int, name string) error { return unix.Unlinkat(dir, name, unix.AT_REMOVEDIR) })
 }
 
 // Unlink implements [experimentalsys.FS].
-func (t *Tree) Unlink(name string) errno {
+func (t *Tree) Unlink(name string) Errno {
 	if st, e := t.Lstat(name); e != 0 { // also: the name of a file with a slash behind
 		return e
 	} else if st.Mode.IsDir() {
@@ -90,7 +91,7 @@ func (t *Tree) Unlink(name string) errno {
 
 // Symlink implements [experimentalsys.FS]. As WASI wants it, the target is not
 // absolute.
-func (t *Tree) Symlink(target, name string) errno {
+func (t *Tree) Symlink(target, name string) Errno {
 	if path.IsAbs(target) {
 		return experimentalsys.EPERM
 	}
@@ -98,7 +99,7 @@ func (t *Tree) Symlink(target, name string) errno {
 }
 
 // Readlink implements [experimentalsys.FS].
-func (t *Tree) Readlink(name string) (string, errno) {
+func (t *Tree) Readlink(name string) (string, Errno) {
 	p, err := t.walk(name, false)
 	if err != nil {
 		return "", code(err)
@@ -112,16 +113,16 @@ func (t *Tree) Readlink(name string) (string, errno) {
 }
 
 // Rename implements [experimentalsys.FS].
-func (t *Tree) Rename(from, to string) errno { return t.pair(from, to, unix.Renameat) }
+func (t *Tree) Rename(from, to string) Errno { return t.pair(from, to, unix.Renameat) }
 
 // Link implements [experimentalsys.FS].
-func (t *Tree) Link(from, to string) errno {
+func (t *Tree) Link(from, to string) Errno {
 	return t.pair(from, to, func(fromDir int, from string, toDir int, to string) error {
 		return unix.Linkat(fromDir, from, toDir, to, 0)
 	})
 }
 
-func (t *Tree) pair(from, to string, fn func(int, string, int, string) error) errno {
+func (t *Tree) pair(from, to string, fn func(int, string, int, string) error) Errno {
 	p, err := t.change(from)
 	if err != nil {
 		return code(err)
@@ -131,7 +132,7 @@ func (t *Tree) pair(from, to string, fn func(int, string, int, string) error) er
 }
 
 // Utimens implements [experimentalsys.FS].
-func (t *Tree) Utimens(name string, atim, mtim int64) errno {
+func (t *Tree) Utimens(name string, atim, mtim int64) Errno {
 	p, err := t.walk(name, true)
 	if err != nil {
 		return code(err)

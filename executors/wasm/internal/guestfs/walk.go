@@ -1,6 +1,7 @@
 package guestfs
 
 import (
+	"errors"
 	"path"
 	"strings"
 
@@ -97,7 +98,7 @@ func (t *Tree) missing(at node, name, here string) bool {
 		return false
 	}
 	var st unix.Stat_t
-	return unix.Fstatat(at.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) == unix.ENOENT
+	return errors.Is(unix.Fstatat(at.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW), unix.ENOENT)
 }
 
 // readlink gives the target of a symbolic link. The error is EINVAL for anything

@@ -21,7 +21,7 @@ import (
 // name is of our function among those of package monitor.
 const name = "wasm"
 
-func init() { monitor.Inline(name, run) }
+func init() { monitor.Inline(name, run) } //nolint:gochecknoinits // see Inline
 
 // TimedOut is the exit code of a module that has run for too long: that of a
 // process that was killed.
