@@ -105,7 +105,7 @@ func (b *Backend) look(ctx context.Context, r record) (finding, error) {
 
 // reach connects to the shim of an attempt.
 func (b *Backend) reach(ctx context.Context, r record) (*task, error) {
-	c, err := get[contact](b.state, r.Ref.ID, contactFile)
+	c, err := b.contact(r)
 	if err != nil {
 		return nil, err
 	}
