@@ -120,7 +120,7 @@ func (f finding) ofDead(b *Backend, r record, m mark) (finding, error) {
 
 // reach connects to the shim of an attempt.
 func (b *Backend) reach(ctx context.Context, r record) (*task, error) {
-	c, err := get[contact](b.state, r.Ref.ID, contactFile)
+	c, err := b.contact(r)
 	if err != nil {
 		return nil, err
 	}

@@ -37,6 +37,7 @@ type Backend struct {
 	owner  oci.Owner
 	table  *runtimes.Table
 	own    *Own
+	spares *spares // nil without shims of our own
 	state  store
 	sink   *sink
 	guard  *spool.Guard
@@ -81,6 +82,10 @@ func Open(ctx context.Context, own *Own, env executor.Environment, host executor
 		log:      hclog.FromContext(ctx),
 		attempts: oci.NewAttempts[*attempt](hclog.FromContext(ctx)),
 	}
+	if own != nil {
+		// The small shim has little to do at once, and every thread costs.
+		b.spares = &spares{env: []string{own.Mini, "GOMAXPROCS=1"}}
+	}
 	if err := b.state.open(); err != nil {
 		return nil, err
 	}
@@ -103,6 +108,9 @@ func (b *Backend) Close(context.Context) error {
 	b.guard.Close()
 	for _, a := range attempts {
 		a.closeTask()
+	}
+	if b.spares != nil {
+		b.spares.close()
 	}
 	b.owner.RemoveOwnCgroup()
 	return b.sink.close()

@@ -22,6 +22,9 @@ const (
 	grace = 5 * time.Second
 	// cleanupTimeout bounds the removal of a half-made container.
 	cleanupTimeout = 20 * time.Second
+	// endTimeout is how much of it a shim may take to end its task. After that it
+	// is killed.
+	endTimeout = 12 * time.Second
 )
 
 // plan is a checked request to create a container.
@@ -31,6 +34,7 @@ type plan struct {
 	prog     program
 	wire     runtimes.Wire
 	inCgroup bool // the shim goes to a cgroup
+	mini     bool // the shim is package minishim
 	spec     oci.Spec
 	stdio    oci.Stdio
 	files    executor.Stdio
@@ -49,7 +53,7 @@ func (b *Backend) Create(ctx context.Context, w executor.Workload) (executor.Sta
 		if err := ctx.Err(); err != nil {
 			return executor.Status{}, oci.Fault(err)
 		}
-		err := b.state.add(p.record, p.spec.JSON)
+		err := b.state.add(p.record, p.spec.JSON, !p.mini)
 		if err == nil {
 			return b.create(ctx, p)
 		}
@@ -94,14 +98,17 @@ func (b *Backend) plan(ctx context.Context, w executor.Workload) (plan, error) {
 		Ref: w.Ref, Runtime: w.Runtime.Name, Shim: p.prog.path, Namespace: b.config.Namespace,
 		Boot: b.boot, CreatedAt: time.Now(), Drain: p.prog.drain(),
 	}
-	binary, err := resolved.Binary(b.wrappers(), p.stdio.Merged)
+	p.mini = p.prog.path == "" && !p.inCgroup && !p.spec.Terminal
+	binary, err := resolved.Binary(b.wrappers(), p.stdio.Merged && !p.mini)
 	if err != nil {
 		return plan{}, err
 	}
 	if resolved.Kind() == runtimes.KindRunc && o.Root != nil {
 		p.OCI, p.Root = cmp.Or(binary, p.prog.oci), filepath.Join(*o.Root, b.config.Namespace)
 	}
-	p.stdio = p.stdio.Split(resolved.Kind() != runtimes.KindGeneric)
+	if !p.mini {
+		p.stdio = p.stdio.Split(resolved.Kind() != runtimes.KindGeneric)
+	}
 	p.wire, err = resolved.Wire(binary)
 	return p, err
 }
@@ -145,7 +152,7 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 	if err := failpoint.Hit("shim.create.recorded"); err != nil {
 		return executor.Status{}, b.undo(ctx, p.record, nil, err)
 	}
-	c, err := b.startShim(work, p.record, p.prog, p.wire.Container, p.inCgroup)
+	c, err := b.startShim(work, p)
 	if err != nil {
 		return executor.Status{}, b.undo(ctx, p.record, nil, err)
 	}
@@ -188,6 +195,9 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 	}
 	st := executor.Status{Ref: p.Ref, State: executor.Running, PID: pid, StartedAt: m.StartedAt, Runtime: p.Runtime}
 	b.watch(st, p.record, m.OOM, t)
+	if p.mini {
+		b.spares.refill()
+	}
 	return st, nil
 }
 

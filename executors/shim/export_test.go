@@ -8,6 +8,7 @@ func (b *Backend) Crash() {
 	for _, a := range b.attempts.Close() {
 		a.closeTask()
 	}
+	b.spares.close() // its end of the connection goes with the process
 	_ = b.sink.close()
 }
 
@@ -29,7 +30,8 @@ func (b *Backend) Bundle(id string) string { return b.state.bundle(id) }
 
 // Socket gives the socket of a container's shim.
 func (b *Backend) Socket(id string) string {
-	c, _ := get[contact](b.state, id, contactFile)
+	r, _ := b.record(id)
+	c, _ := b.contact(r)
 	path, _ := c.socket()
 	return path
 }

@@ -31,7 +31,7 @@ func (b *Backend) follow(ctx context.Context, a *attempt) error {
 	// The exit must be known twice before the shim may go: to the host, and for
 	// List and Create to an executor without memory.
 	if output == "" {
-		if err := b.state.putSynced(a.Ref.ID, exitFile, st.Exit); err != nil {
+		if err := b.state.put(a.Ref.ID, exitFile, st.Exit); err != nil {
 			return fmt.Errorf("record exit: %w", err)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 
 	bootapi "github.com/containerd/containerd/api/runtime/bootstrap/v1"
 	"github.com/davit-run/davit/executors/internal/runtimes"
+	"github.com/davit-run/davit/executors/shim/minishim"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/failpoint"
 	"google.golang.org/protobuf/proto"
@@ -27,8 +28,12 @@ import (
 // startShim starts the shim of a container whose bundle is there, and gives how
 // to reach it. Shims are leaders of sessions of their own and hold nothing of
 // this process, so that they outlive it.
-func (b *Backend) startShim(ctx context.Context, r record, prog program, options *anypb.Any, inCgroup bool) (contact, error) {
-	if prog.path == "" && !inCgroup {
+func (b *Backend) startShim(ctx context.Context, p plan) (contact, error) {
+	r, prog, options := p.record, p.prog, p.wire.Container
+	switch {
+	case p.mini:
+		return b.startMini(r)
+	case prog.path == "" && !p.inCgroup:
 		return b.startOwn(r)
 	}
 	if prog.protocol != bootLegacy {
@@ -45,26 +50,28 @@ func (b *Backend) startShim(ctx context.Context, r record, prog program, options
 	return b.askToStart(ctx, r, stdin)
 }
 
-// startOwn starts the executor's own shim with a socket that it inherits.
-func (b *Backend) startOwn(r record) (contact, error) {
-	socket := b.ownSocket(r)
-	c := contact{Address: "unix://" + socket, Version: 3}
-	// A shim that ends in good order removes the socket that this file names.
-	if err := os.WriteFile(filepath.Join(b.state.bundle(r.Ref.ID), "address"), []byte(c.Address), 0o600); err != nil {
-		return c, err
-	}
-	if err := b.state.put(r.Ref.ID, contactFile, c); err != nil {
-		return c, err
-	}
-	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return c, err
-	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
+// startMini has the small shim serve a container.
+func (b *Backend) startMini(r record) (contact, error) {
+	c, l, err := b.listen(r)
 	if err != nil {
 		return c, err
 	}
-	l.SetUnlinkOnClose(false)
 	defer l.Close()
+	return c, b.spares.assign(minishim.Assignment{Bundle: b.state.bundle(r.Ref.ID), Namespace: r.Namespace}, l)
+}
+
+// startOwn starts the executor's own copy of containerd's shim, with a socket that
+// it inherits.
+func (b *Backend) startOwn(r record) (contact, error) {
+	c, l, err := b.listen(r)
+	if err != nil {
+		return c, err
+	}
+	defer l.Close()
+	// When it ends in good order it removes the socket that this file names.
+	if err := os.WriteFile(filepath.Join(b.state.bundle(r.Ref.ID), "address"), []byte(c.Address), 0o600); err != nil {
+		return c, err
+	}
 	f, err := l.File()
 	if err != nil {
 		return c, err
@@ -80,6 +87,30 @@ func (b *Backend) startOwn(r record) (contact, error) {
 	// is nothing to wait for when the backend is closed.
 	go func() { _ = cmd.Wait() }()
 	return c, nil
+}
+
+// listen makes the socket of one of the executor's own shims.
+func (b *Backend) listen(r record) (contact, *net.UnixListener, error) {
+	socket := b.ownSocket(r)
+	c := contact{Address: "unix://" + socket, Version: 3}
+	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return c, nil, err
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
+	if err != nil {
+		return c, nil, err
+	}
+	l.SetUnlinkOnClose(false)
+	return c, l, nil
+}
+
+// contact gives how to reach the shim of a container.
+func (b *Backend) contact(r record) (contact, error) {
+	c, err := get[contact](b.state, r.Ref.ID, contactFile)
+	if errors.Is(err, os.ErrNotExist) && r.Shim == "" {
+		return contact{Address: "unix://" + b.ownSocket(r), Version: 3}, nil
+	}
+	return c, err
 }
 
 // ownSocket gives the socket of the executor's own shim for a container.

@@ -42,15 +42,16 @@ type mark struct {
 // Files in a container's directory.
 const (
 	recordFile  = "record.json"
-	contactFile = "shim.json"
+	contactFile = "shim.json" // not of our own shims, whose sockets have known names
 	markFile    = "started.json"
 	exitFile    = "exit.json"
 	outputFile  = "output.json"
 )
 
-// store is the directory of a backend's containers. All but the exit is written
-// without sync: it has to outlive processes and not the machine, since after a
-// reboot nothing is left that it could speak of.
+// store is the directory of a backend's containers. It is written without sync:
+// it has to outlive processes and not the machine. After a reboot nothing is left
+// that it could speak of but an exit, which the host has on its disk before
+// anything is deleted.
 type store struct {
 	dir   string
 	owner oci.Owner
@@ -71,9 +72,9 @@ const (
 	oldPrefix = ".old-"
 )
 
-// add makes a container's directory with its record and bundle. The error is
-// fs.ErrExist if there is one already.
-func (s store) add(r record, spec json.RawMessage) error {
+// add makes a container's directory with its record and bundle, and a log for
+// the shim if it wants one. The error is fs.ErrExist if there is one already.
+func (s store) add(r record, spec json.RawMessage, log bool) error {
 	id := r.Ref.ID
 	draft := filepath.Join(s.dir, newPrefix+id)
 	bundle := filepath.Join(draft, s.owner.ContainerID(id))
@@ -84,12 +85,12 @@ func (s store) add(r record, spec json.RawMessage) error {
 	if err == nil {
 		err = os.WriteFile(filepath.Join(bundle, "config.json"), spec, 0o600)
 	}
-	if err == nil {
+	if err == nil && log {
 		// A shim opens its log without making it.
 		err = os.WriteFile(filepath.Join(bundle, "log"), nil, 0o600)
 	}
 	if err == nil {
-		err = writeJSON(filepath.Join(draft, recordFile), r, false)
+		err = writeJSON(filepath.Join(draft, recordFile), r)
 	}
 	_ = failpoint.Hit("shim.add.drafted")
 	if err == nil {
@@ -146,46 +147,18 @@ func get[T any](s store, id, file string) (v T, err error) {
 
 // put writes one file of a container.
 func (s store) put(id, file string, v any) error {
-	return writeJSON(filepath.Join(s.path(id), file), v, false)
-}
-
-// putSynced writes one file of a container to the disk.
-func (s store) putSynced(id, file string, v any) error {
-	return writeJSON(filepath.Join(s.path(id), file), v, true)
+	return writeJSON(filepath.Join(s.path(id), file), v)
 }
 
 // writeJSON writes a file that is whole at any time.
-func writeJSON(path string, v any, sync bool) error {
+func writeJSON(path string, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
 	tmp := path + "~"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
+	if err := os.WriteFile(tmp, b, 0o600); err != nil {
 		return err
 	}
-	_, err = f.Write(b)
-	if err == nil && sync {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err == nil && sync {
-		err = syncDir(filepath.Dir(path))
-	}
-	return err
-}
-
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return os.Rename(tmp, path)
 }

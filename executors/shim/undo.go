@@ -43,7 +43,9 @@ func (b *Backend) destroy(ctx context.Context, r record) error {
 func (b *Backend) demolish(ctx context.Context, r record, t *task) error {
 	clean := false
 	if t != nil {
-		clean = b.endTask(ctx, r, t) == nil
+		ending, cancel := context.WithTimeout(ctx, endTimeout)
+		clean = b.endTask(ending, r, t) == nil
+		cancel()
 		t.close()
 	}
 	if !clean || b.orphaned(r) {
@@ -124,7 +126,7 @@ func (b *Backend) bury(ctx context.Context, r record) error {
 
 // clear removes what is needed only while there is a shim.
 func (b *Backend) clear(r record) error {
-	if c, err := get[contact](b.state, r.Ref.ID, contactFile); err == nil {
+	if c, err := b.contact(r); err == nil {
 		if path, err := c.socket(); err == nil {
 			if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return err

@@ -1,85 +1,91 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 )
 
-// BenchmarkStartToExit measures /bin/true from the command line to its exit code:
-// `davit run` with each shim, beside `ctr run` on the same daemon and bare `runc
-// run`. The contenders take turns in one loop, so that they share whatever else
-// the machine does. It reports each one's median in ms, and its ratio to ctr.
-//
-// The path is the durable one: the record of a container is on disk before it is
-// started, and its exit before the executor deletes the task.
-func BenchmarkStartToExit(b *testing.B) {
-	for name, daemon := range map[string]string{"debian": debian, "newest": newest} {
-		b.Run(name, func(b *testing.B) {
-			need(b, daemon)
-			s := newSite(b, containerdBackend("main", daemon, ""))
-			contenders := s.contenders(daemon, served[name][1:len(served[name])-1])
-			took := make([][]time.Duration, len(contenders))
-			for i := 0; b.Loop(); i++ {
-				for j, c := range contenders {
-					start := time.Now()
-					if out, err := c.command(fmt.Sprintf("b%d", i)).CombinedOutput(); err != nil {
-						b.Fatalf("%s: %v %s", c.name, err, out)
-					}
-					took[j] = append(took[j], time.Since(start))
-				}
-			}
-			b.ReportMetric(0, "ns/op") // the sum over all says nothing
-			ctr := median(took[1])
-			for j, c := range contenders {
-				b.ReportMetric(ms(median(took[j])), c.name+"-ms")
-				b.ReportMetric(ms(median(took[j]))/ms(ctr), c.name+"/ctr")
-			}
-		})
+// A bench backend is a row of the benchmarks.
+type benchBackend struct {
+	name string
+	// block is the rest of its backend block.
+	block string
+	// runtimes are measured apart; "" is the default one.
+	runtimes []string
+	// true and sleep are what `davit run` is told to run a program that ends at
+	// once, and one that does not; nil leaves the backend out where that is needed.
+	true, sleep []string
+}
+
+func benchBackends() []benchBackend {
+	ends, sleeps := []string{"--rootfs", rootfs, "/bin/true"}, []string{"--rootfs", rootfs, "/bin/sleep", "1000"}
+	containerd := func(daemon string) string {
+		return fmt.Sprintf("executor = \"containerd\"\nconfig { containerd = %q }", daemon)
+	}
+	return []benchBackend{
+		{"containerd-1", containerd(debian), []string{"", "io.containerd.runc.v1"}, ends, sleeps},
+		{"containerd-2", containerd(newest), []string{""}, ends, sleeps},
+		{"shim", `executor = "shim"`, []string{""}, ends, sleeps},
+		{"process", `executor = "process"`, []string{""}, ends, sleeps},
+		{"wasm", `executor = "wasm"`, []string{""}, ends, nil},
 	}
 }
 
-// BenchmarkConcurrent measures containers a second, 16 at once.
-func BenchmarkConcurrent(b *testing.B) {
-	const atOnce = 16
-	need(b, debian)
-	s := newSite(b, containerdBackend("main", debian, ""))
-	contenders := s.contenders(debian, []string{"io.containerd.runc.v2"})
-	took := make([]time.Duration, len(contenders))
-	for i := 0; b.Loop(); i++ {
-		for j, c := range contenders {
-			start := time.Now()
-			var wg sync.WaitGroup
-			for k := range atOnce {
-				wg.Go(func() {
-					if out, err := c.command(fmt.Sprintf("b%d-%d", i, k)).CombinedOutput(); err != nil {
-						b.Errorf("%s: %v %s", c.name, err, out)
-					}
-				})
-			}
-			wg.Wait()
-			took[j] += time.Since(start)
-		}
-	}
-	b.ReportMetric(0, "ns/op")
-	for j, c := range contenders {
-		b.ReportMetric(float64(atOnce*b.N)/took[j].Seconds(), c.name+"/s")
-	}
-}
-
+// contender is somebody who runs /bin/true.
 type contender struct {
 	name    string
 	command func(id string) *exec.Cmd
 }
 
-// contenders are bare runc, ctr, and davit with each runtime. ctr is second.
-func (s *site) contenders(daemon string, runtimes []string) []contender {
+// wasmTrue is a WebAssembly module that ends at once: a function _start that does
+// nothing. Beside a program, the wasm executor runs it by the program's name.
+const wasmTrue = "\x00asm\x01\x00\x00\x00" + "\x01\x04\x01\x60\x00\x00" + "\x03\x02\x01\x00" +
+	"\x07\x0a\x01\x06_start\x00\x00" + "\x0a\x04\x01\x02\x00\x0b"
+
+// contenders are bare runc, ctr on the first containerd, and davit with each
+// backend and runtime.
+func contenders(b *testing.B) []contender {
+	need(b, debian, newest)
+	if err := os.WriteFile(filepath.Join(rootfs, "bin/true.wasm"), []byte(wasmTrue), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	rows := benchBackends()
+	var blocks []string
+	for _, row := range rows {
+		blocks = append(blocks, fmt.Sprintf("backend %q {\n%s\n}\n", row.name, row.block))
+	}
+	s := newSite(b, blocks...)
+	bundle := s.bundle()
+	socket := filepath.Join(s.dir, "run/backends", rows[0].name, "x/containerd.sock")
+	all := []contender{
+		{"runc", func(id string) *exec.Cmd {
+			return exec.Command("runc", "--root", s.dir+"/runc", "run", "--bundle", bundle, id)
+		}},
+		{"ctr", func(id string) *exec.Cmd {
+			return exec.Command("ctr", "-a", socket, "run", "--rm", "--rootfs", rootfs, "ctr-"+id, "/bin/true")
+		}},
+	}
+	for _, row := range rows {
+		for _, runtime := range row.runtimes {
+			args := append([]string{"run", "--rm", "--backend", row.name, "--runtime", runtime}, row.true...)
+			name := strings.TrimSuffix(row.name+"/"+strings.TrimPrefix(runtime, "io.containerd."), "/")
+			all = append(all, contender{name, func(string) *exec.Cmd { return s.command(args...) }})
+		}
+	}
+	return all
+}
+
+// bundle makes a bundle for bare runc.
+func (s *site) bundle() string {
 	s.t.Helper()
 	bundle := filepath.Join(s.dir, "bundle")
 	if err := os.Mkdir(bundle, 0o755); err != nil {
@@ -96,24 +102,116 @@ func (s *site) contenders(daemon string, runtimes []string) []contender {
 	if err := os.WriteFile(bundle+"/config.json", []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
-	sockets, _ := filepath.Glob(filepath.Join(s.dir, "run/backends/main/x/containerd.sock"))
-	if len(sockets) != 1 {
-		s.t.Fatalf("the backend's containerd has no socket below %s", s.dir)
+	return bundle
+}
+
+// BenchmarkStartToExit measures /bin/true from the command line to its exit code,
+// on each backend, beside `ctr run` and bare `runc run`. The contenders take turns
+// in one loop, so that they share whatever else the machine does. It reports each
+// one's median in ms, and its ratio to runc's.
+//
+// The path is the durable one: the record of a container is on disk before it is
+// started, and its exit before the executor deletes the task.
+func BenchmarkStartToExit(b *testing.B) {
+	all := contenders(b)
+	took := make([][]time.Duration, len(all))
+	for i := 0; b.Loop(); i++ {
+		for j, c := range all {
+			start := time.Now()
+			c.run(b, fmt.Sprintf("b%d", i))
+			took[j] = append(took[j], time.Since(start))
+		}
 	}
-	all := []contender{
-		{"runc", func(id string) *exec.Cmd {
-			return exec.Command("runc", "--root", s.dir+"/runc", "run", "--bundle", bundle, id)
-		}},
-		{"ctr", func(id string) *exec.Cmd {
-			return exec.Command(filepath.Join(filepath.Dir(daemon), "ctr"), "-a", sockets[0], "run", "--rm", "--rootfs", rootfs, "ctr-"+id, "/bin/true")
-		}},
+	b.ReportMetric(0, "ns/op") // the sum over all says nothing
+	runc := median(took[0])
+	for j, c := range all {
+		b.ReportMetric(ms(median(took[j])), c.name+"-ms")
+		b.ReportMetric(ms(median(took[j]))/ms(runc), c.name+"/runc")
 	}
-	for _, runtime := range runtimes {
-		all = append(all, contender{strings.TrimPrefix(runtime, "io.containerd."), func(string) *exec.Cmd {
-			return s.command("run", "--rm", "--runtime", runtime, "--rootfs", rootfs, "/bin/true")
-		}})
+}
+
+// BenchmarkConcurrent measures containers a second, some at once, with the
+// contenders and rules of BenchmarkStartToExit, and reports ratios to ctr.
+func BenchmarkConcurrent(b *testing.B) {
+	for _, atOnce := range []int{1, 4, 16} {
+		b.Run(strconv.Itoa(atOnce), func(b *testing.B) {
+			all := contenders(b)
+			took := make([]time.Duration, len(all))
+			for i := 0; b.Loop(); i++ {
+				for j, c := range all {
+					start := time.Now()
+					var wg sync.WaitGroup
+					for k := range atOnce {
+						wg.Go(func() { c.run(b, fmt.Sprintf("b%d-%d", i, k)) })
+					}
+					wg.Wait()
+					took[j] += time.Since(start)
+				}
+			}
+			b.ReportMetric(0, "ns/op")
+			for j, c := range all {
+				b.ReportMetric(float64(atOnce*b.N)/took[j].Seconds(), c.name+"/s")
+				b.ReportMetric(took[1].Seconds()/took[j].Seconds(), c.name+"/ctr")
+			}
+		})
 	}
-	return all
+}
+
+func (c contender) run(b *testing.B, id string) {
+	if out, err := c.command(id).CombinedOutput(); err != nil {
+		b.Errorf("%s: %v %s", c.name, err, out)
+	}
+}
+
+// BenchmarkMemory measures what a container that sleeps costs beside its own
+// process, in KiB of memory that is not shared (PSS): of its shim or monitor, and
+// of the growth of executor and host.
+func BenchmarkMemory(b *testing.B) {
+	const containers = 20
+	for _, row := range benchBackends() {
+		if row.sleep == nil {
+			continue
+		}
+		b.Run(row.name, func(b *testing.B) {
+			need(b, debian, newest)
+			for b.Loop() {
+				s := newSite(b, fmt.Sprintf("backend %q {\n%s\n}\n", row.name, row.block))
+				start := func() int {
+					return s.inspect(s.must(append([]string{"run", "-d"}, row.sleep...)...)).PID
+				}
+				start() // what is made once is not counted
+				executor, host := s.backend(row.name).PID, s.serve.Process.Pid
+				beforeExecutor, beforeHost := pss(b, executor), pss(b, host)
+				shims := 0
+				for range containers {
+					if shim := parent(b, start()); shim != executor && shim != 1 {
+						shims += pss(b, shim)
+					}
+				}
+				b.ReportMetric(float64(shims)/containers, "shim-KiB")
+				b.ReportMetric(float64(pss(b, executor)-beforeExecutor)/containers, "executor-KiB")
+				b.ReportMetric(float64(pss(b, host)-beforeHost)/containers, "host-KiB")
+			}
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// pss gives the memory of a process in KiB, with its part of what it shares.
+func pss(b *testing.B, pid int) int {
+	b.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for line := range bytes.Lines(text) {
+		if fields := bytes.Fields(line); len(fields) == 3 && string(fields[0]) == "Pss:" {
+			n, _ := strconv.Atoi(string(fields[1]))
+			return n
+		}
+	}
+	b.Fatalf("no Pss of process %d", pid)
+	return 0
 }
 
 func median(d []time.Duration) time.Duration {

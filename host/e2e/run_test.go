@@ -100,7 +100,7 @@ func TestProcessesAreApart(t *testing.T) {
 	s.waitFor("the shim is gone", func() bool { return syscall.Kill(shim, 0) != nil })
 }
 
-func parent(t *testing.T, pid int) int {
+func parent(t testing.TB, pid int) int {
 	t.Helper()
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 	"github.com/containerd/plugin"
 	"github.com/containerd/plugin/registry"
 	davit "github.com/davit-run/davit/executors/shim"
+	"github.com/davit-run/davit/executors/shim/minishim"
 )
 
 const (
@@ -31,11 +32,12 @@ const (
 // Main must be called first in a program's main. It returns unless the process
 // was started to be a shim.
 func Main() *davit.Own {
+	minishim.Main()
 	if os.Getenv(envName) == envValue {
 		run()
 		os.Exit(0)
 	}
-	return &davit.Own{Env: envName + "=" + envValue, Version: version.Version}
+	return &davit.Own{Env: envName + "=" + envValue, Mini: minishim.Env, Version: version.Version}
 }
 
 func run() {

@@ -1,0 +1,194 @@
+package shim_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// edited makes a request for a shell script whose spec is edited.
+func (f *fixture) edited(ref executor.Ref, script string, edit func(spec map[string]any)) executor.Workload {
+	f.t.Helper()
+	w := f.workload(ref, "", script)
+	var spec map[string]any
+	if err := json.Unmarshal(w.Spec, &spec); err != nil {
+		f.t.Fatal(err)
+	}
+	edit(spec)
+	var err error
+	if w.Spec, err = json.Marshal(spec); err != nil {
+		f.t.Fatal(err)
+	}
+	return w
+}
+
+// runEdited runs such a container to its end.
+func (f *fixture) runEdited(ref executor.Ref, script string, edit func(spec map[string]any)) executor.Exit {
+	f.t.Helper()
+	if _, err := f.b.Create(f.t.Context(), f.edited(ref, script, edit)); err != nil {
+		f.t.Fatal(err)
+	}
+	exit, out := f.host.WaitReleased(f.t, ref)
+	if out != executor.Complete {
+		f.t.Errorf("output: got %s", out)
+	}
+	return exit
+}
+
+func TestMiniRunsHooks(t *testing.T) {
+	f := newFixture(t, nil)
+	ref, log := first("hooks"), filepath.Join(f.dir, "hooks")
+	var want []string
+	exit := f.runEdited(ref, "exit 3", func(spec map[string]any) {
+		hooks := make(map[string]any)
+		for _, name := range []string{"prestart", "createRuntime", "poststart", "poststop"} {
+			hooks[name] = []map[string]any{{"path": "/bin/sh", "args": []string{"sh", "-c", "cat >/dev/null; echo " + name + " >>" + log}}}
+			want = append(want, name)
+		}
+		spec["hooks"] = hooks
+	})
+	got, err := os.ReadFile(log)
+	if *exit.Code != 3 || err != nil || strings.Join(strings.Fields(string(got)), " ") != strings.Join(want, " ") {
+		t.Errorf("exit: got %+v; hooks: got %q, %v; want %q", exit, got, err, want)
+	}
+}
+
+// TestMiniEndsAllProcesses: without a PID namespace, the kernel ends only the
+// first.
+func TestMiniEndsAllProcesses(t *testing.T) {
+	f := newFixture(t, nil)
+	ref := first("shared")
+	exit := f.runEdited(ref, "sleep 1000 </dev/null >/dev/null 2>&1 & echo $!; exit 3", func(spec map[string]any) {
+		linux := spec["linux"].(map[string]any)
+		linux["namespaces"] = []map[string]string{{"type": "mount"}}
+	})
+	pid, err := strconv.Atoi(strings.TrimSpace(f.output(ref, "out")))
+	if *exit.Code != 3 || err != nil {
+		t.Fatalf("got %+v, %v", exit, err)
+	}
+	waitGone(t, pid)
+}
+
+func TestMiniMergesStreams(t *testing.T) {
+	f := newFixture(t, nil)
+	ref := first("merged")
+	w := f.workload(ref, "", "for i in 1 2 3 4 5 6 7 8 9; do echo out $i; echo err $i >&2; done")
+	w.Stdio.Stderr = w.Stdio.Stdout
+	if _, err := f.b.Create(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	f.host.WaitReleased(t, ref)
+	var want strings.Builder
+	for i := range 9 {
+		n := strconv.Itoa(i + 1)
+		want.WriteString("out " + n + "\nerr " + n + "\n")
+	}
+	if got := f.output(ref, "out"); got != want.String() {
+		t.Errorf("got %q, want %q", got, want.String())
+	}
+	if scripts, _ := filepath.Glob(f.env.StateDir + "/wrappers/*"); len(scripts) > 0 {
+		t.Errorf("made %v", scripts)
+	}
+}
+
+func TestMiniReadsStdin(t *testing.T) {
+	f := newFixture(t, nil)
+	ref, fifo := first("stdin"), filepath.Join(f.dir, "stdin")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := f.workload(ref, "", "cat; echo end")
+	w.Stdio.Stdin = executor.Stream{Kind: executor.StreamFIFO, Path: fifo}
+	if _, err := f.b.Create(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	text := bytes.Repeat([]byte("0123456\n"), 20_000)
+	if err := os.WriteFile(fifo, text, 0); err != nil {
+		t.Fatal(err)
+	}
+	f.host.WaitReleased(t, ref)
+	if got := f.output(ref, "out"); got != string(text)+"end\n" {
+		t.Errorf("got %d bytes, want %d", len(got), len(text)+4)
+	}
+}
+
+// TestTerminal: for a terminal the executor uses containerd's shim.
+func TestTerminal(t *testing.T) {
+	f := newFixture(t, nil)
+	ref := first("tty")
+	f.runEdited(ref, "[ -t 0 ] && [ -t 1 ] && echo terminal", func(spec map[string]any) {
+		spec["process"].(map[string]any)["terminal"] = true
+		spec["mounts"] = append(spec["mounts"].([]any), map[string]any{
+			"destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": []string{"newinstance", "ptmxmode=0666"},
+		})
+	})
+	if got := f.output(ref, "out"); !strings.Contains(got, "terminal") {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestSpareKilled: a spare is used once, and one that was killed does not
+// fail a container.
+func TestSpareKilled(t *testing.T) {
+	f := newFixture(t, nil)
+	for i, kill := range []bool{false, true, false} {
+		ref := first("s" + strconv.Itoa(i))
+		f.run(ref, "", untilTerm)
+		f.waitOutput(ref, "ready")
+		used := f.shimOf(ref.ID)
+		var spares []int
+		for deadline := time.Now().Add(10 * time.Second); len(spares) != 1 && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) { // the last used one may still be ending
+			spares = children("davit-shim", used)
+		}
+		if len(spares) != 1 {
+			t.Fatalf("spares: got %v, want one", spares)
+		}
+		if kill {
+			if err := syscall.Kill(spares[0], syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			waitGone(t, spares[0])
+		}
+		if err := f.b.Signal(t.Context(), ref, syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if exit, _ := f.host.WaitReleased(t, ref); *exit.Code != 9 {
+			t.Errorf("got %+v", exit)
+		}
+	}
+}
+
+// children lists the living children of this process with a name, but for one.
+func children(name string, not int) (pids []int) {
+	lists, _ := filepath.Glob("/proc/self/task/*/children")
+	for _, list := range lists {
+		text, _ := os.ReadFile(list)
+		for field := range strings.FieldsSeq(string(text)) {
+			line, _ := os.ReadFile("/proc/" + field + "/cmdline")
+			if pid, _ := strconv.Atoi(field); pid != not && strings.HasPrefix(string(line), name+"\x00") {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids
+}
+
+// TestMiniFailsCreate: what runc says reaches the user.
+func TestMiniFailsCreate(t *testing.T) {
+	f := newFixture(t, nil)
+	w := f.edited(first("nomount"), "true", func(spec map[string]any) {
+		spec["mounts"] = append(spec["mounts"].([]any), map[string]any{"destination": "/x", "type": "bind", "source": "/nope", "options": []string{"bind"}})
+	})
+	_, err := f.b.Create(t.Context(), w)
+	if executor.CodeOf(err) != executor.Internal || !strings.Contains(err.Error(), "/nope") {
+		t.Errorf("got %s: %v", executor.CodeOf(err), err)
+	}
+}

@@ -1,0 +1,77 @@
+package minishim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+
+	"github.com/containerd/ttrpc"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	envName  = "DAVIT_SHIM"
+	envValue = "davit.minishim"
+)
+
+// Env makes a process of a program that calls [Main] this shim.
+const Env = envName + "=" + envValue
+
+// Main must be called first in a program's main. It returns unless the process
+// was started to be this shim, with a Unix socket of packets as descriptor 3 on
+// which [Assign] is called.
+func Main() {
+	if os.Getenv(envName) != envValue {
+		return
+	}
+	if err := run(); err != nil && !errors.Is(err, errUnneeded) {
+		fmt.Fprintln(os.Stderr, "davit shim:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// run serves until the container is gone and a shutdown is asked for.
+func run() error {
+	if err := os.Unsetenv(envName); err != nil {
+		return err
+	}
+	// What runc starts becomes our child when runc ends.
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("become a subreaper: %w", err)
+	}
+	// The container lives until it is told to end. Signals that are handled, and
+	// not ignored, are not inherited by it.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGHUP, unix.SIGINT, unix.SIGTERM, unix.SIGPIPE)
+
+	server, err := ttrpc.NewServer(ttrpc.WithServerHandshaker(ttrpc.UnixSocketRequireSameUser()))
+	if err != nil {
+		return err
+	}
+	assigned, l, err := receive(os.NewFile(3, "executor"))
+	if err != nil {
+		return err
+	}
+	// Who looks for the processes of a container finds them by this.
+	if err := os.Chdir(assigned.Bundle); err != nil {
+		return err
+	}
+	s := newService(assigned.Namespace)
+	s.register(server)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(context.Background(), l) }()
+	select {
+	case err := <-served:
+		return err
+	case <-s.shutdown:
+	}
+	// The answer to the shutdown may be lost; the executor takes the end of the
+	// connection for one.
+	err = errors.Join(os.Remove(l.Addr().String()), server.Close())
+	if end := <-served; !errors.Is(end, ttrpc.ErrServerClosed) {
+		err = errors.Join(err, end)
+	}
+	return err
+}
