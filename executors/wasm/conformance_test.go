@@ -28,6 +28,7 @@ func TestConformance(t *testing.T) {
 		Settings: executor.Settings{Config: config},
 		// A module holds all that it writes.
 		OutputBytes: 2 << 20,
+		Workloads:   8,
 		Refused: []executor.Settings{
 			{Config: json.RawMessage(`{"ignore":["host_name"]}`)},
 			{Config: json.RawMessage(`{"module_dirs":["modules"]}`)},

@@ -26,6 +26,9 @@ var (
 
 // TestGoModule runs a module that Go's own compiler has made.
 func TestGoModule(t *testing.T) {
+	if underRace {
+		t.Skip("to compile the module takes a minute under the race detector")
+	}
 	s := newSite(t, `{}`)
 	module, err := os.ReadFile(workloadModule(t))
 	if err != nil {

@@ -111,5 +111,10 @@ func Remove(dir string) error {
 	if err := os.Remove(path.Join(dir, jobFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	return os.RemoveAll(dir)
+	err := os.RemoveAll(dir)
+	if errors.Is(err, unix.ENOTEMPTY) {
+		// A witness was just writing down what it saw, which it does once.
+		err = os.RemoveAll(dir)
+	}
+	return err
 }

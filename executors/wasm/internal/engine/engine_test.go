@@ -240,7 +240,10 @@ func TestCache(t *testing.T) {
 			}
 			mustRun(t)
 			if name == "no directory" {
-				return
+				if err := os.Mkdir(p.Cache, 0o700); err != nil {
+					t.Fatal(err)
+				}
+				mustRun(t)
 			}
 			if now, err := os.ReadFile(files[0]); err != nil || string(now) != string(good) {
 				t.Errorf("the cache is not whole again: %v", err)
