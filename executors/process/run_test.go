@@ -308,7 +308,8 @@ func TestRefused(t *testing.T) {
 		{"annotations", "", func(s *specs.Spec) { s.Annotations = map[string]string{"a": "b"} }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			f := newFixture(t, "{}")
+			f := makeFixture(t, "{}")
+			t.Cleanup(f.cleanup)
 			spec := command("exit 0")
 			tt.edit(spec)
 			w := f.workload(first(tt.name), spec)
@@ -323,7 +324,8 @@ func TestRefused(t *testing.T) {
 				t.Errorf("got %s: %v", got, err)
 			}
 			config, _ := json.Marshal(map[string]any{"ignore": []string{tt.ignore}})
-			g := newFixture(t, string(config))
+			g := makeFixture(t, string(config))
+			t.Cleanup(g.cleanup)
 			if _, err := g.b.Create(t.Context(), g.workload(first(tt.name), spec)); err != nil {
 				t.Errorf("with %s: %v", config, err)
 			}
