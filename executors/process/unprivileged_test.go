@@ -50,7 +50,7 @@ func TestOwnUser(t *testing.T) {
 		"process.user": func(s *specs.Spec) { s.Process.User.UID = 12 },
 		"root.path":    func(s *specs.Spec) { s.Root.Path = "/usr" },
 		"linux.resources.memory.limit": func(s *specs.Spec) {
-			s.Linux = &specs.Linux{Resources: &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr[int64](16 << 20)}}}
+			s.Linux = &specs.Linux{Resources: &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: new(int64(16 << 20))}}}
 		},
 	} {
 		spec := command("true")
