@@ -10,8 +10,7 @@ import (
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// Executor gives the process executor. A program that serves it calls
-// monitor.Main first.
+// Executor gives the process executor.
 func Executor() executor.Executor {
 	return executor.Executor{
 		Name:      "process",

@@ -93,7 +93,7 @@ func ownCgroups() map[string]string {
 // controllers down to them.
 func (c *cgroups) openUnified(mountpoint string) {
 	dir := mountpoint
-	for _, part := range strings.Split(c.parent, "/") {
+	for part := range strings.SplitSeq(c.parent, "/") {
 		dir = filepath.Join(dir, part)
 		if err := os.Mkdir(dir, 0o755); err != nil && !os.IsExist(err) {
 			c.problem = err.Error()

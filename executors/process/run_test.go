@@ -14,8 +14,6 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 func root(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -35,11 +33,11 @@ func TestProcess(t *testing.T) {
 			edit: func(p *specs.Process) { p.Env = append(p.Env, "A=b c") }},
 		{name: "cwd", script: "pwd", want: "/usr\n", edit: func(p *specs.Process) { p.Cwd = "/usr" }},
 		{name: "umask", script: "umask", want: "0022\n"},
-		{name: "umask-set", script: "umask", want: "0077\n", edit: func(p *specs.Process) { p.User.Umask = ptr[uint32](0o077) }},
+		{name: "umask-set", script: "umask", want: "0077\n", edit: func(p *specs.Process) { p.User.Umask = new(uint32(0o077)) }},
 		{name: "rlimit", script: "ulimit -Sn; ulimit -Hn", want: "77\n88\n",
 			edit: func(p *specs.Process) { p.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 77, Hard: 88}} }},
 		{name: "oom-score", script: "cat /proc/self/oom_score_adj", want: "500\n",
-			edit: func(p *specs.Process) { p.OOMScoreAdj = ptr(500) }},
+			edit: func(p *specs.Process) { p.OOMScoreAdj = new(500) }},
 		{name: "privileges", script: "grep NoNewPrivs /proc/self/status", want: "NoNewPrivs:\t1\n",
 			edit: func(p *specs.Process) { p.NoNewPrivileges = true }},
 		{name: "session", script: `read pid comm state ppid pgrp sid rest </proc/self/stat; [ $sid = $$ ] && echo leader`, want: "leader\n"},
@@ -146,7 +144,7 @@ func TestOOM(t *testing.T) {
 	f := newFixture(t, "{}")
 	ref := first("oom")
 	spec := command("x=aaaaaaaa; while :; do x=$x$x; done")
-	spec.Linux = &specs.Linux{Resources: &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr[int64](16 << 20)}}}
+	spec.Linux = &specs.Linux{Resources: &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: new(int64(16 << 20))}}}
 	f.run(ref, spec)
 	if exit, _ := f.wait(ref); exit.Signal != syscall.SIGKILL || exit.OOM == nil || !*exit.OOM {
 		t.Errorf("exit: got %+v", exit)
@@ -164,8 +162,8 @@ func TestLimits(t *testing.T) {
 	ref := first("limits")
 	spec := command("cat /proc/self/cgroup; for i in 1 2 3 4 5 6 7 8 9; do sleep 5 & done; echo all")
 	spec.Linux = &specs.Linux{Resources: &specs.LinuxResources{
-		Pids: &specs.LinuxPids{Limit: ptr[int64](5)},
-		CPU:  &specs.LinuxCPU{Quota: ptr[int64](50_000), Period: ptr[uint64](100_000), Shares: ptr[uint64](512)},
+		Pids: &specs.LinuxPids{Limit: new(int64(5))},
+		CPU:  &specs.LinuxCPU{Quota: new(int64(50_000)), Period: new(uint64(100_000)), Shares: new(uint64(512))},
 	}}
 	f.run(ref, spec)
 	exit, _ := f.wait(ref)
@@ -283,15 +281,15 @@ func TestRefused(t *testing.T) {
 		{"devices", "linux.devices", linux(func(l *specs.Linux) { l.Devices = []specs.LinuxDevice{{Path: "/dev/fuse", Type: "c"}} })},
 		{"no-devices", "", linux(func(l *specs.Linux) { l.Resources.Devices = []specs.LinuxDeviceCgroup{{Access: "rwm"}} })},
 		{"one-device", "linux.resources.devices", linux(func(l *specs.Linux) {
-			l.Resources.Devices = []specs.LinuxDeviceCgroup{{Type: "c", Major: ptr[int64](1), Access: "rwm"}}
+			l.Resources.Devices = []specs.LinuxDeviceCgroup{{Type: "c", Major: new(int64(1)), Access: "rwm"}}
 		})},
 		{"seccomp", "linux.seccomp", linux(func(l *specs.Linux) { l.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow} })},
 		{"sysctl", "linux.sysctl", linux(func(l *specs.Linux) { l.Sysctl = map[string]string{"net.ipv4.ip_forward": "1"} })},
 		{"block-io", "linux.resources.blockIO", linux(func(l *specs.Linux) {
-			l.Resources.BlockIO = &specs.LinuxBlockIO{Weight: ptr[uint16](10)}
+			l.Resources.BlockIO = &specs.LinuxBlockIO{Weight: new(uint16(10))}
 		})},
 		{"swappiness", "linux.resources.memory.swappiness", linux(func(l *specs.Linux) {
-			l.Resources.Memory = &specs.LinuxMemory{Swappiness: ptr[uint64](10)}
+			l.Resources.Memory = &specs.LinuxMemory{Swappiness: new(uint64(10))}
 		})},
 		{"cpus", "linux.resources.cpu.cpus", linux(func(l *specs.Linux) { l.Resources.CPU = &specs.LinuxCPU{Cpus: "0"} })},
 		{"propagation", "linux.rootfsPropagation", linux(func(l *specs.Linux) { l.RootfsPropagation = "shared" })},
@@ -308,7 +306,8 @@ func TestRefused(t *testing.T) {
 		{"annotations", "", func(s *specs.Spec) { s.Annotations = map[string]string{"a": "b"} }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			f := newFixture(t, "{}")
+			f := makeFixture(t, "{}")
+			t.Cleanup(f.cleanup)
 			spec := command("exit 0")
 			tt.edit(spec)
 			w := f.workload(first(tt.name), spec)
@@ -323,7 +322,8 @@ func TestRefused(t *testing.T) {
 				t.Errorf("got %s: %v", got, err)
 			}
 			config, _ := json.Marshal(map[string]any{"ignore": []string{tt.ignore}})
-			g := newFixture(t, string(config))
+			g := makeFixture(t, string(config))
+			t.Cleanup(g.cleanup)
 			if _, err := g.b.Create(t.Context(), g.workload(first(tt.name), spec)); err != nil {
 				t.Errorf("with %s: %v", config, err)
 			}

@@ -34,20 +34,7 @@ func (w *workload) openFiles(job Job) (files []*os.File, err error) {
 			return files, err
 		}
 	}
-	if job.Func == "" {
-		return files, nil
-	}
-	fd, err := unix.MemfdCreate("input", unix.MFD_CLOEXEC)
-	if err != nil {
-		return files, err
-	}
-	input := os.NewFile(uintptr(fd), "input")
-	files = append(files, input)
-	if _, err := input.Write(job.Input); err != nil {
-		return files, err
-	}
-	_, err = input.Seek(0, 0)
-	return files, err
+	return files, nil
 }
 
 // openOutput opens a file for output that must exist.

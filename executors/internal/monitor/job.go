@@ -7,7 +7,7 @@ import (
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// Job says what to run and how. One of Path, Func and Inline is set.
+// Job says what to run and how. Either Path or Inline is set.
 type Job struct {
 	// Name is what ps shows behind the monitor, such as a ref.
 	Name string
@@ -18,13 +18,10 @@ type Job struct {
 	// as it is to see it.
 	Path string
 	Args []string
-	// Func is a function given to Main, to be run in a process of its own with
-	// Input. Its result is the exit code.
-	Func  string
-	Input []byte
 	// Inline is the name of an InlineFunc, to be run in the monitor's process with
 	// Input. Root, User, Capabilities, Terminal and Cgroup are not for it.
 	Inline string
+	Input  []byte
 
 	// Env is the whole environment.
 	Env []string

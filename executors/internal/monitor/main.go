@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"strings"
 
 	"github.com/davit-run/davit/shared/executor"
 	"golang.org/x/sys/unix"
@@ -18,12 +17,8 @@ import (
 const (
 	envRole     = "DAVIT_MONITOR"
 	roleMonitor = "monitor"
-	roleFunc    = "func:"
 	roleInline  = "inline:"
 )
-
-// Func is what a Job can run in place of a program. Its result is the exit code.
-type Func func(input []byte) int
 
 // A monitor begins here and not in main, before the packages are initialized
 // that only the executor needs: see the package's rationale.
@@ -36,28 +31,6 @@ func init() { //nolint:gochecknoinits // for that reason
 		os.Exit(1)
 	}
 	os.Exit(0)
-}
-
-// Main must be called first in the main of a program that has functions for Jobs,
-// which go by the name that is in Job.Func. It returns unless the process was
-// started to run one of them.
-func Main(funcs map[string]Func) {
-	if name, ok := strings.CutPrefix(os.Getenv(envRole), roleFunc); ok {
-		_ = os.Unsetenv(envRole)
-		os.Exit(runFunc(funcs[name], name))
-	}
-}
-
-// runFunc runs a function in the process that a monitor started for it.
-func runFunc(fn Func, name string) int {
-	input := os.NewFile(inputFD, "input")
-	b, err := io.ReadAll(input)
-	_ = input.Close()
-	if fn == nil || err != nil {
-		fmt.Fprintf(os.Stderr, "function %q cannot be run: %v\n", name, err)
-		return 125
-	}
-	return fn(b)
 }
 
 // Descriptors of a monitor. Its stderr is the log.
@@ -112,6 +85,6 @@ func tell(r report) {
 		_ = unix.Close(reportFD)
 		return
 	}
-	_ = unix.Dup2(null, reportFD)
+	_ = unix.Dup3(null, reportFD, 0)
 	_ = unix.Close(null)
 }

@@ -12,9 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inputFD is where a function finds its input.
-const inputFD = 3
-
 // workload is what a monitor monitors.
 type workload struct {
 	started
@@ -101,10 +98,6 @@ func (job *Job) attr(files []*os.File) *syscall.ProcAttr {
 	}
 	if u := job.User; u != nil {
 		sys.Credential = &syscall.Credential{Uid: u.UID, Gid: u.GID, Groups: u.Groups}
-	}
-	if job.Func != "" {
-		job.Path = self
-		job.Env = append(job.Env, envRole+"="+roleFunc+job.Func)
 	}
 	dir := job.Cwd
 	if dir == "" {
