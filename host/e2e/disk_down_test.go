@@ -26,7 +26,7 @@ func roundsOf(t testing.TB, variable string, standard int) int {
 // The log disk fills while the host is down, and while the executors are, too.
 // DAVIT_FULL_DISK_ROUNDS says how often; see also TestFullLogDisk.
 func TestLogDiskFillsWhileTheHostIsDown(t *testing.T) {
-	s, backends := allBackends(t)
+	s, backends := shims(t)
 	disk := s.on("state/containers", 8<<20)
 	for round := range roundsOf(t, "DAVIT_FULL_DISK_ROUNDS", 2) {
 		how := []string{"host", "host and executors", "host, until after it is back"}[round%3]
@@ -34,7 +34,7 @@ func TestLogDiskFillsWhileTheHostIsDown(t *testing.T) {
 		ids := map[string]string{} // by backend
 		for backend, runtimes := range backends {
 			script := fmt.Sprintf("i=0; while [ $i -lt 300 ]; do echo before $i; i=$((i+1)); done; while [ ! -e /tmp/go ]; do sleep 0.05; done; while [ $i -lt 2000 ]; do echo $i %0500d; i=$((i+1)); done; touch /tmp/done.%s; echo end; exit 9", 0, backend)
-			ids[backend] = s.must("run", "-d", "--backend", backend, "--runtime", runtimes[round%len(runtimes)], "--rootfs", rootfs, "sh", "-c", script)
+			ids[backend] = s.must("run", "-d", "--backend", backend, "--runtime", runtimes[round/3%len(runtimes)], "--rootfs", rootfs, "sh", "-c", script)
 		}
 		pids := map[string]int{}
 		for backend, id := range ids {
@@ -55,7 +55,7 @@ func TestLogDiskFillsWhileTheHostIsDown(t *testing.T) {
 		written := func() bool { found, _ := filepath.Glob(doneGlob); return len(found) == len(ids) }
 		if strings.HasSuffix(how, "executors") {
 			for backend, pid := range pids {
-				if backend == "bare" && backends[backend][round%len(backends[backend])] != "io.containerd.runc.v1" {
+				if backend == "bare" && backends[backend][round/3%len(backends[backend])] != "io.containerd.runc.v1" {
 					s.waitFor("the executor's own shim goes on by itself", func() bool { return exists(filepath.Join(rootfs, "tmp/done.bare")) })
 					continue
 				}

@@ -45,8 +45,17 @@ func (s *site) startAll() {
 	}
 }
 
-// allBackends has every shim on every daemon, and without one.
-func allBackends(t *testing.T) (*site, map[string][]string) {
+// thorough reports whether tests with disks are to take their time, which
+// DAVIT_FULL_DISK_ROUNDS says: `make disks` sets it.
+func thorough(t testing.TB) bool { return roundsOf(t, "DAVIT_FULL_DISK_ROUNDS", 0) > 0 }
+
+// shims has a site with the executor that needs no daemon, or, if tests are to be
+// thorough, with every shim on every daemon.
+func shims(t *testing.T) (*site, map[string][]string) {
+	if !thorough(t) {
+		need(t)
+		return newSite(t, "default_backend = \"bare\"", "backend \"bare\" {\n  executor = \"shim\"\n}\n"), map[string][]string{"bare": {"runc", "io.containerd.runc.v1"}}
+	}
 	need(t, debian, newest)
 	s := newSite(t, "default_backend = \"debian\"",
 		containerdBackend("debian", debian, wrapped(t)), containerdBackend("newest", newest, wrapped(t)),
@@ -57,7 +66,8 @@ func allBackends(t *testing.T) (*site, map[string][]string) {
 // The executor bounds the output of a workload that prints without end while there
 // is no host, and what was dropped is counted when there is one again.
 func TestOutputIsBoundedWithoutAHost(t *testing.T) {
-	s, backends := allBackends(t)
+	need(t)
+	s := newSite(t, "default_backend = \"bare\"", "backend \"bare\" {\n  executor = \"shim\"\n}\n", "backend \"process\" {\n  executor = \"process\"\n}\n")
 	const limit = 4 << 20
 	disk := s.on("state/containers", 512<<20)
 	s.kill()
@@ -70,9 +80,9 @@ func TestOutputIsBoundedWithoutAHost(t *testing.T) {
 	}
 	s.startAll()
 	var ids []string
-	for backend, runtimes := range backends {
-		ids = append(ids, s.must("run", "-d", "--backend", backend, "--runtime", runtimes[0], "--rootfs", rootfs,
-			"sh", "-c", "i=0; while [ $i -lt 20 ]; do head -c 1048576 /dev/zero; echo; i=$((i+1)); sleep 0.05; done; echo end; sleep 600"))
+	for _, backend := range []string{"bare", "process"} {
+		ids = append(ids, s.must("run", "-d", "--backend", backend, "--rootfs", rootfs,
+			"sh", "-c", "i=0; while [ $i -lt 20 ]; do head -c 1048576 /bin/busybox; echo; i=$((i+1)); sleep 0.05; done; echo end; sleep 600"))
 	}
 	s.kill()
 	for _, id := range ids {
@@ -99,7 +109,7 @@ func TestOutputIsBoundedWithoutAHost(t *testing.T) {
 
 // A shim whose log disk is full gives up for good. The workload does not notice.
 func TestFullLogDisk(t *testing.T) {
-	s, backends := allBackends(t)
+	s, backends := shims(t)
 	disk := s.on("state/containers", 8<<20)
 	// Each writes 1 MiB while the disk is full, and then says so where it can be
 	// seen; and then goes on, slowly.

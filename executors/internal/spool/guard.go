@@ -197,7 +197,8 @@ func (g *Guard) round() time.Duration {
 func (g *Guard) look(s *guarded) (busy bool) {
 	var st syscall.Stat_t
 	if err := syscall.Lstat(s.path, &st); err != nil {
-		return false // removed with its container
+		s.unknown = true // removed with its container
+		return false
 	}
 	grown := st.Size - s.size
 	s.size = st.Size

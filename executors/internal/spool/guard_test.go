@@ -155,6 +155,47 @@ func TestWorkloadOutlivesAFullDisk(t *testing.T) {
 	}
 }
 
+// A disk that turns read-only ends a copier, too. That the file cannot even be
+// opened does not hold up the workload.
+func TestWorkloadOutlivesAReadOnlyDisk(t *testing.T) {
+	dir := smallDisk(t, 64)
+	w := newWorkload(t, dir)
+	big := bytes.Repeat([]byte(line(1)), 4<<10)
+	if _, err := w.in.Write(big[:128<<10]); err != nil { // the disk is full
+		t.Fatal(err)
+	}
+	waitFor(t, "the copier has ended", func() bool {
+		select {
+		case <-w.copied:
+			return true
+		default:
+			return false
+		}
+	})
+	remount := func(flags uintptr, data string) {
+		if err := unix.Mount("", dir, "", unix.MS_REMOUNT|flags, data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remount(unix.MS_RDONLY, "")
+	g := w.guard(0)
+	if _, err := w.in.Write(big); err != nil {
+		t.Fatal(err)
+	}
+	remount(0, "size=8m")
+	waitFor(t, "output is kept again", func() bool {
+		if _, err := w.in.WriteString(line(2)); err != nil {
+			t.Fatal(err)
+		}
+		return strings.HasSuffix(w.text(), "\n"+line(2))
+	})
+	w.in.Close()
+	g.Finish(t.Context(), ref, time.Minute)
+	if loss := lossOf(t, w.path); loss.Gaps != 1 || loss.Bytes < 200<<10 {
+		t.Errorf("got %+v, want one gap of more than 200 KiB", loss)
+	}
+}
+
 func TestNextGuardGoesOnWithARescue(t *testing.T) {
 	dir := smallDisk(t, 128)
 	w := newWorkload(t, dir)

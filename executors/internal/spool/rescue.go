@@ -24,7 +24,8 @@ const noteInterval = time.Second
 type rescue struct {
 	path string
 	pipe *os.File
-	file *os.File
+	lock *os.File // the file, for reading
+	file *os.File // for writing; nil as long as it cannot be opened
 	quit chan struct{}
 	once sync.Once
 	done chan struct{}
@@ -50,10 +51,10 @@ func startRescue(path, pipe string) (*rescue, error) {
 		err = io.EOF
 	}
 	if err == nil {
-		r.file, err = os.OpenFile(path, os.O_RDWR|os.O_APPEND|unix.O_NOFOLLOW, 0)
+		r.lock, err = os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
 	}
-	if err == nil { // the lock makes sure that only one copies
-		err = unix.Flock(int(r.file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil { // only one copies
+		err = unix.Flock(int(r.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	}
 	if err == nil {
 		r.loss, err = executor.ReadLoss(path)
@@ -83,9 +84,8 @@ func atEnd(pipe *os.File) (bool, error) {
 }
 
 func (r *rescue) close() {
-	_ = r.pipe.Close()
-	if r.file != nil {
-		_ = r.file.Close()
+	for _, f := range []*os.File{r.pipe, r.lock, r.file} {
+		_ = f.Close() // nil has an answer to that
 	}
 }
 
@@ -165,12 +165,19 @@ func (r *rescue) startLine() bool {
 	if full(r.path) {
 		return false
 	}
-	st, err := r.file.Stat()
+	if r.file == nil { // the first time, or the disk was read-only
+		f, err := os.OpenFile(r.path, os.O_WRONLY|os.O_APPEND|unix.O_NOFOLLOW, 0)
+		if err != nil {
+			return false
+		}
+		r.file = f
+	}
+	st, err := r.lock.Stat()
 	if err != nil || st.Size() == 0 {
 		return err == nil
 	}
 	last := make([]byte, 1)
-	if _, err := r.file.ReadAt(last, st.Size()-1); err != nil && !errors.Is(err, io.EOF) {
+	if _, err := r.lock.ReadAt(last, st.Size()-1); err != nil && !errors.Is(err, io.EOF) {
 		return false
 	}
 	if last[0] == '\n' {

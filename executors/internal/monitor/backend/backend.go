@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/executors/internal/monitor"
+	"github.com/davit-run/davit/executors/internal/spool"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/hashicorp/go-hclog"
 )
@@ -25,6 +26,8 @@ type Backend struct {
 	plan Plan
 	dir  string
 	log  hclog.Logger
+	// guard keeps output within its limit while there is no host that does.
+	guard *spool.Guard
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -57,6 +60,7 @@ func Open(ctx context.Context, env executor.Environment, host executor.Host, pla
 		b.log.Warn("what was left behind cannot be removed", "error", err)
 	}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
+	b.guard = spool.NewGuard(b.log, spool.Interval)
 	return b, nil
 }
 
@@ -75,6 +79,7 @@ func (b *Backend) sweep(ctx context.Context) error {
 func (b *Backend) Close(context.Context) error {
 	b.cancel()
 	b.wg.Wait()
+	b.guard.Close()
 	return nil
 }
 

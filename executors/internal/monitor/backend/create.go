@@ -94,6 +94,7 @@ func (b *Backend) create(ctx context.Context, w executor.Workload, job monitor.J
 		return executor.Status{}, fault(err)
 	}
 	status := executor.Status{Ref: w.Ref, State: executor.Running, PID: st.PID, StartedAt: st.StartedAt, Runtime: w.Runtime.Name}
+	b.guard.Watch(w.Ref, w.Stdio, 0)
 	b.watch(status)
 	return status, nil
 }

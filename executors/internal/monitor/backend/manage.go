@@ -9,7 +9,7 @@ import (
 )
 
 // Restore implements [executor.Backend].
-func (b *Backend) Restore(ctx context.Context, ref executor.Ref, _ executor.Stdio) (executor.Status, error) {
+func (b *Backend) Restore(ctx context.Context, ref executor.Ref, stdio executor.Stdio) (executor.Status, error) {
 	if err := ref.Validate(); err != nil {
 		return executor.Status{}, err
 	}
@@ -20,6 +20,7 @@ func (b *Backend) Restore(ctx context.Context, ref executor.Ref, _ executor.Stdi
 	if !known || f.Ref != ref {
 		return executor.Status{}, unknown(ref)
 	}
+	b.guard.Watch(ref, stdio, 0)
 	st, ran, err := b.adopt(ctx, ref.ID)
 	if err != nil {
 		return executor.Status{}, fault(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/davit-run/davit/executors/internal/monitor"
 	"github.com/davit-run/davit/shared/executor"
@@ -62,6 +63,9 @@ func (b *Backend) stopWatching(id string) {
 	}
 }
 
+// diskRetry is how long a watcher waits for a disk that is full or read-only.
+const diskRetry = 500 * time.Millisecond
+
 // watch starts a watcher for an attempt that stands as st says. Nobody else may
 // work on the id meanwhile.
 func (b *Backend) watch(st executor.Status) {
@@ -74,11 +78,29 @@ func (b *Backend) watch(st executor.Status) {
 	b.wg.Go(func() {
 		defer close(a.done)
 		defer cancel()
-		a.err = b.follow(ctx, a)
+		a.err = b.persist(ctx, a)
+		b.guard.Forget(a.ref)
 		if a.err != nil && ctx.Err() == nil {
 			b.log.Error("attempt is not followed any more", "ref", a.ref, "error", a.err)
 		}
 	})
+}
+
+// persist follows an attempt, anew when a disk that was full or read-only took no
+// record of its end.
+func (b *Backend) persist(ctx context.Context, a *attempt) error {
+	for {
+		err := b.follow(ctx, a)
+		if !executor.DiskFault(err) {
+			return err
+		}
+		b.log.Warn("an end cannot be recorded, and is kept until it can", "ref", a.ref, "error", err)
+		select {
+		case <-time.After(diskRetry):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // follow takes an attempt from where it stands to its release. An error means
