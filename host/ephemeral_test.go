@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -81,14 +82,7 @@ func lives(pid int) bool {
 	return !strings.HasPrefix(rest, "Z")
 }
 
-func anyLives(pids []int) bool {
-	for _, pid := range pids {
-		if lives(pid) {
-			return true
-		}
-	}
-	return false
-}
+func anyLives(pids []int) bool { return slices.ContainsFunc(pids, lives) }
 
 func TestEphemeralContainersDieWithTheProgram(t *testing.T) {
 	cfg := testConfig(t)

@@ -1,6 +1,10 @@
 package e2e
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -89,6 +93,43 @@ func TestExecutorsAreSwapped(t *testing.T) {
 	if got := s.must("logs", id); got != "1\n2\n3\n4\n5" {
 		t.Errorf("got %q", got)
 	}
+}
+
+// A container and its containerd are killed at once, and so is the host: the policy
+// starts it again all the same.
+func TestRestartPolicySurvivesContainerd(t *testing.T) {
+	s := oneBackend(t)
+	id := s.must("run", "-d", "--restart", "always", "--rootfs", rootfs, "sleep", "600")
+	for attempt := 2; attempt < 4; attempt++ {
+		for _, pid := range []int{s.daemon("main"), s.inspect(id).PID} {
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if attempt == 3 {
+			s.kill()
+			s.start()
+		}
+		s.waitFor("it is started again", func() bool {
+			c := s.inspect(id)
+			return c.State == "running" && c.Attempt == attempt
+		})
+	}
+}
+
+// daemon gives the process of a backend's own containerd.
+func (s *site) daemon(backend string) int {
+	s.t.Helper()
+	config := filepath.Join(s.dir, "run/backends", backend, "x/containerd.toml")
+	procs, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, p := range procs {
+		if line, _ := os.ReadFile(p); bytes.Contains(line, []byte("--config\x00"+config)) {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(p)))
+			return pid
+		}
+	}
+	s.t.Fatalf("backend %s has no containerd", backend)
+	return 0
 }
 
 func TestBackendRestart(t *testing.T) {

@@ -288,7 +288,7 @@ func (s *site) runRootfs(args ...string) result {
 
 type container struct {
 	ID, State, Runtime, Backend, Error string
-	PID                                int
+	PID, Attempt                       int
 	Exit                               *struct {
 		Code           *int
 		Signal         int
