@@ -23,7 +23,7 @@ func TestExecutorWithoutRoot(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.waitBackend("main")
-	id := s.must("run", "-d", "--backend", "main", "-u", "4321:4322", "--rootfs", rootfs, "/bin/sh", "-c", "id -u; id -g; echo oops >&2; while [ ! -e "+s.dir+"/go ]; do sleep 0.05; done; exit 6")
+	id := s.must("run", "-d", "--backend", "main", "--rootfs", rootfs, "/bin/sh", "-c", "id -u; id -g; echo oops >&2; while [ ! -e "+s.dir+"/go ]; do sleep 0.05; done; exit 6")
 	pid := s.backend("main").PID
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil || !strings.Contains(string(status), "Uid:\t4321\t4321\t4321\t4321\n") {
