@@ -200,7 +200,7 @@ func (h *Host) resolve(ctx context.Context, backend, name string) (*supervisor.S
 		if err == nil || !session.Ended() {
 			return session, runtime, err
 		}
-		if _, err := h.nextSession(ctx, backend); err != nil {
+		if _, err := h.nextSession(ctx, backend, 50*time.Millisecond); err != nil {
 			return nil, executor.Runtime{}, err
 		}
 	}
@@ -282,7 +282,7 @@ func (h *Host) start(ctx context.Context, session *supervisor.Session, record *s
 	// A caller who hangs up must not undo a start that may already have happened.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTimeout)
 	defer cancel()
-	for ; ; again = true {
+	for pause := 50 * time.Millisecond; ; again, pause = true, min(2*pause, 5*time.Second) {
 		status, err := session.Create(ctx, executor.Workload{Ref: ref, Spec: spec, Runtime: record.Runtime, Stdio: files.Stdio(h.outputMax(record))})
 		_ = failpoint.Hit("host.start.answered")
 		if err == nil {
@@ -296,7 +296,7 @@ func (h *Host) start(ctx context.Context, session *supervisor.Session, record *s
 		h.logger.Warn("start was interrupted", "container", record.ID, "backend", record.Backend, "error", err)
 		h.unlessHung(ctx, session, record.Backend)
 		var down error
-		if session, down = h.nextSession(ctx, record.Backend); down != nil {
+		if session, down = h.nextSession(ctx, record.Backend, pause); down != nil {
 			return executor.Errorf(executor.OutcomeUnknown, "container %s: %w; it is looked after as soon as backend %s answers", record.ID, err, record.Backend)
 		}
 	}
@@ -313,10 +313,10 @@ func (h *Host) unlessHung(ctx context.Context, session *supervisor.Session, back
 	_ = session.Close()
 }
 
-// nextSession gives a session for one more try, after a short pause.
-func (h *Host) nextSession(ctx context.Context, backend string) (*supervisor.Session, error) {
+// nextSession gives a session for one more try, after a pause.
+func (h *Host) nextSession(ctx context.Context, backend string, pause time.Duration) (*supervisor.Session, error) {
 	select {
-	case <-time.After(50 * time.Millisecond):
+	case <-time.After(pause):
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-h.ctx.Done():

@@ -90,7 +90,8 @@ type Backend struct {
 	// SHA256 is the digest that the program must have, in hex, or empty.
 	SHA256 string `json:"sha256"`
 	// User is whom the executor runs as: NAME or UID, with :GROUP or :GID after it
-	// or without. Empty is the host's own user; only root can set another.
+	// or without. Empty is the host's own user; only root can set another. Whoever
+	// changes it under a backend with state has to chown its BackendStateDir.
 	User string `json:"user"`
 	// Config is what the executor's config schema declares: any value that
 	// encodes to a JSON object, or nil.

@@ -1,0 +1,178 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"encoding/gob"
+	"encoding/json"
+	"fmt"
+	"net/rpc"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/transport"
+	"github.com/hashicorp/go-hclog"
+	goplugin "github.com/hashicorp/go-plugin"
+)
+
+const evilPrefix = "davit-executor-evil-"
+
+// evilReplies are what executors answer when they are asked for runtimes.
+func evilReplies() map[string]func() any {
+	raw := func(text string) func() any { return func() any { return json.RawMessage(text) } }
+	return map[string]func() any{
+		"huge":   func() any { return strings.Repeat("x", transport.MaxMessage-8192) },
+		"deep":   raw(strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000)),
+		"deeper": raw(strings.Repeat(`{"exit":`, 9000) + "1" + strings.Repeat("}", 9000)),
+		"keys": func() any { // many small things, as a map
+			var b bytes.Buffer
+			for i := range 500_000 {
+				fmt.Fprintf(&b, `,"%d":{}`, i)
+			}
+			return json.RawMessage("{" + b.String()[1:] + "}")
+		},
+		"type":   raw(`[1, "two", {"three": 3}]`),
+		"none":   raw("null"),
+		"lies":   raw(`{"ref": {"id": "../../etc", "attempt": -1}, "state": "running", "pid": 1}`),
+		"number": raw(`{"ref": {"id": "a", "attempt": 1e400}, "pid": 99999999999999999999}`),
+	}
+}
+
+// serveEvil serves an executor that opens well and then answers what it should not.
+func serveEvil(name string) {
+	if name == "map-bomb" || name == "length" {
+		serveBomb(name)
+		return
+	}
+	reply := evilReplies()[name]()
+	logger := hclog.NewNullLogger()
+	goplugin.Serve(&goplugin.ServeConfig{
+		HandshakeConfig: transport.Handshake(), Logger: logger,
+		Plugins: transport.PluginSet(logger, func(*transport.Conn) transport.Handlers {
+			evil := func(context.Context, []byte) (any, error) { return reply, nil }
+			return transport.Handlers{
+				transport.MethodHello: func(context.Context, []byte) (any, error) {
+					return transport.HelloReply{Protocol: transport.ProtocolVersion, Description: executor.Description{Name: name, Version: "1"}}, nil
+				},
+				transport.MethodValidate: func(context.Context, []byte) (any, error) { return []executor.Diagnostic{}, nil },
+				transport.MethodOpen: func(context.Context, []byte) (any, error) {
+					return transport.OpenReply{Capabilities: []executor.Capability{executor.CapRuntimeList, executor.CapRuntimeResolve}}, nil
+				},
+				transport.MethodClose: func(context.Context, []byte) (any, error) {
+					time.AfterFunc(10*time.Millisecond, func() { os.Exit(0) })
+					return transport.None{}, nil
+				},
+				transport.MethodList:           func(context.Context, []byte) (any, error) { return []executor.Status{}, nil },
+				transport.MethodRuntimeList:    evil,
+				transport.MethodRuntimeResolve: evil,
+				transport.MethodCreate: func(context.Context, []byte) (any, error) {
+					return nil, executor.Errorf(executor.Unsupported, "%s", strings.Repeat("no", 1<<20))
+				},
+			}
+		}),
+	})
+}
+
+// serveBomb answers the first call by bytes that are no answer.
+func serveBomb(name string) {
+	var bomb bytes.Buffer
+	switch name {
+	case "map-bomb":
+		// A header as it should be, and then a map whose type and size cost a
+		// hundred bytes, and a naive reader hundreds of megabytes.
+		enc := gob.NewEncoder(&bomb)
+		_ = enc.Encode(&rpc.Response{ServiceMethod: "Davit.Do", Seq: 0})
+		_ = enc.Encode(struct {
+			Body map[string][]map[string]string
+		}{map[string][]map[string]string{"a": {{"b": "c"}}}})
+		text := bomb.Bytes()
+		copy(text[len(text)-9:], []byte{0xfc, 0x7f, 0xff, 0xff, 0xff})
+	case "length":
+		bomb.Write([]byte{0xf8, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff})
+	}
+	goplugin.Serve(&goplugin.ServeConfig{
+		HandshakeConfig: transport.Handshake(), Logger: hclog.NewNullLogger(),
+		Plugins: goplugin.PluginSet{"executor": bomber(bomb.Bytes())},
+	})
+}
+
+// bomber is a plugin that knows the numbers of the streams.
+type bomber []byte
+
+func (b bomber) Server(broker *goplugin.MuxBroker) (any, error) {
+	go func() {
+		_, _ = broker.Dial(0x44415602)
+	}()
+	go func() {
+		conn, err := broker.Accept(0x44415601)
+		if err != nil {
+			return
+		}
+		_, _ = conn.Read(make([]byte, 1))
+		_, _ = conn.Write(b)
+	}()
+	return &pinger{}, nil
+}
+
+func (b bomber) Client(*goplugin.MuxBroker, *rpc.Client) (any, error) { return nil, nil }
+
+type pinger struct{}
+
+// Ping does nothing; net/rpc refuses a type without methods.
+func (*pinger) Ping(struct{}, *struct{}) error { return nil }
+
+// Whatever an executor answers, its own backend fails with a message, the host
+// lives and stays small, and other backends work.
+func TestEvilReplyCostsItsBackendAlone(t *testing.T) {
+	cfg := testConfig(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"map-bomb", "length"}
+	for name := range evilReplies() {
+		names = append(names, name)
+	}
+	for _, name := range names {
+		if err := os.Symlink(self, filepath.Join(cfg.ExecutorDirs[0], evilPrefix+name)); err != nil {
+			t.Fatal(err)
+		}
+		cfg.Backends = append(cfg.Backends, config.Backend{Name: name, Executor: "evil-" + name})
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	h := openHost(t, cfg)
+	defer stopHost(t, h)
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			bomb := name == "map-bomb" || name == "length"
+			if err := h.WaitBackend(ctx, name); !bomb && err != nil {
+				t.Errorf("the backend is not even opened: %v", err)
+			}
+			opts := program(t, "exit 0")
+			opts.Backend = name
+			if c, err := h.Create(ctx, opts); err == nil {
+				t.Errorf("create: got %+v, want an error", c)
+			} else if len(err.Error()) > 20<<10 || ctx.Err() != nil {
+				t.Errorf("create: got an error of %d bytes, %v", len(err.Error()), ctx.Err())
+			}
+			if _, err := h.Runtimes(ctx, name); err == nil && name != "none" { // which is an empty list
+				t.Error("runtimes: got no error")
+			}
+			good := mustCreate(t, h, program(t, "exit 3"))
+			wantCode(t, mustWait(t, h, good.ID), 3)
+		})
+	}
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.Sys) - int64(before.Sys); grown > 1<<30 {
+		t.Errorf("the host has grown by %d MiB", grown>>20)
+	}
+}
