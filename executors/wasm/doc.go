@@ -42,8 +42,8 @@
 //
 // Why does a module run in its monitor's process? A second process would be most of
 // the cost. From start to end through the executor, a module that does nothing takes
-// 7.6 ms with a warm cache; with a monitor as the parent of another process it was
-// 12.6 (medians, two cores; wazero within one process: 0.65). A module of 1.6 MB
+// 8 ms with a warm cache; with a monitor as the parent of another process it was
+// 14 (medians, two cores; wazero within one process: 0.65). A module of 1.6 MB
 // made by Go's compiler takes 56 ms, and 52 by wazero alone, which checks it each
 // time.
 //
