@@ -80,10 +80,11 @@ func TestMonitorKilled(t *testing.T) {
 				kill(t, monitor)
 			} else {
 				f.crash(func() { kill(t, monitor) })
-				list, err := f.b.List(t.Context())
-				if err != nil || len(list) != 1 || list[0].State != executor.Exited || list[0].Exit.Source != executor.Lost {
-					t.Errorf("list: got %+v, %v", list, err)
-				}
+				// It runs until its parent's death has reached it.
+				eventually(t, func() bool {
+					list, err := f.b.List(t.Context())
+					return err == nil && len(list) == 1 && list[0].State == executor.Exited && list[0].Exit.Source == executor.Lost
+				}, "its end in the list")
 				if _, err := f.b.Restore(t.Context(), ref, executor.Stdio{}); err != nil {
 					t.Fatal(err)
 				}
@@ -161,16 +162,15 @@ func monitorNamed(ref executor.Ref) int {
 func TestReboot(t *testing.T) {
 	f := newFixture(t, "{}")
 	ref := first("rebooted")
-	st := f.run(ref, command("sleep 300"))
+	st := f.run(ref, command("exec sleep 300"))
 	f.crash(func() {
 		// The workload of this life of the machine is to be gone as after a reboot.
 		kill(t, monitorOf(t, st.PID))
 		eventually(t, func() bool { return !alive(st.PID) }, "end of the workload")
 		cgroups, _ := filepath.Glob(filepath.Join("/sys/fs/cgroup/*/davit", f.b.Key(), "*-"+f.b.Key()))
 		for _, dir := range cgroups {
-			if err := os.Remove(dir); err != nil {
-				t.Fatal(err)
-			}
+			// It is in use until the process that was its last is reaped.
+			eventually(t, func() bool { err := os.Remove(dir); return err == nil || os.IsNotExist(err) }, "removal of "+dir)
 		}
 		job := filepath.Join(f.env.StateDir, "containers", ref.ID, "job.json")
 		b, err := os.ReadFile(job)

@@ -116,6 +116,9 @@ func inherit(job Job) error {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("become subreaper: %w", err)
 	}
+	if err := heedSignals(); err != nil {
+		return err
+	}
 	if job.Capabilities != nil {
 		if err := bound(job.Capabilities); err != nil {
 			return fmt.Errorf("drop capabilities: %w", err)
