@@ -7,6 +7,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/failpoint"
 )
 
 // adopt finds out where an attempt stands and, if it ran, makes sure that it is
@@ -26,9 +27,12 @@ func (b *Backend) adopt(ctx context.Context, r record, files executor.Stdio, res
 		return executor.Status{}, 0, oci.Fault(err)
 	}
 	st, ph := classify(r, task, m, started, b.boot)
+	if err := failpoint.Hit("containerd.adopt.looked"); err != nil {
+		return executor.Status{}, 0, err
+	}
 	if ph == created && started && resume {
 		// If that start is still on its way, ours fails and the status tells.
-		_, serr := b.start(ctx, r.ref, r.cid, int(task.GetPid()), newErrorFile(task.GetStdout(), task.GetStderr()), m.Drain)
+		_, serr := b.start(ctx, r.ref, r.cid, int(task.GetPid()), oci.NewInitErrors(task.GetStdout(), task.GetStderr()), m.Drain)
 		if task, err = b.taskOf(ctx, r.cid); err != nil {
 			return executor.Status{}, 0, oci.Fault(err)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/failpoint"
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
@@ -77,7 +78,18 @@ func (b *Backend) Create(ctx context.Context, w executor.Workload) (executor.Sta
 			return st, err
 		}
 	}
-	return executor.Status{}, b.undo(ctx, p, executor.Errorf(executor.Unavailable, "containerd did not stay up for long enough to create %s", p.ref))
+	err = executor.Errorf(executor.Unavailable, "containerd did not stay up for long enough to create %s", p.ref)
+	if _, started := b.marks.read(p.cid, p.ref.Attempt); started {
+		return executor.Status{}, executor.Errorf(executor.OutcomeUnknown, "%w", err)
+	}
+	return executor.Status{}, b.undo(ctx, p, err)
+}
+
+// unsure reports whether an error leaves open what became of a call. A start of
+// which that is so is not undone: whoever asks again would start it a second
+// time, and finds out what it did instead.
+func unsure(err error) bool {
+	return errdefs.IsUnavailable(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 var (
@@ -117,18 +129,27 @@ func (b *Backend) plan(w executor.Workload) (plan, error) {
 func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 	work, cancel := oci.Linger(ctx, grace)
 	defer cancel()
-	err := b.makeRecord(work, p)
+	err := failpoint.Hit("containerd.create.begin")
+	if err == nil {
+		err = b.makeRecord(work, p)
+	}
 	if errdefs.IsAlreadyExists(err) {
 		return executor.Status{}, errInTheWay
 	}
 	var pid int
 	if err == nil {
+		err = failpoint.Hit("containerd.create.record")
+	}
+	if err == nil {
 		pid, err = b.makeTask(work, p)
+	}
+	if err == nil {
+		err = failpoint.Hit("containerd.create.task")
 	}
 	var m mark
 	if err == nil && ctx.Err() == nil {
 		b.guard.Watch(p.ref, p.files, pid) // before its end can come
-		if m, err = b.start(work, p.ref, p.cid, pid, newErrorFile(p.stdio.Stdout, p.stdio.Stderr), p.drain); err != nil {
+		if m, err = b.start(work, p.ref, p.cid, pid, oci.NewInitErrors(p.stdio.Stdout, p.stdio.Stderr), p.drain); err != nil {
 			b.guard.Forget(p.ref)
 		}
 	}
@@ -136,6 +157,8 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 	case err == nil && m != (mark{}):
 		// It runs. That nobody waits any more does not undo it: who asks again
 		// must find it, or it would be started a second time.
+	case m != (mark{}) && unsure(err) && ctx.Err() != nil:
+		return executor.Status{}, executor.Errorf(executor.OutcomeUnknown, "start %s: %w", p.ref, oci.Fault(err))
 	case ctx.Err() != nil:
 		return executor.Status{}, b.undo(ctx, p, oci.Fault(ctx.Err()))
 	case errdefs.IsUnavailable(err):
@@ -161,7 +184,7 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 // leftByAnother is how containerd and runc refuse an id whose earlier create was
 // cut off and is still being cleaned up: they find something of it, or it takes
 // something of ours along. The record was free, so it is nobody's.
-var leftByAnother = runtimes.Regexp(`already exists|failed to write bootstrap\.json|/io\.containerd\.runtime[^ ]*: no such file or directory`)
+var leftByAnother = runtimes.Regexp(`already exists|failed to write bootstrap\.json|/io\.containerd\.runtime[^ ]*: no such file or directory|getwd: no such file or directory`)
 
 // makeRecord is the first step of a create.
 func (b *Backend) makeRecord(ctx context.Context, p plan) error {
@@ -202,12 +225,16 @@ func (b *Backend) makeTask(ctx context.Context, p plan) (int, error) {
 }
 
 // start is the last step.
-func (b *Backend) start(ctx context.Context, ref executor.Ref, cid string, pid int, errors errorFile, drain oci.DrainCap) (mark, error) {
+func (b *Backend) start(ctx context.Context, ref executor.Ref, cid string, pid int, errors oci.InitErrors, drain oci.DrainCap) (mark, error) {
 	m := mark{Attempt: ref.Attempt, StartedAt: time.Now().UTC(), OOM: oci.OOMSourceOf(pid), Errors: errors, Drain: drain}
 	if err := b.marks.write(cid, m); err != nil {
 		return m, err
 	}
+	if err := failpoint.Hit("containerd.start.marked"); err != nil {
+		return m, err
+	}
 	_, err := b.conn.tasks.Start(ctx, &tasksapi.StartRequest{ContainerID: cid})
+	_ = failpoint.Hit("containerd.start.started")
 	return m, err
 }
 
@@ -234,8 +261,10 @@ func (b *Backend) settle(ctx context.Context, p plan) (st executor.Status, found
 			return st, false, oci.Fault(err)
 		}
 		return st, false, b.removeOrphan(ctx, p)
-	case same:
+	case same && !failpoint.Bug("second-start"):
 		return st, true, nil
+	case same:
+		return st, false, oci.Fault(b.destroy(ctx, r.ref))
 	case !st.State.Ended():
 		return st, false, executor.Errorf(executor.AlreadyExists, "container %s: attempt %d is still running", p.ref, r.ref.Attempt)
 	}

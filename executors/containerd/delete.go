@@ -6,6 +6,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/failpoint"
 )
 
 // Delete implements [executor.Backend]. The call is the host's word that it needs
@@ -32,6 +33,9 @@ func (b *Backend) Delete(ctx context.Context, ref executor.Ref) error {
 	}
 	if _, ph := classify(r, task, m, started, b.boot); ph == running {
 		return executor.Errorf(executor.FailedPrecondition, "container %s is running; stop it first", ref)
+	}
+	if err := failpoint.Hit("containerd.delete.looked"); err != nil {
+		return err
 	}
 	b.attempts.Stop(ref.ID)
 	b.guard.Forget(ref)

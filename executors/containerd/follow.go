@@ -11,6 +11,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/failpoint"
 	"google.golang.org/grpc"
 )
 
@@ -24,6 +25,7 @@ func (b *Backend) follow(ctx context.Context, a *oci.Attempt) error {
 			return err
 		}
 		st = a.Exited(exit)
+		_ = failpoint.Hit("containerd.follow.exited")
 	}
 	output := st.Output
 	st.State, st.Output = executor.Exited, ""
@@ -40,11 +42,13 @@ func (b *Backend) follow(ctx context.Context, a *oci.Attempt) error {
 	if err != nil {
 		return fmt.Errorf("report exit: %w", err)
 	}
+	_ = failpoint.Hit("containerd.follow.reported")
 	if output == "" {
 		if output, err = b.release(ctx, a); err != nil {
 			return fmt.Errorf("delete task: %w", err)
 		}
 	}
+	_ = failpoint.Hit("containerd.follow.deleted")
 	labelled = b.persist(ctx, a, labelOutput, string(output))
 	err = b.host.Released(ctx, a.Ref, output)
 	<-labelled

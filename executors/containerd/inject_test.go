@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/shared/executor"
 )
 
@@ -85,7 +86,7 @@ func (f *fixture) halfMake(w executor.Workload, steps int) {
 		}
 	}
 	if steps > 2 {
-		if _, err = f.b.start(f.t.Context(), p.ref, p.cid, pid, errorFile{}, p.drain); err != nil {
+		if _, err = f.b.start(f.t.Context(), p.ref, p.cid, pid, oci.InitErrors{}, p.drain); err != nil {
 			f.t.Fatal(err)
 		}
 	}

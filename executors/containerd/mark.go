@@ -22,10 +22,10 @@ type marks struct{ dir string }
 // mark is made after the task and before its start. A record without task and
 // mark is one that never ran.
 type mark struct {
-	Attempt   int           `json:"attempt"`
-	StartedAt time.Time     `json:"started_at"`
-	OOM       oci.OOMSource `json:"oom"`
-	Errors    errorFile     `json:"errors"`
+	Attempt   int            `json:"attempt"`
+	StartedAt time.Time      `json:"started_at"`
+	OOM       oci.OOMSource  `json:"oom"`
+	Errors    oci.InitErrors `json:"errors"`
 	// Drain is that of the shim which was found when the attempt was created.
 	Drain oci.DrainCap `json:"drain,omitempty"`
 }

@@ -33,12 +33,14 @@ func classify(r record, task *tasktypes.Process, m mark, started bool, boot stri
 		}
 		return st, ended
 	}
+	stopped := task.GetStatus() == tasktypes.Status_STOPPED
 	switch {
 	case r.exit != nil:
 		return end(r.exit)
 	case task == nil && r.boot != boot:
 		return end(executor.LostExit("the machine was rebooted"))
-	case !started && (task == nil || task.GetStatus() == tasktypes.Status_STOPPED), abortedStart(task, m):
+	case task == nil && (!started || m.Errors.Told()), stopped && !started,
+		stopped && m.Errors.Aborted(task.GetExitStatus(), m.StartedAt, task.GetExitedAt().AsTime()):
 		// A task that ends without having been started was killed by an undo.
 		st.State, st.Exit = executor.Exited, executor.LostExit("the attempt was never started")
 		return st, neverRan

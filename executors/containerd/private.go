@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/failpoint"
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sys/unix"
 )
@@ -224,6 +225,7 @@ func (p *private) start() (*exec.Cmd, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, executor.Errorf(executor.FailedPrecondition, "starting the backend's containerd: %w", err)
 	}
+	_ = failpoint.Hit("containerd.private.started")
 	p.log.Info("started the backend's containerd", "program", p.program, "pid", cmd.Process.Pid, "address", p.address())
 	return cmd, nil
 }

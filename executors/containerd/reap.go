@@ -46,21 +46,23 @@ func (b *Backend) reapBundles(cid string) error {
 
 // reapShim removes what nobody else does once a task is gone: the socket of a
 // shim that was killed, and a shim whose daemon was killed before it had noted
-// where that shim listens.
-func (b *Backend) reapShim(ctx context.Context, cid string) error {
+// where that shim listens. Of the first shim the daemon may have removed the socket
+// while the shim lives on, so that one is looked for without.
+func (b *Backend) reapShim(ctx context.Context, cid string, first bool) error {
 	sum := sha256.Sum256([]byte(filepath.Join(b.conn.address, b.config.Namespace, cid)))
 	socket := filepath.Join(shimSockets, hex.EncodeToString(sum[:]))
 	for begin := time.Now(); ; {
-		if _, err := os.Lstat(socket); errors.Is(err, fs.ErrNotExist) {
+		_, err := os.Lstat(socket)
+		absent := errors.Is(err, fs.ErrNotExist)
+		if absent && !first {
 			return nil
 		}
 		shim := findShim(cid)
 		if shim == nil {
-			err := os.Remove(socket)
-			if errors.Is(err, fs.ErrNotExist) {
-				err = nil
+			if err := os.Remove(socket); !errors.Is(err, fs.ErrNotExist) {
+				return err
 			}
-			return err
+			return nil
 		}
 		if time.Since(begin) > reapWait {
 			b.log.Warn("a shim without a task is killed", "container", cid, "pid", shim.Pid)

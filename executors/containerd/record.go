@@ -13,7 +13,9 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/containerd/errdefs/pkg/errgrpc"
 	"github.com/davit-run/davit/executors/internal/oci"
+	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/failpoint"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 )
 
@@ -41,7 +43,8 @@ const specURL = "types.containerd.io/opencontainers/runtime-spec/1/Spec"
 type record struct {
 	ref       executor.Ref
 	cid       string
-	runtime   string
+	runtime   string // its name in the backend's table
+	shim      string
 	boot      string
 	createdAt time.Time
 	exit      *executor.Exit
@@ -60,6 +63,7 @@ func parse(o oci.Owner, c *containersapi.Container) (record, error) {
 		ref:       executor.Ref{ID: l[labelID], Attempt: attempt},
 		cid:       c.GetID(),
 		runtime:   l[labelRuntime],
+		shim:      c.GetRuntime().GetName(),
 		boot:      l[labelBoot],
 		createdAt: c.GetCreatedAt().AsTime(),
 		output:    executor.Output(l[labelOutput]),
@@ -127,10 +131,12 @@ func (b *Backend) label(ctx context.Context, cid, key, value string) error {
 
 // dropRecord deletes a record and what is kept beside it. The record goes last:
 // without it nobody would look for the rest.
-func (b *Backend) dropRecord(ctx context.Context, cid string) error {
-	if err := b.reapShim(ctx, cid); err != nil {
+func (b *Backend) dropRecord(ctx context.Context, r record) error {
+	cid := r.cid
+	if err := b.reapShim(ctx, cid, r.shim == runtimes.ShimLinuxV1); err != nil {
 		return err
 	}
+	_ = failpoint.Hit("containerd.drop.shim")
 	if err := b.reapBundles(cid); err != nil {
 		return err
 	}
@@ -138,9 +144,11 @@ func (b *Backend) dropRecord(ctx context.Context, cid string) error {
 	if err := b.unshield(ctx, cid); err != nil {
 		return err
 	}
+	_ = failpoint.Hit("containerd.drop.shield")
 	if err := b.marks.remove(cid); err != nil {
 		return err
 	}
+	_ = failpoint.Hit("containerd.drop.mark")
 	_, err := b.conn.containers.Delete(ctx, &containersapi.DeleteContainerRequest{ID: cid})
 	if err != nil && !errdefs.IsNotFound(err) {
 		return err

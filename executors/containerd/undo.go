@@ -10,12 +10,14 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/failpoint"
 )
 
 // undo removes what a failed create has made and gives the error to return.
 func (b *Backend) undo(ctx context.Context, p plan, cause error) error {
 	ctx, cancel := oci.Detach(ctx, cleanupTimeout)
 	defer cancel()
+	_ = failpoint.Hit("containerd.undo.begin")
 	err := b.ready(ctx)
 	if err == nil {
 		// Should this be cut off, its kill must not pass for the workload's end.
@@ -45,7 +47,13 @@ func (b *Backend) destroy(ctx context.Context, ref executor.Ref) error {
 	if err := b.killTask(ctx, r.cid); err != nil {
 		return err
 	}
-	return b.dropRecord(ctx, r.cid)
+	_ = failpoint.Hit("containerd.destroy.killed")
+	if m, started := b.marks.read(r.cid, ref.Attempt); started {
+		if err := m.Errors.Remove(); err != nil {
+			return err
+		}
+	}
+	return b.dropRecord(ctx, r)
 }
 
 // killTask ends a task and deletes it. The kill comes first: to delete a task

@@ -15,6 +15,7 @@ import (
 	"github.com/containerd/ttrpc"
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/failpoint"
 )
 
 // phase is where an attempt stands.
@@ -75,7 +76,7 @@ func (b *Backend) look(ctx context.Context, r record) (finding, error) {
 		if !gone(err) {
 			return f, executor.Errorf(executor.Unavailable, "container %s: %w", r.Ref, err)
 		}
-		return end(b.exitOfDead(r, m.OOM))
+		return f.ofDead(b, r, m)
 	}
 	state, err := f.task.state(ctx)
 	switch {
@@ -83,7 +84,7 @@ func (b *Backend) look(ctx context.Context, r record) (finding, error) {
 	case gone(err):
 		f.close()
 		f.task = nil
-		return end(b.exitOfDead(r, m.OOM))
+		return f.ofDead(b, r, m)
 	case errdefs.IsNotFound(err):
 		return end(executor.LostExit("the shim does not know the container any more"))
 	default:
@@ -94,12 +95,26 @@ func (b *Backend) look(ctx context.Context, r record) (finding, error) {
 	switch state.GetStatus() {
 	case tasktypes.Status_STOPPED:
 		f.PID = 0
+		if m.Errors.Aborted(state.GetExitStatus(), m.StartedAt, state.GetExitedAt().AsTime()) {
+			f.phase = neverRan
+			return f, nil
+		}
 		return end(oci.ExitOf(state.GetExitStatus(), state.GetExitedAt().AsTime(), executor.Recovered, m.OOM))
 	case tasktypes.Status_CREATED:
 		f.phase = created
 	case tasktypes.Status_PAUSED, tasktypes.Status_PAUSING:
 		f.State = executor.Paused
 	}
+	return f, nil
+}
+
+// ofDead is a finding without a shim.
+func (f finding) ofDead(b *Backend, r record, m mark) (finding, error) {
+	if m.Errors.Told() {
+		f.phase = neverRan
+		return f, nil
+	}
+	f.State, f.Exit, f.phase = executor.Exited, b.exitOfDead(r, m.OOM), ended
 	return f, nil
 }
 
@@ -152,6 +167,10 @@ func (b *Backend) adopt(ctx context.Context, r record, files executor.Stdio, res
 	}
 	f, err := b.look(ctx, r)
 	if err != nil {
+		return executor.Status{}, 0, err
+	}
+	if err := failpoint.Hit("shim.adopt.looked"); err != nil {
+		f.close()
 		return executor.Status{}, 0, err
 	}
 	if f.phase == created && resume {

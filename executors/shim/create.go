@@ -14,6 +14,7 @@ import (
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/failpoint"
 )
 
 const (
@@ -141,10 +142,14 @@ func orNull(b json.RawMessage) json.RawMessage {
 func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 	work, cancel := oci.Linger(ctx, grace)
 	defer cancel()
+	if err := failpoint.Hit("shim.create.recorded"); err != nil {
+		return executor.Status{}, b.undo(ctx, p.record, nil, err)
+	}
 	c, err := b.startShim(work, p.record, p.prog, p.wire.Container, p.inCgroup)
 	if err != nil {
 		return executor.Status{}, b.undo(ctx, p.record, nil, err)
 	}
+	_ = failpoint.Hit("shim.create.shim")
 	t, err := dial(work, c, p.Namespace, p.cid)
 	if err != nil {
 		return executor.Status{}, b.undo(ctx, p.record, nil, err)
@@ -158,15 +163,26 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 		Terminal: p.spec.Terminal,
 		Options:  p.wire.Container,
 	})
-	var m mark
-	if err == nil && ctx.Err() == nil {
-		b.guard.Watch(p.Ref, p.files, pid) // before its end can come
-		m, err = b.start(work, p.record, t, pid)
+	if err == nil {
+		err = failpoint.Hit("shim.create.task")
 	}
 	if err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
+		return executor.Status{}, b.undo(ctx, p.record, t, err)
+	}
+	b.guard.Watch(p.Ref, p.files, pid) // before its end can come
+	m, err := b.start(work, p, t, pid)
+	switch {
+	case err == nil:
+		// It runs. That nobody waits any more does not undo it: who asks again
+		// must find it, or it would be started a second time.
+	case gone(err), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		b.guard.Forget(p.Ref)
+		t.close()
+		return executor.Status{}, executor.Errorf(executor.OutcomeUnknown, "start %s: %w", p.Ref, err)
+	default:
 		b.guard.Forget(p.Ref)
 		return executor.Status{}, b.undo(ctx, p.record, t, err)
 	}
@@ -176,12 +192,16 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 }
 
 // start starts a task that was created.
-func (b *Backend) start(ctx context.Context, r record, t *task, pid int) (mark, error) {
-	m := mark{StartedAt: time.Now(), OOM: oci.OOMSourceOf(pid)}
-	if err := b.state.put(r.Ref.ID, markFile, m); err != nil {
+func (b *Backend) start(ctx context.Context, p plan, t *task, pid int) (mark, error) {
+	m := mark{StartedAt: time.Now(), OOM: oci.OOMSourceOf(pid), Errors: oci.NewInitErrors(p.stdio.Stdout, p.stdio.Stderr)}
+	if err := b.state.put(p.Ref.ID, markFile, m); err != nil {
+		return m, err
+	}
+	if err := failpoint.Hit("shim.start.marked"); err != nil {
 		return m, err
 	}
 	err := t.start(ctx)
+	_ = failpoint.Hit("shim.start.started")
 	return m, err
 }
 
@@ -205,8 +225,11 @@ func (b *Backend) settle(ctx context.Context, ref executor.Ref, files executor.S
 		return st, false, err
 	case phase == neverRan:
 		return st, false, b.destroy(ctx, r)
-	case same:
+	case same && !failpoint.Bug("second-start"):
 		return st, true, nil
+	case same:
+		b.stopWatching(ref.ID)
+		return st, false, b.destroy(ctx, r)
 	case !st.State.Ended():
 		return st, false, executor.Errorf(executor.AlreadyExists, "container %s: attempt %d is still running", ref, r.Ref.Attempt)
 	}

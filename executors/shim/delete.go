@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/failpoint"
 )
 
 // Delete implements [executor.Backend]. The call is the host's word that it needs
@@ -31,6 +32,9 @@ func (b *Backend) Delete(ctx context.Context, ref executor.Ref) error {
 		if f.phase == running {
 			return runs(ref)
 		}
+	}
+	if err := failpoint.Hit("shim.delete.looked"); err != nil {
+		return err
 	}
 	b.stopWatching(ref.ID)
 	b.guard.Forget(ref)

@@ -10,6 +10,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/failpoint"
 )
 
 // follow takes an attempt from where it stands to its release. An error means
@@ -23,6 +24,7 @@ func (b *Backend) follow(ctx context.Context, a *attempt) error {
 			return err
 		}
 		st = a.Exited(exit)
+		_ = failpoint.Hit("shim.follow.exited")
 	}
 	st.State, st.Output = executor.Exited, ""
 
@@ -33,6 +35,7 @@ func (b *Backend) follow(ctx context.Context, a *attempt) error {
 			return fmt.Errorf("record exit: %w", err)
 		}
 	}
+	_ = failpoint.Hit("shim.follow.recorded")
 	if st.Exit.Source == executor.Lost && output == "" {
 		// What is reported as ended must not run on.
 		if err := b.bury(ctx, a.record); err != nil {
@@ -42,11 +45,13 @@ func (b *Backend) follow(ctx context.Context, a *attempt) error {
 	if err := b.host.Exited(ctx, st); err != nil {
 		return fmt.Errorf("report exit: %w", err)
 	}
+	_ = failpoint.Hit("shim.follow.reported")
 	if output == "" {
 		var err error
 		if output, err = b.release(ctx, a); err != nil {
 			return fmt.Errorf("release: %w", err)
 		}
+		_ = failpoint.Hit("shim.follow.released")
 		if err := b.state.put(a.Ref.ID, outputFile, output); err != nil {
 			return fmt.Errorf("record release: %w", err)
 		}

@@ -19,6 +19,7 @@ import (
 	bootapi "github.com/containerd/containerd/api/runtime/bootstrap/v1"
 	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/failpoint"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 )
@@ -74,6 +75,7 @@ func (b *Backend) startOwn(r record) (contact, error) {
 	if err := cmd.Start(); err != nil {
 		return c, fmt.Errorf("start the executor's own shim: %w", err)
 	}
+	_ = failpoint.Hit("shim.launch.started")
 	// The shim is our child for as long as we live, and has to be reaped. There
 	// is nothing to wait for when the backend is closed.
 	go func() { _ = cmd.Wait() }()

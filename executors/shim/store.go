@@ -12,6 +12,7 @@ import (
 
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/failpoint"
 )
 
 // record says what an attempt is. It never changes.
@@ -33,8 +34,9 @@ type record struct {
 // mark says that and when a start was asked for, and what the cgroup had seen by
 // then.
 type mark struct {
-	StartedAt time.Time     `json:"started_at"`
-	OOM       oci.OOMSource `json:"oom"`
+	StartedAt time.Time      `json:"started_at"`
+	OOM       oci.OOMSource  `json:"oom"`
+	Errors    oci.InitErrors `json:"errors"`
 }
 
 // Files in a container's directory.
@@ -89,6 +91,7 @@ func (s store) add(r record, spec json.RawMessage) error {
 	if err == nil {
 		err = writeJSON(filepath.Join(draft, recordFile), r, false)
 	}
+	_ = failpoint.Hit("shim.add.drafted")
 	if err == nil {
 		err = os.Rename(draft, s.path(id))
 	}
@@ -108,6 +111,7 @@ func (s store) remove(id string) error {
 	if err := os.Rename(s.path(id), old); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	_ = failpoint.Hit("shim.remove.renamed")
 	return os.RemoveAll(old)
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/failpoint"
 	"golang.org/x/sys/unix"
 )
 
@@ -50,9 +51,16 @@ func (b *Backend) demolish(ctx context.Context, r record, t *task) error {
 			return err
 		}
 	}
+	_ = failpoint.Hit("shim.destroy.ended")
+	if m, err := get[mark](b.state, r.Ref.ID, markFile); err == nil {
+		if err := m.Errors.Remove(); err != nil {
+			return err
+		}
+	}
 	if err := b.clear(r); err != nil {
 		return err
 	}
+	_ = failpoint.Hit("shim.destroy.cleared")
 	return b.state.remove(r.Ref.ID)
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/failpoint"
 	"github.com/davit-run/davit/shared/transport"
 	"github.com/hashicorp/go-hclog"
 )
@@ -63,7 +64,9 @@ func (d *delivery) deliver(ctx context.Context, method string, ref executor.Ref,
 		d.mu.Unlock()
 		var retry <-chan time.Time // nil: wait for a host
 		if conn != nil {
+			_ = failpoint.Hit("kit.report.begin")
 			err := d.try(ctx, conn, method, body)
+			_ = failpoint.Hit("kit.report.answered")
 			switch executor.CodeOf(err) {
 			case "", executor.NotFound, executor.Invalid, executor.Unsupported:
 				return err

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/failpoint"
 	"github.com/davit-run/davit/shared/transport"
 	"github.com/hashicorp/go-hclog"
 )
@@ -102,6 +103,7 @@ func (s *Server) open(ctx context.Context, env executor.Environment) (transport.
 		if backend, err = s.executor.Open(ctx, env, s.host); err != nil {
 			return transport.OpenReply{}, err
 		}
+		_ = failpoint.Hit("kit.open.opened")
 		s.mu.Lock()
 		s.backend, s.env = backend, &env
 		s.mu.Unlock()

@@ -3,9 +3,12 @@ package plugin
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"path/filepath"
+	"runtime/debug"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/failpoint"
 	"github.com/davit-run/davit/shared/transport"
 	"github.com/hashicorp/go-hclog"
 )
@@ -30,25 +33,40 @@ func (s *Server) session(conn *transport.Conn) transport.Handlers {
 			if err := checkWorkload(w); err != nil {
 				return executor.Status{}, err
 			}
-			return locked(ctx, s, w.Ref, func() (executor.Status, error) { return b.Create(ctx, w) })
+			return locked(ctx, s, w.Ref, func() (executor.Status, error) { return s.create(ctx, b, w) })
 		}),
 		transport.MethodRestore: call(s, conn, func(ctx context.Context, b executor.Backend, r transport.RestoreRequest) (executor.Status, error) {
 			if err := checkStdio(r.Stdio); err != nil {
 				return executor.Status{}, err
 			}
-			return locked(ctx, s, r.Ref, func() (executor.Status, error) { return b.Restore(ctx, r.Ref, r.Stdio) })
+			return locked(ctx, s, r.Ref, func() (executor.Status, error) {
+				st, err := b.Restore(ctx, r.Ref, r.Stdio)
+				_ = failpoint.Hit("kit.restore.done")
+				return st, err
+			})
 		}),
 		transport.MethodList: call(s, conn, func(ctx context.Context, b executor.Backend, _ transport.None) ([]executor.Status, error) {
-			return b.List(ctx)
+			all, err := b.List(ctx)
+			_ = failpoint.Hit("kit.list.done")
+			return all, err
 		}),
 		transport.MethodSignal: call(s, conn, func(ctx context.Context, b executor.Backend, r transport.SignalRequest) (transport.None, error) {
 			if r.Signal < 1 || r.Signal > 64 {
 				return transport.None{}, executor.Errorf(executor.Invalid, "signal %d is not within 1 to 64", r.Signal)
 			}
-			return locked(ctx, s, r.Ref, func() (transport.None, error) { return transport.None{}, b.Signal(ctx, r.Ref, r.Signal) })
+			return locked(ctx, s, r.Ref, func() (transport.None, error) {
+				err := b.Signal(ctx, r.Ref, r.Signal)
+				_ = failpoint.Hit("kit.signal.done")
+				return transport.None{}, err
+			})
 		}),
 		transport.MethodDelete: call(s, conn, func(ctx context.Context, b executor.Backend, ref executor.Ref) (transport.None, error) {
-			return locked(ctx, s, ref, func() (transport.None, error) { return transport.None{}, b.Delete(ctx, ref) })
+			return locked(ctx, s, ref, func() (transport.None, error) {
+				err := b.Delete(ctx, ref)
+				failpoint.Leave(ref.ID)
+				_ = failpoint.Hit("kit.delete.done")
+				return transport.None{}, err
+			})
 		}),
 		transport.MethodRuntimeResolve: call(s, conn, func(ctx context.Context, b executor.Backend, name string) (executor.Runtime, error) {
 			r, ok := b.(executor.RuntimeResolver)
@@ -105,6 +123,26 @@ func locked[Out any](ctx context.Context, s *Server, ref executor.Ref, fn func()
 	}
 	defer unlock()
 	return fn()
+}
+
+// create creates a workload. After a panic it asks once more: Create is idempotent,
+// so that finds out how far the first one came, and nothing runs that nobody knows.
+func (s *Server) create(ctx context.Context, b executor.Backend, w executor.Workload) (st executor.Status, err error) {
+	panicked := func() (panicked bool) {
+		defer func() {
+			if p := recover(); p != nil {
+				s.logger.Error("panic in create, which is asked once more", "ref", w.Ref.String(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				panicked = true
+			}
+		}()
+		st, err = b.Create(ctx, w)
+		_ = failpoint.Hit("kit.create.done")
+		return false
+	}()
+	if panicked {
+		return b.Create(ctx, w)
+	}
+	return st, err
 }
 
 func checkWorkload(w executor.Workload) error {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/failpoint"
 	"github.com/hashicorp/go-hclog"
 )
 
@@ -101,6 +102,7 @@ func (e *endpoint) Do(req *Request, resp *Response) error {
 	out, err := e.run(req)
 	if err == nil {
 		resp.Body, err = json.Marshal(out)
+		resp.Body = failpoint.Reply(req.Method, resp.Body)
 	}
 	if err == nil && len(resp.Body) > MaxMessage-4096 {
 		err = executor.Errorf(executor.Internal, "reply to %s has %d bytes, more than a message may have", req.Method, len(resp.Body))
@@ -118,6 +120,9 @@ func (e *endpoint) run(req *Request) (out any, err error) {
 			err = executor.Errorf(executor.Internal, "panic in %s: %v", req.Method, p)
 		}
 	}()
+	if err := failpoint.Call(req.Method); err != nil {
+		return nil, err
+	}
 	handler := e.handlers[req.Method]
 	if handler == nil {
 		return nil, executor.Errorf(executor.Unsupported, "unknown method %q", req.Method)
