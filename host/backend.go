@@ -221,6 +221,8 @@ func (h *Host) Runtimes(ctx context.Context, backend string) ([]executor.Runtime
 	if !slices.Contains(session.Capabilities, executor.CapRuntimeList) {
 		return nil, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
 	return session.Runtimes(ctx)
 }
 
@@ -235,6 +237,8 @@ func (h *Host) Check(ctx context.Context, backend string) (config.Diagnostics, e
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
 	found, err := session.Check(ctx)
 	if errors.Is(err, executor.Unsupported) {
 		return nil, nil

@@ -15,11 +15,16 @@ import (
 	"github.com/davit-run/davit/host/internal/supervisor"
 	"github.com/davit-run/davit/host/ocispec"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/failpoint"
 )
 
 // createTimeout bounds Create on a backend. Seen: 50 ms; a loaded machine may
 // take many seconds.
 const createTimeout = 2 * time.Minute
+
+// askTimeout bounds what a backend is asked that changes nothing. Seen:
+// milliseconds; a check may have to start programs.
+const askTimeout = 20 * time.Second
 
 // Create makes a container and starts it. What is wrong with opts is found before
 // anything is made. A container that then cannot be started stays, in state
@@ -49,6 +54,7 @@ func (h *Host) create(ctx context.Context, opts ContainerOptions) (_ Container, 
 			return Container{}, nil, err
 		}
 	}
+	_ = failpoint.Hit("host.create.recorded")
 	release = h.hold(record.ID)
 	if existing {
 		err = h.awaitStart(ctx, record.ID)
@@ -190,7 +196,7 @@ func (h *Host) resolve(ctx context.Context, backend, name string) (*supervisor.S
 		if err != nil {
 			return nil, executor.Runtime{}, err
 		}
-		runtime, err := resolveRuntime(ctx, session, backend, name)
+		runtime, err := h.ask(ctx, session, backend, name)
 		if err == nil || !session.Ended() {
 			return session, runtime, err
 		}
@@ -198,6 +204,17 @@ func (h *Host) resolve(ctx context.Context, backend, name string) (*supervisor.S
 			return nil, executor.Runtime{}, err
 		}
 	}
+}
+
+// ask resolves a runtime in a limited time.
+func (h *Host) ask(ctx context.Context, session *supervisor.Session, backend, name string) (executor.Runtime, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	runtime, err := resolveRuntime(ctx, session, backend, name)
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		h.unlessHung(ctx, session, backend)
+	}
+	return runtime, err
 }
 
 func resolveRuntime(ctx context.Context, session *supervisor.Session, backend, name string) (executor.Runtime, error) {
@@ -256,6 +273,9 @@ func (h *Host) start(ctx context.Context, session *supervisor.Session, record *s
 	if err == nil {
 		err = h.track(record)
 	}
+	if err == nil {
+		err = failpoint.Hit("host.start.output")
+	}
 	if err != nil {
 		return h.failStart(record, err)
 	}
@@ -264,6 +284,7 @@ func (h *Host) start(ctx context.Context, session *supervisor.Session, record *s
 	defer cancel()
 	for ; ; again = true {
 		status, err := session.Create(ctx, executor.Workload{Ref: ref, Spec: spec, Runtime: record.Runtime, Stdio: files.Stdio(h.outputMax(record))})
+		_ = failpoint.Hit("host.start.answered")
 		if err == nil {
 			return h.recordRunning(ctx, status)
 		}
@@ -273,11 +294,23 @@ func (h *Host) start(ctx context.Context, session *supervisor.Session, record *s
 			return h.failStart(record, err)
 		}
 		h.logger.Warn("start was interrupted", "container", record.ID, "backend", record.Backend, "error", err)
+		h.unlessHung(ctx, session, record.Backend)
 		var down error
 		if session, down = h.nextSession(ctx, record.Backend); down != nil {
 			return executor.Errorf(executor.OutcomeUnknown, "container %s: %w; it is looked after as soon as backend %s answers", record.ID, err, record.Backend)
 		}
 	}
+}
+
+// unlessHung ends a session on which a call has got no answer in its time, ctx's.
+// The executor answers others, or it would have been found to hang, but what it has
+// for this container nobody can work on any more. The next one can.
+func (h *Host) unlessHung(ctx context.Context, session *supervisor.Session, backend string) {
+	if ctx.Err() == nil || h.ctx.Err() != nil || session.Ended() {
+		return
+	}
+	h.logger.Error("the executor does not answer a call and is replaced", "backend", backend)
+	_ = session.Close()
 }
 
 // nextSession gives a session for one more try, after a short pause.
@@ -323,7 +356,7 @@ func (h *Host) recordRunning(ctx context.Context, status executor.Status) error 
 		c.State == store.State(status.State) && c.PID == status.PID && c.StartedAt.Equal(status.StartedAt) {
 		return nil // as it was
 	}
-	return h.store.Update(ctx, func(tx *store.Tx) error {
+	err := h.store.Update(ctx, func(tx *store.Tx) error {
 		c, err := tx.Container(status.Ref.ID)
 		if err != nil {
 			return err
@@ -341,12 +374,15 @@ func (h *Host) recordRunning(ctx context.Context, status executor.Status) error 
 		}
 		return appendEvent(tx, EventStarted, c, nil)
 	})
+	_ = failpoint.Hit("host.start.recorded")
+	return err
 }
 
 // failStart records that an attempt could not be started, and gives the reason
 // back. Nothing of it is left on the backend.
 func (h *Host) failStart(record *store.Container, reason error) error {
 	ctx := context.WithoutCancel(h.ctx)
+	_ = failpoint.Hit("host.fail.begin")
 	h.tracker.Remove(record.Ref())
 	if record.AutoRemove {
 		err := h.forget(ctx, record.ID)
@@ -371,6 +407,7 @@ func (h *Host) failStart(record *store.Container, reason error) error {
 		}
 		return appendEvent(tx, EventFailed, c, map[string]string{"error": reason.Error()})
 	})
+	_ = failpoint.Hit("host.fail.recorded")
 	h.announce(record.Ref(), nil)
 	if err == nil && !record.RestartAt.IsZero() {
 		h.scheduleRestart(record)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/failpoint"
 )
 
 // reports is the executor.Host of one backend: a backend can only report on its
@@ -36,7 +37,14 @@ func (r reports) owned(tx *store.Tx, ref executor.Ref) (*store.Container, error)
 
 // Exited implements executor.Host. The exit is on disk when it returns nil.
 func (r reports) Exited(ctx context.Context, status executor.Status) error {
-	return r.host.store.Update(ctx, func(tx *store.Tx) error {
+	if err := failpoint.Hit("host.exited.told"); err != nil {
+		return err
+	}
+	if failpoint.Bug("exit-changed") && status.Exit.Code != nil {
+		code := (*status.Exit.Code + 1) % 256
+		status.Exit.Code = &code
+	}
+	err := r.host.store.Update(ctx, func(tx *store.Tx) error {
 		c, err := r.owned(tx, status.Ref)
 		if err != nil {
 			return err
@@ -60,11 +68,16 @@ func (r reports) Exited(ctx context.Context, status executor.Status) error {
 		}
 		return tx.PutContainer(c)
 	})
+	_ = failpoint.Hit("host.exited.recorded")
+	return err
 }
 
 // Released implements executor.Host. From here on users see the attempt as
 // ended.
 func (r reports) Released(ctx context.Context, ref executor.Ref, out executor.Output) error {
+	if err := failpoint.Hit("host.released.told"); err != nil {
+		return err
+	}
 	var end *End
 	var record *store.Container
 	var lost map[Stream]executor.Loss
@@ -94,6 +107,7 @@ func (r reports) Released(ctx context.Context, ref executor.Ref, out executor.Ou
 		end, record = viewEnd(exit), c
 		return release(tx, c, end)
 	})
+	_ = failpoint.Hit("host.released.recorded")
 	if errors.Is(err, executor.NotFound) {
 		return err
 	}
@@ -123,6 +137,11 @@ func release(tx *store.Tx, c *store.Container, end *End) error {
 	}
 	if end.Reason != "" {
 		data["reason"] = end.Reason
+	}
+	if failpoint.Bug("exit-twice") {
+		if err := appendEvent(tx, EventExited, c, data); err != nil {
+			return err
+		}
 	}
 	return appendEvent(tx, EventExited, c, data)
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/davit-run/davit/host/internal/trust"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/davit-run/davit/shared/failpoint"
 )
 
 // storeFile is the store's name in the state directory.
@@ -108,10 +110,12 @@ func Open(ctx context.Context, cfg config.Config, opts Options) (*Host, error) {
 	if err != nil {
 		return nil, errors.Join(err, files.Close())
 	}
+	_ = failpoint.Hit("host.open.directories")
 	st, err := store.Open(filepath.Join(cfg.StateDir, storeFile), store.Options{BootID: opts.bootID})
 	if err != nil {
 		return nil, errors.Join(err, watcher.Close(), files.Close())
 	}
+	_ = failpoint.Hit("host.open.store")
 	h := &Host{
 		config: cfg, logger: opts.Logger, version: opts.Version,
 		store: st, output: files, watcher: watcher, opened: time.Now(), linger: opts.Linger, ephemeral: opts.Ephemeral,

@@ -195,9 +195,9 @@ func copyOutput(ctx context.Context, reader *output.Reader, opts LogOptions, sin
 		}
 		give := func(data []byte) error { return sink(chunk.Stream, data) }
 		if opts.Timestamps {
-			err = stamps[chunk.Stream].stamp(chunk.Data, chunk.Time, give)
+			err = stamps[chunk.Stream].stamp(misread(chunk.Data), chunk.Time, give)
 		} else {
-			err = give(chunk.Data)
+			err = give(misread(chunk.Data))
 		}
 		if err != nil {
 			return err

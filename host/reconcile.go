@@ -12,6 +12,7 @@ import (
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/host/internal/supervisor"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/failpoint"
 )
 
 // reconcileParallel bounds the calls that a reconcile has under way at once.
@@ -34,6 +35,9 @@ func (h *Host) reconcile(ctx context.Context, name string, session *supervisor.S
 	listed, err := session.List(ctx)
 	if err != nil {
 		return fmt.Errorf("listing what runs: %w", err)
+	}
+	if err := failpoint.Hit("host.reconcile.listed"); err != nil {
+		return err
 	}
 	has := make(map[string]executor.Status, len(listed))
 	for _, status := range listed {
@@ -93,6 +97,7 @@ func (h *Host) reconcileAgain(session *supervisor.Session, backend, id string, f
 		}
 		ctx, cancel := context.WithTimeout(h.ctx, reconcileAgainTimeout)
 		err := fn(ctx)
+		h.unlessHung(ctx, session, backend)
 		cancel()
 		if err == nil || session.Ended() || h.ctx.Err() != nil {
 			return
@@ -121,12 +126,18 @@ func (h *Host) reconcileOne(ctx context.Context, session *supervisor.Session, c 
 		}
 		// From here on the executor watches it, and reports its end again if that
 		// has come.
+		if err := failpoint.Hit("host.reconcile.found"); err != nil {
+			return err
+		}
 		status, err := session.Restore(ctx, c.Ref(), h.output.Files(c.Ref(), c.Stdio.Merged).Stdio(h.outputMax(c)))
 		if errors.Is(err, executor.NotFound) {
 			// What was listed was half-made: its create was cut off.
 			return h.reconcileMissing(ctx, session, c)
 		}
 		if err != nil {
+			return err
+		}
+		if err := failpoint.Hit("host.reconcile.restored"); err != nil {
 			return err
 		}
 		return h.recordRunning(ctx, status)
@@ -144,6 +155,7 @@ func (h *Host) reconcileMissing(ctx context.Context, session *supervisor.Session
 			_ = h.failStart(c, errors.New("stopped before it was started"))
 			return nil
 		}
+		_ = failpoint.Hit("host.reconcile.missing")
 		// The intent was on disk, the answer is not. Create is idempotent, and
 		// hands over an earlier attempt if there is one.
 		h.background(func() { h.startAgain(session, c) })

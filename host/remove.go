@@ -7,6 +7,7 @@ import (
 
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/failpoint"
 )
 
 // Remove removes a container that has ended, with its output. One that has not
@@ -40,6 +41,9 @@ func (h *Host) remove(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	if err := failpoint.Hit("host.remove.wanted"); err != nil {
+		return err
+	}
 	session, err := h.session(ctx, c.Backend)
 	if err != nil {
 		return err
@@ -47,6 +51,10 @@ func (h *Host) remove(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTimeout)
 	defer cancel()
 	if err := session.Delete(ctx, c.Ref()); err != nil {
+		h.unlessHung(ctx, session, c.Backend)
+		return err
+	}
+	if err := failpoint.Hit("host.remove.deleted"); err != nil {
 		return err
 	}
 	return h.forget(ctx, id)
@@ -60,7 +68,10 @@ func (h *Host) forget(ctx context.Context, id string) error {
 	if err := h.output.Remove(id); err != nil {
 		return err
 	}
-	return h.store.Update(ctx, func(tx *store.Tx) error {
+	if err := failpoint.Hit("host.forget.output"); err != nil {
+		return err
+	}
+	err := h.store.Update(ctx, func(tx *store.Tx) error {
 		c, err := tx.Container(id)
 		if errors.Is(err, executor.NotFound) {
 			return nil
@@ -73,6 +84,8 @@ func (h *Host) forget(ctx context.Context, id string) error {
 		}
 		return appendEvent(tx, EventRemoved, c, nil)
 	})
+	_ = failpoint.Hit("host.forget.recorded")
+	return err
 }
 
 // hold keeps a container from being removed automatically until release is

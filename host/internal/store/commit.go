@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/failpoint"
 )
 
 // call is an Update that waits for its commit.
@@ -121,6 +122,7 @@ func (s *Store) transact(body func(*Tx) error) (appended bool, err error) {
 		_ = btx.Rollback()
 		return false, err
 	}
+	_ = failpoint.Hit("host.store.commit")
 	txid := btx.ID()
 	if err := btx.Commit(); err != nil {
 		if s.advanced(txid) {
@@ -128,6 +130,7 @@ func (s *Store) transact(body func(*Tx) error) (appended bool, err error) {
 		}
 		return false, s.explain(executor.Errorf(executor.Unavailable, "store %s: commit: %w", s.path, err))
 	}
+	_ = failpoint.Hit("host.store.written")
 	// After a failed sync the kernel takes the pages for clean, so that another
 	// one says nothing.
 	if err := s.sync(); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/davit-run/davit/host/internal/cgroup"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/failpoint"
 	"github.com/davit-run/davit/shared/transport"
 	"github.com/hashicorp/go-hclog"
 )
@@ -388,6 +389,7 @@ func (b *Backend) serve(ctx context.Context) error {
 		relay.Wait()
 		l.release()
 	}()
+	_ = failpoint.Hit("host.attach.connected")
 	b.set(func(i *Info) {
 		i.PID = l.process.PID
 		if l.child != nil {
@@ -462,6 +464,9 @@ func (b *Backend) open(ctx, helloCtx context.Context, conn *transport.Conn) (*Se
 		return nil, errRestart
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := failpoint.Hit("host.attach.opened"); err != nil {
 		return nil, err
 	}
 	session := &Session{Client: client, Description: hello.Description, Capabilities: opened.Capabilities}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/davit-run/davit/host/internal/trust"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/failpoint"
 	"github.com/davit-run/davit/shared/plugin"
 	"github.com/davit-run/davit/shared/transport"
 	"golang.org/x/sys/unix"
@@ -203,6 +204,7 @@ func spawn(config Config, user User, lock *os.File) (*child, error) {
 		if err := cmd.Start(); err != nil {
 			return fmt.Errorf("starting %s: %w", binary.Path, err)
 		}
+		_ = failpoint.Hit("host.launch.started")
 		c.pid = cmd.Process.Pid
 		go func() {
 			c.err = cmd.Wait()
@@ -222,7 +224,7 @@ func (c Config) environ(user User) []string {
 		"PLUGIN_UNIX_SOCKET_DIR="+filepath.Join(c.RunDir, socketDir),
 		plugin.EnvLogLevel+"="+c.LogLevel,
 	)
-	for _, key := range keptEnv {
+	for _, key := range append(failpoint.Variables(), keptEnv...) {
 		if value, ok := os.LookupEnv(key); ok && (key != "HOME" || user == self()) {
 			env = append(env, key+"="+value)
 		}
