@@ -16,12 +16,12 @@ BASIC  := runc=runc busybox=busybox-static /etc/ssl/certs/ca-certificates.crt=ca
 DEBIAN := $(BASIC) containerd=containerd /usr/include/stdio.h=libc6-dev
 
 # Variables to set on the command line: make test PKG=./host/... TESTFLAGS=-run=Foo
-# or make storm STORM="--duration 5m --seed 1"
+# or make storm STORM="--row kills --counts small --seed 1"
 PKG       := ./...
 TESTFLAGS := -race -shuffle=on -timeout=20m
 BENCH     := .
 COUNT     := 6
-STORM     := --duration 60m --keep
+STORM     := --row all --counts full --keep
 SCALE     := 500
 
 SHELL       := /bin/bash
@@ -53,7 +53,7 @@ run: basic rootfs build ## run a container without any daemon, and clean up
 	@.tools/run
 
 ##@ Check
-.PHONY: test lint fmt bench storm disks scale fresh
+.PHONY: test lint fmt bench storm storm-peers disks scale fresh
 test: setup build $(TOOLS)/gotestsum ## run all tests, with real containerds
 	DAVIT_REQUIRE_REAL=1 $(TOOLS)/gotestsum --format=standard-quiet --jsonfile=.build/test.json -- $(TESTFLAGS) $(PKG)
 
@@ -68,8 +68,12 @@ bench: setup build $(TOOLS)/benchstat ## run the benchmarks and print their medi
 	go test -run='^$$' -bench='$(BENCH)' -benchmem -count=$(COUNT) $(PKG) | tee .build/bench.txt
 	$(TOOLS)/benchstat .build/bench.txt
 
-storm: setup ## kill everything for an hour and check that nothing is lost
+storm: setup ## do all that can go wrong, a thousand times, and check that nothing is lost
 	go run ./host/storm/cmd/davit-storm $(STORM)
+	go run ./host/storm/cmd/davit-storm --table
+
+storm-peers: setup ## compare what davit, ctr and dockerd lose
+	go run ./host/storm/cmd/davit-storm --peers
 
 scale: setup ## hold SCALE containers and print what each costs, and how fast they are re-adopted
 	DAVIT_SCALE=$(SCALE) go test -count=1 -v -timeout=30m -run='^TestScale$$' ./host/e2e

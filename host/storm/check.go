@@ -4,10 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
-	"strings"
 
 	"github.com/davit-run/davit/host/storm/internal/line"
 )
@@ -15,8 +14,8 @@ import (
 // checkEnd checks a container that has ended.
 func (s *storm) checkEnd(ctx context.Context, l *life) {
 	var v containerView
-	if err := s.insist(ctx, func() (err error) { v, err = s.site.client.inspect(ctx, l.id); return err }); err != nil {
-		s.report.violation("%v: %v", l, err)
+	if err := s.insist(ctx, func() (err error) { v, err = s.site.client.inspect(ctx, l.id, l.n%16 == 0); return err }); err != nil {
+		s.report.bad(others, "%v: %v", l, err)
 		return
 	}
 	if v.State == "failed" {
@@ -30,32 +29,40 @@ func (s *storm) checkEnd(ctx context.Context, l *life) {
 	}
 	stdout, stderr := l.acked()
 	s.report.count(lines, int(stdout+stderr))
-	s.checkLines(ctx, l, "--stdout", 'o', stdout)
-	s.checkLines(ctx, l, "--stderr", 'e', stderr)
+	s.checkLines(ctx, l, 'o', stdout)
+	s.checkLines(ctx, l, 'e', stderr)
 }
 
 // checkExit wants one exit, with the workload's code.
 func (s *storm) checkExit(l *life, v containerView) {
-	done, _ := l.acked()
-	switch e := v.Exit; {
-	case v.State != "exited" || e == nil:
+	e := v.Exit
+	if v.State != "exited" || e == nil {
 		s.report.bad(wrongExits, "%v was waited for and is %s", l, v.State)
 		return
+	}
+	done, _ := l.acked()
+	code := -1
+	if e.Code != nil {
+		code = *e.Code
+	}
+	var right bool
+	switch l.style {
+	case killed:
+		right = e.Signal == 9 || code == 128+9
+	case steered:
+		right = code == l.code && e.Signal == 0
+	default:
+		right = code == l.code && e.Signal == 0 && done == l.lines
+	}
+	switch {
 	case v.Attempt != 1:
-		s.report.bad(wrongExits, "%v is at attempt %d", l, v.Attempt)
-	case e.Source == "lost" && e.Code == nil && l.backend.forgets && s.down(l.backend) != l.downs:
-		s.report.count(gapExits, 1)
-		s.logf("%v: lost: %s", l, e.Reason)
-	case e.Code == nil || *e.Code != l.code || e.Signal != 0 || done != l.lines:
-		code := -1
-		if e.Code != nil {
-			code = *e.Code
-		}
+		s.report.bad(secondStarts, "%v is at attempt %d", l, v.Attempt)
+	case !right:
 		s.report.bad(wrongExits, "%v: got code %d, signal %d, source %s %q after %d lines, want code %d", l, code, e.Signal, e.Source, e.Reason, done, l.code)
 	case e.Source == "recovered":
 		s.report.count(recovered, 1)
 	}
-	if v.Exit.Output != "complete" {
+	if e.Output != "complete" {
 		s.report.count(unsureOutput, 1)
 	}
 }
@@ -66,28 +73,50 @@ func (s *storm) checkStart(l *life) {
 	if len(starts) != 1 {
 		s.report.bad(secondStarts, "%v was started %d times", l, len(starts))
 	} else if l.started != "" && l.started != starts[0] {
-		s.report.violation("%v: the process that is shown started at %s, the workload at %s", l, l.started, starts[0])
+		s.report.bad(otherProcess, "%v: the process that is shown started at %s, the workload at %s", l, l.started, starts[0])
+	}
+}
+
+// checkProcess looks at the process that the container is said to be.
+func (s *storm) checkProcess(l *life, pid int) {
+	started := startTime(pid)
+	switch {
+	case l.pid == 0:
+		l.pid, l.started = pid, started
+	case l.pid != pid:
+		s.report.bad(otherProcess, "%v: its process was %d and is %d", l, l.pid, pid)
+	case started != "" && l.started != "" && l.started != started:
+		s.report.bad(otherProcess, "%v: process %d started at %s and now at %s", l, pid, l.started, started)
 	}
 }
 
 // checkLines wants each acknowledged line of a stream once, in order and whole.
-func (s *storm) checkLines(ctx context.Context, l *life, flag string, stream byte, acked uint64) {
+// Some containers are read by the command line, the others by the API.
+func (s *storm) checkLines(ctx context.Context, l *life, stream byte, acked uint64) {
 	var got tally
+	take := func(r io.Reader) (err error) { got, err = read(r, stream); return err }
+	flag := map[byte]string{'o': "stdout", 'e': "stderr"}[stream]
 	err := s.insist(ctx, func() error {
-		return s.site.client.run(ctx, stream == 'e', func(r io.Reader) (err error) { got, err = read(r, stream); return err }, "logs", flag, l.id)
+		if l.n%16 == 0 {
+			return s.site.client.run(ctx, stream == 'e', take, "logs", "--"+flag, l.id)
+		}
+		return s.site.client.stream(ctx, "/containers/"+l.id+"/logs?"+flag+"=true", take)
 	})
 	if err != nil {
-		s.report.violation("%v: %v", l, err)
+		s.report.bad(others, "%v: %v", l, err)
 		return
 	}
 	got.missing += max(acked, got.last) - got.last
-	for what, n := range map[string]uint64{lost: got.missing, torn: got.torn, doubled: got.doubled} {
-		if n > 0 {
-			s.report.bad(what, "%v: %d of %d on %s, first where line %d was due", l, n, acked, flag, got.first)
+	for _, count := range []struct {
+		what string
+		n    uint64
+	}{{lost, got.missing}, {torn, got.torn}, {doubled, got.doubled}} {
+		if count.n > 0 {
+			s.report.bad(count.what, "%v: %d of %d on %s, first where line %d was due", l, count.n, acked, flag, got.first)
 		}
 	}
-	if got.last > acked {
-		s.report.violation("%v: %s has %d lines, and %d were acknowledged", l, flag, got.last, acked)
+	if got.last > acked && l.style != killed { // whose last line may not be acknowledged any more
+		s.report.bad(others, "%v: %s has %d lines, and %d were acknowledged", l, flag, got.last, acked)
 	}
 }
 
@@ -100,8 +129,8 @@ type tally struct {
 
 // read looks at a stream.
 func read(r io.Reader, stream byte) (t tally, err error) {
-	for lines := bufio.NewReader(r); ; {
-		text, err := lines.ReadBytes('\n')
+	for lines := bufio.NewReaderSize(r, 64<<10); ; {
+		text, err := lines.ReadSlice('\n')
 		if len(text) > 0 {
 			whole, ended := bytes.CutSuffix(text, []byte{'\n'})
 			n, ok := line.Parse(whole, stream)
@@ -121,44 +150,8 @@ func read(r io.Reader, stream byte) (t tally, err error) {
 		if errors.Is(err, io.EOF) {
 			return t, nil
 		}
-		if err != nil {
-			return t, err
-		}
-	}
-}
-
-// checkEvents wants a journal without gaps that tells each step of a life once.
-func (s *storm) checkEvents(ctx context.Context) {
-	var last uint64
-	seen := map[string][]string{} // types, by container
-	err := s.insist(ctx, func() error {
-		return s.site.client.run(ctx, false, func(r io.Reader) error {
-			for dec := json.NewDecoder(r); ; {
-				var e event
-				if err := dec.Decode(&e); errors.Is(err, io.EOF) {
-					return nil
-				} else if err != nil {
-					return err
-				}
-				if last != 0 && e.Seq != last+1 {
-					s.report.bad(eventGaps, "event %d follows event %d", e.Seq, last)
-				}
-				last = e.Seq
-				s.report.count(events, 1)
-				seen[e.Container] = append(seen[e.Container], strings.TrimPrefix(e.Type, "container."))
-			}
-		}, "events", "--format", "json")
-	})
-	if err != nil {
-		s.report.violation("%v", err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, l := range s.lives {
-		switch got := strings.Join(seen[l.id], " "); got {
-		case "created started exited removed", "created failed removed":
-		default:
-			s.report.violation("%v: its events are %q", l, got)
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return t, fmt.Errorf("reading lines: %w", err)
 		}
 	}
 }

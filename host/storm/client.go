@@ -3,6 +3,7 @@ package storm
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -51,30 +52,83 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 		}
 		body = bytes.NewReader(text)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://davit/v1"+path, body)
+	resp, err := c.open(ctx, method, path, body)
 	if err != nil {
 		return err
 	}
+	defer resp.Close()
+	text, err := io.ReadAll(resp)
+	if err != nil || out == nil {
+		return err
+	}
+	return json.Unmarshal(text, out)
+}
+
+// get gives the whole answer to a request.
+func (c *client) get(ctx context.Context, path string) ([]byte, error) {
+	resp, err := c.open(ctx, "GET", path, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Close()
+	return io.ReadAll(resp)
+}
+
+// open makes a request and gives the body of an answer that is a success.
+func (c *client) open(ctx context.Context, method, path string, body io.Reader) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://davit/v1"+path, body)
+	if err != nil {
+		return nil, err
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if resp.StatusCode < 300 {
+		return resp.Body, nil
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
+		return nil, err
+	}
+	failure := &statusError{status: resp.StatusCode}
+	if err := json.Unmarshal(text, failure); err != nil {
+		failure.Message = string(text)
+	}
+	return nil, failure
+}
+
+// stream gives the data of a stream of frames to read. Each frame has a header of
+// 8 bytes, of which the first is the stream and the last four are the length.
+func (c *client) stream(ctx context.Context, path string, read func(io.Reader) error) error {
+	body, err := c.open(ctx, "GET", path, nil)
+	if err != nil {
 		return err
 	}
-	if resp.StatusCode >= 300 {
-		failure := &statusError{status: resp.StatusCode}
-		if err := json.Unmarshal(text, failure); err != nil {
-			failure.Message = string(text)
+	defer body.Close()
+	out, in := io.Pipe()
+	go func() { in.CloseWithError(unframe(in, body)) }()
+	err = read(out)
+	_ = out.Close()
+	return err
+}
+
+func unframe(w io.Writer, r io.Reader) error {
+	for {
+		var head [8]byte
+		if _, err := io.ReadFull(r, head[:]); err != nil {
+			return err // io.EOF between frames
 		}
-		return failure
+		data := io.LimitReader(r, int64(binary.BigEndian.Uint32(head[4:])))
+		if head[0] == 0 { // the host has something to say
+			text, err := io.ReadAll(data)
+			return fmt.Errorf("the stream has a message: %s %w", text, err)
+		}
+		if _, err := io.Copy(w, data); err != nil {
+			return err
+		}
 	}
-	if out == nil {
-		return nil
-	}
-	return json.Unmarshal(text, out)
 }
 
 // run runs a davit command. It gives what comes on stdout, or on stderr, to read.
@@ -119,7 +173,13 @@ type containerView struct {
 	}
 }
 
-func (c *client) inspect(ctx context.Context, id string) (containerView, error) {
+// inspect gives a container, by the API or the command line.
+func (c *client) inspect(ctx context.Context, id string, command bool) (containerView, error) {
+	if !command {
+		var v containerView
+		err := c.call(ctx, "GET", "/containers/"+id, nil, &v)
+		return v, err
+	}
 	var all []containerView
 	err := c.run(ctx, false, func(r io.Reader) error { return json.NewDecoder(r).Decode(&all) }, "inspect", id)
 	if err == nil && len(all) != 1 {
@@ -129,12 +189,4 @@ func (c *client) inspect(ctx context.Context, id string) (containerView, error) 
 		return containerView{}, err
 	}
 	return all[0], nil
-}
-
-// event is a line of `davit events --format json`.
-type event struct {
-	Seq       uint64
-	Type      string
-	Container string
-	Data      map[string]string
 }

@@ -3,83 +3,66 @@ package storm
 import (
 	"context"
 	"math/rand/v2"
-	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 )
 
-// The phases of a container's life in which faults are counted. A fault of phase
-// random comes at any moment.
+// The kinds of faults that come in phases. Those that name containerd need a
+// target with a daemon.
 const (
-	phaseRandom   = "random"
-	phaseCreate   = "create"
-	phaseRunning  = "running"
-	phaseExiting  = "exiting"
-	phaseDeleting = "deleting"
+	killsHost       = "host"
+	killsExecutor   = "executor"
+	killsContainerd = "containerd"
+	killsHostExec   = "host + executor"
+	killsHostDaemon = "host + containerd"
+	killsExecDaemon = "executor + containerd"
+	killsAll        = "host + executor + containerd"
+	stopsExecutor   = "executor stopped"
+	downsContainerd = "containerd down for up to 4 s"
 )
 
-var phases = []string{phaseRandom, phaseCreate, phaseRunning, phaseExiting, phaseDeleting}
+var kinds = []string{killsHost, killsExecutor, killsContainerd, killsHostExec, killsHostDaemon, killsExecDaemon, killsAll, stopsExecutor, downsContainerd}
 
-// window is how long after the beginning of a phase a fault may come. They are
-// about what the phase takes.
-var window = map[string]time.Duration{
-	phaseCreate:   150 * time.Millisecond,
-	phaseRunning:  time.Second,
-	phaseExiting:  100 * time.Millisecond,
-	phaseDeleting: 50 * time.Millisecond,
-}
-
-// fault is a kind of mischief on one backend. do reports whether it was done.
-type fault struct {
-	kind   string
-	weight int
-	do     func(ctx context.Context, s *storm, b backend, rnd *rand.Rand) bool
-}
-
-var faults = []fault{
-	{"host", 30, func(_ context.Context, s *storm, _ backend, _ *rand.Rand) bool { return s.site.killHost() }},
-	{"executor", 25, func(_ context.Context, s *storm, b backend, _ *rand.Rand) bool { return s.killExecutor(b) }},
-	{"containerd", 12, func(_ context.Context, s *storm, b backend, _ *rand.Rand) bool { return s.killContainerd(b) }},
-	{"host+executor", 10, func(ctx context.Context, s *storm, b backend, rnd *rand.Rand) bool {
-		return inTurn(ctx, rnd, s.site.killHost, func() bool { return s.killExecutor(b) })
-	}},
-	{"host+containerd", 8, func(ctx context.Context, s *storm, b backend, rnd *rand.Rand) bool {
-		return inTurn(ctx, rnd, s.site.killHost, func() bool { return s.killContainerd(b) })
-	}},
-	{"executor+containerd", 8, func(ctx context.Context, s *storm, b backend, rnd *rand.Rand) bool {
-		return inTurn(ctx, rnd, func() bool { return s.killExecutor(b) }, func() bool { return s.killContainerd(b) })
-	}},
-	{"all three", 4, func(ctx context.Context, s *storm, b backend, rnd *rand.Rand) bool {
-		return inTurn(ctx, rnd, s.site.killHost, func() bool { return s.killExecutor(b) }, func() bool { return s.killContainerd(b) })
-	}},
-	{"executor stopped", 4, stopExecutor},
-	{"containerd down", 3, containerdDown},
-}
-
-// inTurn does things in a random order, at once or with short pauses, which make
-// a fault hit what follows an earlier one.
-func inTurn(ctx context.Context, rnd *rand.Rand, things ...func() bool) bool {
-	rnd.Shuffle(len(things), func(i, j int) { things[i], things[j] = things[j], things[i] })
-	done := things[0]()
-	for _, thing := range things[1:] {
+// strike makes a fault that touches t, and reports whether it could be made.
+func (s *storm) strike(ctx context.Context, kind string, t target, rnd *rand.Rand) bool {
+	switch kind {
+	case stopsExecutor:
+		return s.stopExecutor(ctx, t, rnd)
+	case downsContainerd:
+		return s.containerdDown(ctx, t, upTo(rnd, 4*time.Second))
+	}
+	// What is killed together is killed in a random order, at once or with short
+	// pauses, by which a fault hits what follows an earlier one.
+	var kills []func() bool
+	for name := range strings.SplitSeq(kind, " + ") {
+		kills = append(kills, map[string]func() bool{
+			killsHost:       s.site.killHost,
+			killsExecutor:   func() bool { return s.killExecutor(t) },
+			killsContainerd: func() bool { return s.killContainerd(t) },
+		}[name])
+	}
+	rnd.Shuffle(len(kills), func(i, j int) { kills[i], kills[j] = kills[j], kills[i] })
+	done := kills[0]()
+	for _, kill := range kills[1:] {
 		if rnd.IntN(2) == 0 {
 			pause(ctx, upTo(rnd, 150*time.Millisecond))
 		}
-		done = thing() && done
+		done = kill() && done
 	}
 	return done
 }
 
 // stopExecutor stops an executor as a debugger does: long enough, and the host
 // takes it for hung.
-func stopExecutor(ctx context.Context, s *storm, b backend, rnd *rand.Rand) bool {
-	is := s.site.isExecutor(b)
+func (s *storm) stopExecutor(ctx context.Context, t target, rnd *rand.Rand) bool {
+	is := s.site.isExecutor(t)
 	p, ok := only(is)
 	if !ok || !signalTo(p, is, syscall.SIGSTOP) {
 		return false
 	}
-	most := 3 * time.Second
+	most := 2 * time.Second
 	if rnd.IntN(5) == 0 {
 		most = 20 * time.Second
 	}
@@ -90,107 +73,115 @@ func stopExecutor(ctx context.Context, s *storm, b backend, rnd *rand.Rand) bool
 
 // containerdDown kills a containerd and keeps its executor from starting it
 // again for a while.
-func containerdDown(ctx context.Context, s *storm, b backend, rnd *rand.Rand) bool {
-	is := s.site.isExecutor(b)
+func (s *storm) containerdDown(ctx context.Context, t target, d time.Duration) bool {
+	is := s.site.isExecutor(t)
 	p, ok := only(is)
 	if !ok || !signalTo(p, is, syscall.SIGSTOP) {
 		return false
 	}
-	done := s.killContainerd(b)
-	pause(ctx, upTo(rnd, 4*time.Second))
+	done := s.killContainerd(t)
+	pause(ctx, d)
 	signalTo(p, is, syscall.SIGCONT)
 	return done
 }
 
-func (s *storm) killExecutor(b backend) bool {
-	is := s.site.isExecutor(b)
+func (s *storm) killExecutor(t target) bool {
+	is := s.site.isExecutor(t)
 	p, ok := only(is)
 	return ok && signalTo(p, is, syscall.SIGKILL)
 }
 
-func (s *storm) killContainerd(b backend) bool {
-	is := s.site.isContainerd(b)
+func (s *storm) killContainerd(t target) bool {
+	is := s.site.isContainerd(t)
 	p, ok := only(is)
 	if !ok || !signalTo(p, is, syscall.SIGKILL) {
 		return false
 	}
 	s.mu.Lock()
-	s.downs[b.name]++
+	s.downs[t.name]++
 	s.mu.Unlock()
 	return true
 }
 
-// down counts the containerds of a backend that were killed so far.
-func (s *storm) down(b backend) int {
+// down counts the containerds of a target that were killed so far.
+func (s *storm) down(t target) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.downs[b.name]
+	return s.downs[t.name]
 }
 
-// weather makes faults until ctx ends.
+// weather makes the faults of a plan.
 type weather struct {
 	storm *storm
-	busy  sync.Mutex // one fault at a time
+	plan  *plan
+	calm  context.CancelFunc // when all faults have come
+	busy  sync.Mutex         // one fault at a time
 	wg    sync.WaitGroup
 
-	mu  sync.Mutex
-	rnd *rand.Rand
+	mu sync.Mutex
+	// steps counts what the containers of a target have come through.
+	steps map[string]int
 }
 
-// blow makes faults at random moments.
-func (w *weather) blow(ctx context.Context) {
-	for pause(ctx, w.draw(1500*time.Millisecond)) {
-		w.strike(ctx, phaseRandom, w.storm.site.backends[w.drawInt(len(w.storm.site.backends))])
-	}
+// stepsOf gives the count of a target.
+func (w *weather) stepsOf(t target) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.steps[t.name]
 }
 
-// enters tells that a container on b begins a phase of its life. Some are struck.
-func (w *weather) enters(ctx context.Context, phase string, b backend) {
-	if w.drawInt(8) != 0 || ctx.Err() != nil {
+// enters tells that a container begins a phase of its life. Some are struck then.
+// A nil weather is calm.
+func (w *weather) enters(ctx context.Context, l *life, phase string) {
+	l.phase.Store(&phase)
+	if w == nil || ctx.Err() != nil {
 		return
 	}
-	wait := w.draw(window[phase])
-	w.wg.Go(func() {
-		if pause(ctx, wait) {
-			w.strike(ctx, phase, b)
-		}
-	})
+	if phase != phaseCreating {
+		w.mu.Lock()
+		w.steps[l.target.name]++
+		w.mu.Unlock()
+	}
+	if wait, ok := w.plan.wants(phase); ok {
+		w.wg.Go(func() {
+			if pause(ctx, wait) {
+				w.strike(ctx, l)
+			}
+		})
+	}
 }
 
-// strike makes a fault that touches b.
-func (w *weather) strike(ctx context.Context, phase string, b backend) {
-	if ctx.Err() != nil || !w.busy.TryLock() {
+// strike makes a fault for the phase in which a container is.
+func (w *weather) strike(ctx context.Context, l *life) {
+	if !w.busy.TryLock() {
 		return // one is under way
 	}
 	defer w.busy.Unlock()
-	f, rnd := w.pick()
-	if f.do(ctx, w.storm, b, rnd) {
-		w.storm.report.fault(f.kind, phase)
-		w.storm.logf("%s, phase %s, backend %s", f.kind, phase, b.name)
+	phase := w.storm.phaseOf(l)
+	kind, rnd, ok := w.plan.take(phase, func(kind string) bool { return l.target.daemon != "" || !strings.Contains(kind, "containerd") })
+	if !ok {
+		return
 	}
-	if w.storm.opts.Kills > 0 && w.storm.report.kills() >= w.storm.opts.Kills {
-		w.storm.calm()
+	if !w.storm.strike(ctx, kind, l.target, rnd) {
+		w.plan.putBack(phase, kind)
+		return
+	}
+	w.storm.report.fault(kind, phase)
+	w.storm.logf("%s, phase %s, backend %s", kind, phase, l.target.name)
+	if w.plan.open() == 0 {
+		w.calm()
+	}
+	// Some faults hit the recovery from this one. Before the others something must
+	// have come a step further, or nothing would ever get done.
+	if rnd.IntN(4) > 0 {
+		before := w.stepsOf(l.target)
+		for begin := time.Now(); time.Since(begin) < recovery && w.stepsOf(l.target) == before && pause(ctx, 10*time.Millisecond); {
+		}
 	}
 }
 
-// pick gives a fault, and chance for its details.
-func (w *weather) pick() (fault, *rand.Rand) {
-	sum := 0
-	for _, f := range faults {
-		sum += f.weight
-	}
-	n := w.drawInt(sum)
-	i := slices.IndexFunc(faults, func(f fault) bool { n -= f.weight; return n < 0 })
-	return faults[i], rand.New(rand.NewPCG(w.storm.opts.Seed, uint64(w.drawInt(1<<62))))
-}
-
-func (w *weather) draw(most time.Duration) time.Duration { return time.Duration(w.drawInt(int(most))) }
-
-func (w *weather) drawInt(below int) int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.rnd.IntN(below)
-}
+// recovery is how long a fault may keep the next one from coming.
+const recovery = 10 * time.Second
 
 // upTo gives a random duration below most.
 func upTo(rnd *rand.Rand, most time.Duration) time.Duration {

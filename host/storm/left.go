@@ -15,63 +15,41 @@ import (
 // then, once the host has stopped, on the machine. What is left by processes that
 // the storm may have missed is ended, so that it harms nobody else.
 func (s *storm) checkLeftovers(ctx context.Context) {
-	ids := map[string]bool{}
-	for _, l := range s.lives {
-		ids[l.id] = true
-	}
 	if err := s.site.waitReady(ctx); err != nil {
-		s.report.violation("%v", err)
+		s.report.bad(others, "%v", err)
 	}
-	for _, b := range s.site.backends {
+	for _, t := range s.site.targets {
 		for _, what := range []string{"task", "container"} {
-			out, err := exec.CommandContext(ctx, b.ctr, "--address", s.site.containerdSock(b), "--namespace", "davit", what, "list", "--quiet").Output()
+			if t.ctr == "" {
+				continue
+			}
+			out, err := exec.CommandContext(ctx, t.ctr, "--address", s.site.containerdSock(t), "--namespace", "davit", what, "list", "--quiet").Output()
 			if err != nil {
-				s.report.violation("ctr %s list on %s: %v: %s", what, b.name, err, out)
+				s.report.bad(others, "ctr %s list on %s: %v: %s", what, t.name, err, out)
+				continue
 			}
 			for id := range strings.FieldsSeq(string(out)) {
-				s.report.bad(leftovers, "%s of containerd on %s: %s", what, b.name, id)
+				s.report.bad(leftovers, "%s of containerd on %s: %s", what, t.name, id)
 			}
 		}
 	}
-	s.leftFiles(ids)
+	s.leftFiles()
 	if err := s.site.stop(); err != nil {
-		s.report.violation("%v", err)
+		s.report.bad(others, "%v", err)
 	}
-	time.Sleep(200 * time.Millisecond) // what was told to end does
+	for range 20 { // what was told to end does
+		if len(s.ours()) == 0 {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 	for _, p := range s.ours() {
 		s.report.bad(leftovers, "%v", p)
 		signalTo(p, func(now process) bool { return strings.Join(now.args, " ") == strings.Join(p.args, " ") }, syscall.SIGKILL)
 	}
-	mounts, _ := os.ReadFile("/proc/self/mounts")
-	for l := range bytes.Lines(mounts) {
-		if bytes.Contains(l, []byte(s.site.dir)) {
-			s.report.bad(leftovers, "mount %s", bytes.TrimSpace(l))
-		}
-	}
-	sockets, _ := os.ReadFile("/proc/net/unix")
-	for l := range bytes.Lines(sockets) {
-		if bytes.Contains(l, []byte(s.site.dir)) {
-			s.report.bad(leftovers, "socket %s", bytes.TrimSpace(l))
-		}
-	}
-	keys := map[string]bool{}
-	for _, l := range s.lives {
-		if _, key, ok := strings.Cut(l.bundle, "-"); ok {
-			keys[key] = true
-		}
-		if _, err := os.Lstat(l.socket); err == nil {
-			s.report.bad(leftovers, "socket %s of %v", l.socket, l)
-			_ = os.Remove(l.socket)
-		}
-	}
-	for key := range keys {
-		cgroups, _ := filepath.Glob("/sys/fs/cgroup/*/davit/" + key)
-		for _, path := range append(cgroups, "/sys/fs/cgroup/davit/"+key) {
-			if os.Remove(path) == nil {
-				s.report.bad(leftovers, "cgroup %s", path)
-			}
-		}
-	}
+	s.leftSockets()
+	s.leftMounts()
+	s.leftCgroups()
 }
 
 // ours gives the processes that belong to the site.
@@ -83,7 +61,11 @@ func (s *storm) ours() []process {
 
 // leftFiles reports what is named for a container: bundles of containerd, state of
 // runc and of davit, and cgroups.
-func (s *storm) leftFiles(ids map[string]bool) {
+func (s *storm) leftFiles() {
+	ids := map[string]bool{}
+	for _, l := range s.lives {
+		ids[l.id] = true
+	}
 	const length = 16 // of an id; more may follow
 	for _, root := range []string{s.site.dir, "/sys/fs/cgroup"} {
 		_ = filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
@@ -95,5 +77,48 @@ func (s *storm) leftFiles(ids map[string]bool) {
 			}
 			return nil
 		})
+	}
+}
+
+func (s *storm) leftSockets() {
+	sockets, _ := os.ReadFile("/proc/net/unix")
+	for l := range bytes.Lines(sockets) {
+		if bytes.Contains(l, []byte(s.site.dir)) {
+			s.report.bad(leftovers, "socket %s", bytes.TrimSpace(l))
+		}
+	}
+	for _, l := range s.lives {
+		if _, err := os.Lstat(l.socket); err == nil {
+			s.report.bad(leftovers, "socket %s of %v", l.socket, l)
+			_ = os.Remove(l.socket)
+		}
+	}
+}
+
+func (s *storm) leftMounts() {
+	mounts, _ := os.ReadFile("/proc/self/mounts")
+	for l := range bytes.Lines(mounts) {
+		if bytes.Contains(l, []byte(s.site.dir)) {
+			s.report.bad(leftovers, "mount %s", bytes.TrimSpace(l))
+			_ = syscall.Unmount(strings.Fields(string(l))[1], syscall.MNT_DETACH)
+		}
+	}
+}
+
+// leftCgroups looks for the cgroups that backends have for their containers.
+func (s *storm) leftCgroups() {
+	keys := map[string]bool{}
+	for _, l := range s.lives {
+		if _, key, ok := strings.Cut(l.bundle, "-"); ok {
+			keys[key] = true
+		}
+	}
+	for key := range keys {
+		cgroups, _ := filepath.Glob("/sys/fs/cgroup/*/davit/" + key)
+		for _, path := range append(cgroups, "/sys/fs/cgroup/davit/"+key) {
+			if os.Remove(path) == nil {
+				s.report.bad(leftovers, "cgroup %s", path)
+			}
+		}
 	}
 }

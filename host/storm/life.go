@@ -9,51 +9,65 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
 // patience is how long davit may take to do what it was asked, with all that is
 // killed meanwhile. An executor that fails again and again is tried every 30 s.
-const patience = 90 * time.Second
+const patience = 5 * time.Minute
+
+// style is what is special about a container.
+type style int
+
+const (
+	ordinary style = iota
+	// steered: it runs until its file "stop" appears.
+	steered
+	// killed: it runs until it is killed over the API.
+	killed
+	// absent: its program does not exist, so it cannot start.
+	absent
+)
 
 // life is that of one container.
 type life struct {
 	n       int
-	backend backend
+	target  target
 	runtime string
+	style   style
 	rate    uint64 // lines per second, 0 is full speed
 	lines   uint64
 	code    int
 	dir     string
 	id      string
-	downs   int    // containerds of the backend killed when it began
+	phase   atomic.Pointer[string]
+	downs   int    // containerds of the target killed when it began
 	pid     int    // as seen first
 	started string // its start time, in ticks
 	socket  string // of its shim
 	bundle  string // name of its bundle: the id, and a key of the backend's
+	gone    bool   // removed as asked
 }
 
 func (l *life) String() string {
-	return fmt.Sprintf("container %d (%s on %s/%s, %d lines at %d/s)", l.n, l.id, l.backend.name, l.runtime, l.lines, l.rate)
+	return fmt.Sprintf("container %d (%s on %s/%s, %d lines at %d/s)", l.n, l.id, l.target.name, l.runtime, l.lines, l.rate)
 }
 
 // newLife decides what container n is.
 func (s *storm) newLife(n int) *life {
-	rnd := rand.New(rand.NewPCG(s.opts.Seed, uint64(n)))
-	l := &life{n: n, code: n % 256, dir: filepath.Join(s.site.dir, "w", fmt.Sprint(n))}
-	choices := 0
-	for _, b := range s.site.backends {
-		choices += len(b.runtimes)
-	}
-	i := n % choices
-	for _, b := range s.site.backends {
-		if i >= 0 && i < len(b.runtimes) {
-			l.backend, l.runtime = b, b.runtimes[i]
+	var choices []*life
+	for _, t := range s.site.targets {
+		for _, runtime := range t.runtimes {
+			choices = append(choices, &life{target: t, runtime: runtime})
 		}
-		i -= len(b.runtimes)
 	}
-	seconds := 0.05 + 4*rnd.Float64()*rnd.Float64() // mostly short, so that much happens
+	l := choices[n%len(choices)]
+	rnd := rand.New(rand.NewPCG(s.seed, uint64(n)))
+	l.n, l.code, l.dir = n, n%256, filepath.Join(s.site.dir, "w", fmt.Sprint(n))
+	seconds := 0.05 + 3*rnd.Float64()*rnd.Float64() // mostly short, so that much happens
 	switch rnd.IntN(3) {
 	case 0:
 		l.lines = uint64(20_000 * seconds) // in less time than that
@@ -66,25 +80,47 @@ func (s *storm) newLife(n int) *life {
 }
 
 // live takes a container from its creation to its removal, and checks it.
-func (s *storm) live(ctx, weather context.Context, l *life) {
+func (s *storm) live(ctx context.Context, w *weather, l *life) {
+	if s.begin(ctx, w, l) {
+		s.end(ctx, w, l)
+	}
+}
+
+// begin creates a container; false says that there is none.
+func (s *storm) begin(ctx context.Context, w *weather, l *life) bool {
 	if err := s.prepare(l); err != nil {
-		s.report.violation("%v: %v", l, err)
-		return
+		s.report.bad(others, "%v: %v", l, err)
+		return false
 	}
-	l.downs = s.down(l.backend)
-	if !s.create(ctx, weather, l) {
-		return
+	l.downs = s.down(l.target)
+	if !s.create(ctx, w, l) {
+		return false
 	}
-	s.mu.Lock()
-	s.lives = append(s.lives, l)
-	s.mu.Unlock()
+	s.known(l)
 	s.report.count(containers, 1)
-	s.report.count(perRuntime+l.backend.name+"/"+l.runtime, 1)
-	s.awaitEnd(ctx, weather, l)
-	if ctx.Err() == nil {
-		s.checkEnd(ctx, l)
-		s.remove(ctx, weather, l)
+	s.report.count(perRuntime+l.target.name+"/"+l.runtime, 1)
+	return true
+}
+
+// end waits for the end of a container, checks it and removes it.
+func (s *storm) end(ctx context.Context, w *weather, l *life) {
+	s.awaitEnd(ctx, w, l)
+	if ctx.Err() != nil {
+		return
 	}
+	w.enters(ctx, l, phaseIdle)
+	s.checkEnd(ctx, l)
+	if w != nil {
+		pause(ctx, time.Duration(l.n%10)*10*time.Millisecond) // some are kept for a while
+	}
+	s.remove(ctx, w, l)
+}
+
+// known notes a container that has an id.
+func (s *storm) known(l *life) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lives = append(s.lives, l)
 }
 
 // prepare makes the files that the workload shares with us.
@@ -104,31 +140,72 @@ func (l *life) acked() (stdout, stderr uint64) {
 	return binary.NativeEndian.Uint64(b), binary.NativeEndian.Uint64(b[8:])
 }
 
+// finished reports whether the workload has written its last line.
+func (l *life) finished() bool {
+	switch out, _ := l.acked(); l.style {
+	case ordinary:
+		return out == l.lines
+	case steered, killed:
+		_, err := os.Stat(filepath.Join(l.dir, "stop"))
+		return err == nil
+	}
+	return false
+}
+
+// stop makes a steered container end.
+func (l *life) stop() error { return os.WriteFile(filepath.Join(l.dir, "stop"), nil, 0o644) }
+
 // starts gives the start times that the workload noted.
 func (l *life) starts() []string {
 	b, _ := os.ReadFile(filepath.Join(l.dir, "starts"))
 	return strings.Fields(string(b))
 }
 
+// phaseOf says in which phase a container is now.
+func (s *storm) phaseOf(l *life) string {
+	phase := *l.phase.Load()
+	if phase != phaseCreating {
+		return phase
+	}
+	if len(l.starts()) > 0 {
+		return phaseRunning
+	}
+	for _, pattern := range l.target.bundles {
+		found, _ := filepath.Glob(filepath.Join(s.site.dir, pattern))
+		for _, path := range found {
+			if text, _ := os.ReadFile(path); strings.Contains(string(text), `"`+l.dir+`"`) {
+				return phaseStarting
+			}
+		}
+	}
+	return phaseCreating
+}
+
 // request is what POST /v1/containers takes.
 func (s *storm) request(l *life) map[string]any {
+	args := []string{
+		"/bin/storm-workload", "--token", l.dir, "--lines", fmt.Sprint(l.lines), "--rate", fmt.Sprint(l.rate), "--code", fmt.Sprint(l.code),
+	}
+	switch l.style {
+	case steered, killed:
+		args = append(args, "--steered")
+	case absent:
+		args[0] = "/bin/absent"
+	}
 	return map[string]any{
-		"name": fmt.Sprintf("storm-%d", l.n), "request_id": fmt.Sprintf("storm-%d-%d", s.opts.Seed, l.n),
-		"backend": l.backend.name, "runtime": l.runtime, "rootfs": s.site.rootfs,
+		"name": fmt.Sprintf("storm-%d", l.n), "request_id": fmt.Sprintf("storm-%d-%d", s.seed, l.n),
+		"backend": l.target.name, "runtime": l.runtime, "rootfs": s.site.rootfs,
 		"process": map[string]any{
-			"args": []string{
-				"/bin/storm-workload", "--token", l.dir, "--lines", fmt.Sprint(l.lines), "--rate", fmt.Sprint(l.rate), "--code", fmt.Sprint(l.code),
-			},
-			"read_only": true,
-			"mounts":    []any{map[string]any{"destination": "/storm", "type": "bind", "source": l.dir, "options": []string{"rbind", "rprivate"}}},
+			"args": args, "read_only": true,
+			"mounts": []any{map[string]any{"destination": "/storm", "type": "bind", "source": l.dir, "options": []string{"rbind", "rprivate"}}},
 		},
 	}
 }
 
 // create asks for the container until there is an answer: the request's id makes
 // sure that there is only one. It gives false if there is none.
-func (s *storm) create(ctx, weather context.Context, l *life) bool {
-	s.weather.enters(weather, phaseCreate, l.backend)
+func (s *storm) create(ctx context.Context, w *weather, l *life) bool {
+	w.enters(ctx, l, phaseCreating)
 	begin := time.Now()
 	defer func() { s.took("create", l, begin) }()
 	var v containerView
@@ -139,7 +216,7 @@ func (s *storm) create(ctx, weather context.Context, l *life) bool {
 		l.id = v.ID
 		return true
 	}
-	s.refusal(ctx, l, err)
+	s.refusal(ctx, w, l, err)
 	return false
 }
 
@@ -156,22 +233,26 @@ func (s *storm) took(what string, l *life, begin time.Time) {
 // what it needs is not available now.
 func (s *storm) insist(ctx context.Context, try func() error) error {
 	begin := time.Now()
-	for tries := 0; ; tries++ {
+	for {
 		err := try()
 		var status *statusError
 		if err == nil || ctx.Err() != nil || time.Since(begin) > patience {
 			return err
 		}
-		if errors.As(err, &status) && status.Code != "unavailable" && status.Code != "outcome_unknown" && status.Code != "deadline_exceeded" {
+		again := []string{"unavailable", "outcome_unknown", "deadline_exceeded"}
+		if s.lenient {
+			again = append(again, "internal")
+		}
+		if errors.As(err, &status) && !slices.Contains(again, status.Code) {
 			return err
 		}
 		pause(ctx, 20*time.Millisecond)
 	}
 }
 
-// refusal deals with a create that was refused: it must be containerd's death
-// that did it, and nothing may run.
-func (s *storm) refusal(ctx context.Context, l *life, reason error) {
+// refusal deals with a create that was refused: there must be a reason, and
+// nothing may run.
+func (s *storm) refusal(ctx context.Context, w *weather, l *life, reason error) {
 	if ctx.Err() != nil {
 		return
 	}
@@ -182,28 +263,31 @@ func (s *storm) refusal(ctx context.Context, l *life, reason error) {
 	var status *statusError
 	switch {
 	case errors.As(err, &status) && status.Code == "not_found":
-		s.report.violation("%v was refused, without a record: %v", l, reason)
+		s.report.bad(others, "%v was refused, without a record: %v", l, reason)
 		return
 	case err != nil:
-		s.report.violation("%v: %v", l, err)
+		s.report.bad(others, "%v: %v", l, err)
 		return
 	}
 	l.id = v.ID
+	s.known(l)
 	if v.State != "failed" {
-		s.report.violation("%v was refused (%v), and is %s", l, reason, v.State)
+		s.report.bad(others, "%v was refused (%v), and is %s", l, reason, v.State)
 	} else {
 		s.failedStart(l, v.Error)
 	}
-	s.remove(ctx, context.Background(), l)
+	s.remove(ctx, w, l)
 }
 
 // failedStart judges a container in state failed.
 func (s *storm) failedStart(l *life, reason string) {
-	if s.down(l.backend) == l.downs {
-		s.report.violation("%v could not be started although its containerd was not killed: %s", l, reason)
-	} else {
+	switch {
+	case l.style == absent:
+	case s.lenient || s.down(l.target) != l.downs:
 		s.report.count(refused, 1)
 		s.logf("%v was refused: %s", l, reason)
+	default:
+		s.report.bad(others, "%v could not be started although its containerd was not killed: %s", l, reason)
 	}
 	if left := s.alive(l); len(left) > 0 {
 		s.report.bad(leftovers, "%v failed to start, and runs: %v", l, left)
@@ -218,52 +302,54 @@ func (s *storm) alive(l *life) []process {
 }
 
 // awaitEnd watches the container until it has ended.
-func (s *storm) awaitEnd(ctx, weather context.Context, l *life) {
+func (s *storm) awaitEnd(ctx context.Context, w *weather, l *life) {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- s.insist(ctx, func() error {
 			return s.site.client.call(ctx, "GET", "/containers/"+l.id+"/wait", nil, nil)
 		})
 	}()
-	s.weather.enters(weather, phaseRunning, l.backend)
+	w.enters(ctx, l, phaseRunning)
 	var finished time.Time // when the workload had written its last line
-	for {
+	for ticks := 0; ; ticks++ {
 		select {
 		case err := <-ended:
-			if finished != (time.Time{}) {
+			if !finished.IsZero() {
 				s.took("end", l, finished)
 			}
 			if err != nil && ctx.Err() == nil {
 				var status *statusError
 				if !errors.As(err, &status) || status.Code != "failed_precondition" { // failed: checkEnd says so
-					s.report.violation("%v: waiting: %v", l, err)
+					s.report.bad(wrongExits, "%v: waiting: %v", l, err)
 				}
 			}
 			return
-		case <-time.After(30 * time.Millisecond):
+		case <-time.After(15 * time.Millisecond):
 		}
-		if out, _ := l.acked(); out == l.lines && finished.IsZero() {
+		if finished.IsZero() && l.finished() {
 			finished = time.Now()
-			s.weather.enters(weather, phaseExiting, l.backend)
+			w.enters(ctx, l, phaseExiting)
 		}
-		var v containerView
-		if s.site.client.call(ctx, "GET", "/containers/"+l.id, nil, &v) == nil && v.PID != 0 {
-			s.checkProcess(l, v.PID)
+		if ticks%8 == 0 {
+			var v containerView
+			if s.site.client.call(ctx, "GET", "/containers/"+l.id, nil, &v) == nil && v.PID != 0 {
+				s.checkProcess(l, v.PID)
+			}
+			s.noteSocket(l)
 		}
-		s.noteSocket(l)
 	}
 }
 
 var socketPath = regexp.MustCompile(`unix://(/[^"\s]+)`)
 
-// noteSocket notes the socket of the shim, which is not in the site's directory,
-// and the key by which the backend's cgroup can be told.
+// noteSocket notes the socket of the shim, which may be elsewhere than in the
+// storm's directory, and the key by which the backend's cgroup can be told.
 func (s *storm) noteSocket(l *life) {
 	if l.socket != "" {
 		return
 	}
-	for _, name := range []string{"address", "bootstrap.json"} {
-		found, _ := filepath.Glob(filepath.Join(s.site.containerdDir(l.backend), "io.containerd.*/davit", l.id+"*", name))
+	for _, pattern := range l.target.contacts {
+		found, _ := filepath.Glob(filepath.Join(s.site.dir, strings.ReplaceAll(pattern, "{id}", l.id)))
 		for _, path := range found {
 			text, _ := os.ReadFile(path)
 			if m := socketPath.FindSubmatch(text); m != nil {
@@ -274,22 +360,9 @@ func (s *storm) noteSocket(l *life) {
 	}
 }
 
-// checkProcess looks at the process that the container is said to be.
-func (s *storm) checkProcess(l *life, pid int) {
-	started := startTime(pid)
-	switch {
-	case l.pid == 0:
-		l.pid, l.started = pid, started
-	case l.pid != pid:
-		s.report.violation("%v: its process was %d and is %d", l, l.pid, pid)
-	case started != "" && l.started != "" && l.started != started:
-		s.report.violation("%v: process %d started at %s and now at %s", l, pid, l.started, started)
-	}
-}
-
 // remove removes the container until the host knows it no more.
-func (s *storm) remove(ctx, weather context.Context, l *life) {
-	s.weather.enters(weather, phaseDeleting, l.backend)
+func (s *storm) remove(ctx context.Context, w *weather, l *life) {
+	w.enters(ctx, l, phaseDeleting)
 	begin := time.Now()
 	defer func() { s.took("removal", l, begin) }()
 	err := s.insist(ctx, func() error {
@@ -297,9 +370,10 @@ func (s *storm) remove(ctx, weather context.Context, l *life) {
 	})
 	var status *statusError
 	if err != nil && ctx.Err() == nil && !(errors.As(err, &status) && status.Code == "not_found") { // the first answer was cut off
-		s.report.violation("%v cannot be removed: %v", l, err)
+		s.report.bad(leftovers, "%v cannot be removed: %v", l, err)
 		return
 	}
+	l.gone = true
 	if s.report.failed() == 0 {
 		_ = os.RemoveAll(l.dir)
 	}

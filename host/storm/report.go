@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"text/tabwriter"
 	"time"
@@ -12,8 +13,9 @@ import (
 
 // report counts. It is safe for concurrent use.
 type report struct {
-	out   io.Writer
-	begin time.Time
+	out      io.Writer
+	begin    time.Time
+	versions []string // when it began
 
 	mu         sync.Mutex
 	faults     map[string]map[string]int // by kind and phase
@@ -22,32 +24,42 @@ type report struct {
 	violations []string
 }
 
-// The rows of the table below the faults, in their order.
+// The invariants. A violation is reported under the name of one.
 const (
-	containers   = "containers"
-	perRuntime   = "containers on " // + backend/runtime
-	lines        = "lines acknowledged"
 	lost         = "lines lost"
 	torn         = "lines torn"
 	doubled      = "lines doubled or out of order"
-	wrongExits   = "exits wrong or missing"
+	wrongExits   = "exits wrong, missing or told twice"
 	secondStarts = "second starts"
-	events       = "events"
-	eventGaps    = "gaps in events"
+	otherProcess = "processes that changed"
+	eventGaps    = "events missing or twice"
 	leftovers    = "leftovers"
+	leaks        = "leaks"
+	panics       = "panics"
+	tooFew       = "faults that did not come"
 	others       = "other violations"
-	refused      = "creates refused while containerd was killed"
-	gapExits     = "exits told as lost, of containers that ended with containerd 2 down"
+)
+
+var invariants = []string{lost, torn, doubled, wrongExits, secondStarts, otherProcess, eventGaps, leftovers, leaks, panics, tooFew, others}
+
+// What else is counted.
+const (
+	containers   = "containers"
+	perRuntime   = "containers on " // + target/runtime
+	lines        = "lines acknowledged"
+	events       = "events"
+	refused      = "creates refused, leaving nothing"
 	unsureOutput = "outputs complete but told as truncated"
 	recovered    = "exits recovered"
-	shimKills    = "shims killed"
-	shimHonest   = "exits told as lost after it"
+	shimHonest   = "exits told as lost after their shim was killed"
 )
 
 func newReport(out io.Writer) *report {
 	return &report{out: out, begin: time.Now(), faults: map[string]map[string]int{}, counts: map[string]int{}, slowest: map[string]time.Duration{}}
 }
 
+// fault counts one. The phase is that of a container's life, or what else tells
+// the faults of a kind apart.
 func (r *report) fault(kind, phase string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -55,17 +67,6 @@ func (r *report) fault(kind, phase string) {
 		r.faults[kind] = map[string]int{}
 	}
 	r.faults[kind][phase]++
-}
-
-func (r *report) kills() (n int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, phases := range r.faults {
-		for _, k := range phases {
-			n += k
-		}
-	}
-	return n
 }
 
 func (r *report) count(what string, n int) {
@@ -81,17 +82,17 @@ func (r *report) took(what string, d time.Duration) {
 	r.slowest[what] = max(r.slowest[what], d)
 }
 
-// bad counts a violation in its row and says what it is.
-func (r *report) bad(what string, format string, args ...any) {
+// bad counts a violation of an invariant and says what it is.
+func (r *report) bad(invariant string, format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.counts[what]++
-	text := fmt.Sprintf("%8.3fs %s: ", time.Since(r.begin).Seconds(), what) + fmt.Sprintf(format, args...)
-	r.violations = append(r.violations, text)
-	fmt.Fprintln(r.out, "VIOLATION", text)
+	r.counts[invariant]++
+	text := fmt.Sprintf("%8.3fs %s: ", time.Since(r.begin).Seconds(), invariant) + fmt.Sprintf(format, args...)
+	if len(r.violations) < 200 {
+		r.violations = append(r.violations, text)
+		fmt.Fprintln(r.out, "VIOLATION", text)
+	}
 }
-
-func (r *report) violation(format string, args ...any) { r.bad(others, format, args...) }
 
 func (r *report) failed() int {
 	r.mu.Lock()
@@ -99,40 +100,50 @@ func (r *report) failed() int {
 	return len(r.violations)
 }
 
-// print writes the table.
-func (r *report) print(seed uint64) {
+// broke reports whether an invariant was violated.
+func (r *report) broke(invariant string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	fmt.Fprintf(r.out, "\nseed %d, %s\n\n", seed, time.Since(r.begin).Round(time.Second))
-	w := tabwriter.NewWriter(r.out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(w, "killed or stopped\t")
-	for _, phase := range phases {
-		fmt.Fprint(w, phase, "\t")
+	return r.counts[invariant] > 0
+}
+
+// print writes the tables of a row.
+func (r *report) print() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fmt.Fprintf(r.out, "\n%s\n\n", time.Since(r.begin).Round(time.Second))
+	columns := map[string]bool{}
+	for _, by := range r.faults {
+		for phase := range by {
+			columns[phase] = true
+		}
 	}
-	fmt.Fprintln(w, "all\t")
+	order := slices.DeleteFunc(slices.Clone(phases), func(p string) bool { return !columns[p] })
+	for _, phase := range slices.Sorted(maps.Keys(columns)) {
+		if !slices.Contains(order, phase) {
+			order = append(order, phase)
+		}
+	}
+	w := tabwriter.NewWriter(r.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(w, "faults\t%s\tall\t\n", strings.Join(order, "\t"))
 	for _, kind := range slices.Sorted(maps.Keys(r.faults)) {
-		all := 0
 		fmt.Fprint(w, kind, "\t")
-		for _, phase := range phases {
-			all += r.faults[kind][phase]
+		for _, phase := range order {
 			fmt.Fprint(w, r.faults[kind][phase], "\t")
 		}
-		fmt.Fprint(w, all, "\t\n")
+		fmt.Fprint(w, sum(r.faults[kind]), "\t\n")
 	}
 	_ = w.Flush()
 	fmt.Fprintln(r.out)
 	w = tabwriter.NewWriter(r.out, 0, 0, 2, ' ', 0)
-	for _, what := range slices.Sorted(maps.Keys(r.counts)) {
-		if len(what) > len(perRuntime) && what[:len(perRuntime)] == perRuntime {
-			fmt.Fprintf(w, "%s\t%d\n", what, r.counts[what])
-		}
-	}
-	for _, what := range []string{containers, lines, lost, torn, doubled, wrongExits, secondStarts, events, eventGaps, leftovers, others} {
+	for _, what := range invariants {
 		fmt.Fprintf(w, "%s\t%d\n", what, r.counts[what])
 	}
 	fmt.Fprintln(w, "\t\nno violations, but counted:\t")
-	for _, what := range []string{refused, recovered, gapExits, unsureOutput, shimKills, shimHonest} {
-		fmt.Fprintf(w, "%s\t%d\n", what, r.counts[what])
+	for _, what := range slices.Sorted(maps.Keys(r.counts)) {
+		if !slices.Contains(invariants, what) {
+			fmt.Fprintf(w, "%s\t%d\n", what, r.counts[what])
+		}
 	}
 	for _, what := range slices.Sorted(maps.Keys(r.slowest)) {
 		fmt.Fprintf(w, "slowest %s\t%s\n", what, r.slowest[what].Round(time.Millisecond))

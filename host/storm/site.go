@@ -13,45 +13,57 @@ import (
 	"time"
 )
 
-// backend is one of the site's backends, with a containerd of its own.
-type backend struct {
-	name, daemon, ctr string
-	runtimes          []string
-	// forgets says that the daemon deletes the exits of containers that end while
-	// it is down.
-	forgets bool
-}
-
 // site is a host with all that belongs to it in one directory.
 type site struct {
 	dir, bin, rootfs string
-	backends         []backend
+	targets          []target
 	client           *client
 	report           *report
+	// failpoints is the directory by which the processes are told where to fail, ""
+	// if they are built without that.
+	failpoints string
+	// mortal says that the host may end by itself: it is told to panic, or finds its
+	// store locked.
+	mortal bool
+	// gate is held to keep the host from being started again.
+	gate sync.Mutex
 
 	mu       sync.Mutex
 	host     *exec.Cmd
-	expected bool // that the host ends: we killed it
+	gone     chan struct{} // closed when host has ended
+	expected bool          // that the host ends: we killed it
 	starts   int
 	stopping bool
 	ended    chan struct{} // closed when the host has stopped for good
 }
 
-// newSite builds the binaries and starts the host.
-func newSite(ctx context.Context, module string, backends []backend, r *report) (*site, error) {
+// newSite starts a host with the programs in bin. It gives a site with an error too,
+// which is to be stopped.
+func newSite(ctx context.Context, bin string, targets []target, failpoints bool, r *report) (*site, error) {
 	dir, err := os.MkdirTemp("", "dvs") // short enough for sockets
 	if err != nil {
 		return nil, err
 	}
-	s := &site{dir: dir, bin: filepath.Join(dir, "bin"), rootfs: filepath.Join(dir, "rootfs"), backends: backends, report: r, ended: make(chan struct{})}
+	s := &site{dir: dir, bin: bin, rootfs: filepath.Join(dir, "rootfs"), targets: targets, report: r, ended: make(chan struct{})}
 	s.client = newClient(filepath.Join(s.bin, "davit"), filepath.Join(dir, "run/davit.sock"))
-	if err := s.build(ctx, module); err != nil {
+	if failpoints {
+		s.failpoints = filepath.Join(dir, "failpoints")
+		if err := os.Mkdir(s.failpoints, 0o700); err != nil {
+			return s, err
+		}
+	}
+	if err := makeRootfs(s.rootfs, bin); err != nil {
 		return s, err
+	}
+	for i := range s.targets {
+		if s.targets[i], err = s.linkDaemon(s.targets[i]); err != nil {
+			return s, err
+		}
 	}
 	if err := s.writeConfig(); err != nil {
 		return s, err
 	}
-	log, err := os.Create(filepath.Join(dir, "log"))
+	log, err := os.Create(s.log())
 	if err != nil {
 		return s, err
 	}
@@ -62,53 +74,33 @@ func newSite(ctx context.Context, module string, backends []backend, r *report) 
 	return s, s.waitReady(ctx)
 }
 
-// build makes the binaries and a root file system that holds only the workload.
-func (s *site) build(ctx context.Context, module string) error {
-	for out, packages := range map[string][]string{
-		s.bin:                          {"./host/cmd/davit", "./executors/containerd/cmd/davit-executor-containerd"},
-		filepath.Join(s.rootfs, "bin"): {"./host/storm/cmd/storm-workload"},
-	} {
-		cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-o", out + "/"}, packages...)...)
-		cmd.Dir = module
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if text, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("building %s: %w\n%s", strings.Join(packages, " "), err, text)
-		}
-	}
-	for _, dir := range []string{"dev", "etc", "proc", "storm", "sys", "tmp"} {
-		if err := os.MkdirAll(filepath.Join(s.rootfs, dir), 0o755); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (s *site) writeConfig() error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "state_dir = \"state\"\nrun_dir = \"run\"\nexecutor_dirs = [%q]\nlog {\n  level = \"debug\"\n}\n", s.bin)
-	for _, b := range s.backends {
-		fmt.Fprintf(&text, "backend %q {\n  executor = \"containerd\"\n  config {\n    containerd = %q\n  }\n}\n", b.name, b.daemon)
+	for _, t := range s.targets {
+		text.WriteString(t.block())
 	}
 	return os.WriteFile(s.config(), []byte(text.String()), 0o600)
 }
 
-func (s *site) config() string                 { return filepath.Join(s.dir, "davit.hcl") }
-func (s *site) backendDir(b backend) string    { return filepath.Join(s.dir, "run/backends", b.name) }
-func (s *site) containerdDir(b backend) string { return filepath.Join(s.backendDir(b), "x/containerd") }
-func (s *site) containerdSock(b backend) string {
-	return filepath.Join(s.backendDir(b), "x/containerd.sock")
+func (s *site) log() string                { return filepath.Join(s.dir, "log") }
+func (s *site) config() string             { return filepath.Join(s.dir, "davit.hcl") }
+func (s *site) backendDir(t target) string { return filepath.Join(s.dir, "run/backends", t.name) }
+func (s *site) containerdSock(t target) string {
+	return filepath.Join(s.backendDir(t), "x/containerd.sock")
 }
 
 func (s *site) startHost(log *os.File) error {
 	cmd := exec.Command(filepath.Join(s.bin, "davit"), "serve", "--config", s.config())
 	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = append(os.Environ(), "DAVIT_FAILPOINTS="+s.failpoints)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	s.host, s.expected = cmd, false
+	s.host, s.gone, s.expected = cmd, make(chan struct{}), false
 	s.starts++
 	return nil
 }
@@ -119,20 +111,24 @@ func (s *site) keepHost(log *os.File) {
 	defer log.Close()
 	for {
 		s.mu.Lock()
-		cmd := s.host
+		cmd, gone := s.host, s.gone
 		s.mu.Unlock()
 		err := cmd.Wait()
+		close(gone)
 		s.mu.Lock()
 		expected, stopping := s.expected, s.stopping
 		s.mu.Unlock()
-		if !expected && (!stopping || err != nil) {
-			s.report.violation("the host ended by itself: %v", err)
+		if !expected && (!stopping || err != nil) && !s.mortal {
+			s.report.bad(others, "the host ended by itself: %v", err)
 		}
 		if stopping {
 			return
 		}
-		if err := s.startHost(log); err != nil {
-			s.report.violation("the host cannot be started: %v", err)
+		s.gate.Lock()
+		err = s.startHost(log)
+		s.gate.Unlock()
+		if err != nil {
+			s.report.bad(others, "the host cannot be started: %v", err)
 			return
 		}
 	}
@@ -149,13 +145,28 @@ func (s *site) killHost() bool {
 	return s.host.Process.Kill() == nil
 }
 
+// downHost kills the host and keeps it from being started again until up is
+// called.
+func (s *site) downHost() (up func()) {
+	s.gate.Lock()
+	s.killHost()
+	s.mu.Lock()
+	gone := s.gone
+	s.mu.Unlock()
+	<-gone
+	return s.gate.Unlock
+}
+
 // stop stops the host in good order.
 func (s *site) stop() error {
 	s.mu.Lock()
 	s.stopping = true
-	err := s.host.Process.Signal(syscall.SIGTERM)
+	host := s.host
 	s.mu.Unlock()
-	if err != nil {
+	if host == nil {
+		return nil
+	}
+	if err := host.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
 	select {
@@ -166,12 +177,20 @@ func (s *site) stop() error {
 	}
 }
 
+// backendView is what is looked at of a backend.
+type backendView struct {
+	Name, State string
+	PID         int
+	Starts      int
+	Attaches    int
+}
+
 // waitReady waits until all backends are ready.
 func (s *site) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	for {
-		var all []struct{ Name, State string }
+		var all []backendView
 		err := s.client.call(ctx, "GET", "/backends", nil, &all)
 		ready := 0
 		for _, b := range all {
@@ -179,34 +198,44 @@ func (s *site) waitReady(ctx context.Context) error {
 				ready++
 			}
 		}
-		if err == nil && ready == len(s.backends) {
+		if err == nil && ready == len(s.targets) {
 			return nil
 		}
-		select {
-		case <-ctx.Done():
+		if !pause(ctx, 10*time.Millisecond) {
 			return fmt.Errorf("the backends do not get ready: %v %w", all, err)
-		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// waitAnswer waits until the host answers.
+func (s *site) waitAnswer(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		err := s.client.call(ctx, "GET", "/version", nil, nil)
+		if err == nil || !pause(ctx, 5*time.Millisecond) {
+			return err
 		}
 	}
 }
 
 // isExecutor, isContainerd and isShim tell the site's own processes from others'.
-func (s *site) isExecutor(b backend) func(process) bool {
+func (s *site) isExecutor(t target) func(process) bool {
 	return func(p process) bool {
-		return p.args[0] == filepath.Join(s.bin, "davit-executor-containerd") && p.cwd == s.backendDir(b)
+		return filepath.Base(p.args[0]) == "davit-executor-"+t.executor && p.cwd == s.backendDir(t)
 	}
 }
 
-func (s *site) isContainerd(b backend) func(process) bool {
-	config := filepath.Join(s.backendDir(b), "x/containerd.toml")
+func (s *site) isContainerd(t target) func(process) bool {
+	config := filepath.Join(s.backendDir(t), "x/containerd.toml")
 	return func(p process) bool {
-		return len(p.args) >= 3 && p.args[0] == b.daemon && p.args[1] == "--config" && p.args[2] == config
+		return len(p.args) >= 3 && p.args[0] == t.daemon && p.args[1] == "--config" && p.args[2] == config
 	}
 }
 
 func (s *site) isShim(id string) func(process) bool {
 	return func(p process) bool {
 		line := strings.Join(p.args, " ")
-		return strings.HasPrefix(filepath.Base(p.args[0]), "containerd-shim") && strings.Contains(line, s.dir) && strings.Contains(line, id)
+		return strings.HasPrefix(filepath.Base(p.args[0]), "containerd-shim") && strings.Contains(line+" "+p.cwd, s.dir) && strings.Contains(line, id)
 	}
 }

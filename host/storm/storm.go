@@ -4,105 +4,112 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"math/rand/v2"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Options say how hard and how long it storms.
-type Options struct {
-	// Seed chooses the faults and the workloads. The moments at which they meet
-	// are the machine's.
-	Seed uint64
-	// Duration ends the storm, and so does Kills if it is not 0. What runs then is
-	// brought to its end in calm weather.
-	Duration time.Duration
-	Kills    int
-	// Parallel is how many containers run at a time.
-	Parallel int
-	// Keep keeps the storm's directory if there were violations.
-	Keep bool
-	// Verbose logs every fault.
-	Verbose bool
-	// Module is the directory of davit's module, from which the binaries are
-	// built. Daemons are the containerds: Debian's, and one of version 2.
-	Module         string
-	Debian, Newest string
-	Out            io.Writer
-}
-
-// storm is one run.
+// storm is one run of a row: a host, what it runs, and what was seen.
 type storm struct {
-	opts    Options
-	site    *site
-	report  *report
-	weather *weather
-	calm    context.CancelFunc // ends the weather
+	opts   Options
+	seed   uint64
+	site   *site
+	report *report
+	// lenient allows containers to fail to start: faults other than deaths of
+	// processes may make a backend refuse.
+	lenient bool
 	logging sync.Mutex
+	numbers atomic.Int64 // of containers
 
 	mu    sync.Mutex
-	downs map[string]int // containerds killed, by backend
+	downs map[string]int // containerds killed, by target
 	lives []*life
 }
 
-// Run runs a storm and prints its table. The error says that it could not be run,
-// or how many violations there were.
-func Run(ctx context.Context, opts Options) (err error) {
-	r := newReport(opts.Out)
-	fmt.Fprintf(opts.Out, "storm with seed %d for %s: %s, %s\n", opts.Seed, opts.Duration, version(opts.Debian), version(opts.Newest))
-	st, err := newSite(ctx, opts.Module, []backend{
-		{name: "debian", daemon: opts.Debian, ctr: beside(opts.Debian, "ctr"), runtimes: []string{"runc", "io.containerd.runc.v2", "io.containerd.runc.v1", "io.containerd.runtime.v1.linux"}},
-		{name: "newest", daemon: opts.Newest, ctr: beside(opts.Newest, "ctr"), runtimes: []string{"runc", "io.containerd.runc.v2", "io.containerd.runc.v1"}, forgets: true},
-	}, r)
+// run runs a row on a site of its own.
+func (opts Options) run(ctx context.Context, r row, report *report) error {
+	all := opts.targets()
+	if r.targets != nil {
+		all = r.targets(opts)
+	}
+	bin, err := opts.programs.build(ctx, opts.targets(), r.failpoints)
 	if err != nil {
-		if st != nil && st.host != nil {
-			err = errors.Join(err, st.stop())
+		return err
+	}
+	site, err := newSite(ctx, bin, all, r.failpoints, report)
+	if err != nil {
+		if site != nil {
+			err = errors.Join(err, site.stop(), os.RemoveAll(site.dir))
 		}
 		return err
 	}
-	s := &storm{opts: opts, site: st, report: r, downs: map[string]int{}}
-	s.weather = &weather{storm: s, rnd: rand.New(rand.NewPCG(opts.Seed, 0))}
-
-	s.blow(ctx)
+	s := &storm{opts: opts, seed: opts.Seed, site: site, report: report, lenient: r.lenient, downs: map[string]int{}}
+	site.mortal = r.mortal
+	journal := s.follow(ctx)
+	r.do(ctx, s)
 	if ctx.Err() == nil {
-		s.killShims(ctx)
-		s.checkEvents(ctx)
-	}
-	s.checkLeftovers(context.WithoutCancel(ctx)) // also when it is cut off
-	r.print(opts.Seed)
-	if n := r.failed(); n > 0 {
-		err = fmt.Errorf("%d violations", n)
-		if opts.Keep {
-			return fmt.Errorf("%w; see %s", err, st.dir)
+		s.checkPanics()
+		if !r.rewrites {
+			journal.check(ctx)
 		}
 	}
-	return errors.Join(err, os.RemoveAll(st.dir))
+	journal.stop()
+	journal.wg.Wait()
+	s.checkLeftovers(context.WithoutCancel(ctx)) // also when it is cut off
+	if report.failed() > 0 && opts.Keep {
+		fmt.Fprintf(opts.Out, "kept: %s\n", site.dir)
+		return nil
+	}
+	return os.RemoveAll(site.dir)
 }
 
-// blow runs containers, and the weather over them.
-func (s *storm) blow(ctx context.Context) {
-	weather, calm := context.WithTimeout(ctx, s.opts.Duration)
-	defer calm()
-	s.calm = calm
-	var next atomic.Int64
+// next gives the next container.
+func (s *storm) next() *life { return s.newLife(int(s.numbers.Add(1))) }
+
+// crowd keeps n containers running until ctx ends, each struck by the weather. It
+// returns when the last has been checked and removed.
+func (s *storm) crowd(ctx, until context.Context, w *weather, n int) {
 	var wg sync.WaitGroup
-	for range s.opts.Parallel {
+	for range n {
 		wg.Go(func() {
-			for weather.Err() == nil {
-				s.live(ctx, weather, s.newLife(int(next.Add(1))))
+			for until.Err() == nil && ctx.Err() == nil {
+				s.live(ctx, w, s.next())
 			}
 		})
 	}
-	s.weather.blow(weather)
-	s.logf("calm; waiting for what still runs")
 	wg.Wait()
-	s.weather.wg.Wait()
+}
+
+// kills makes faults in all phases until those of a plan have come, and then looks
+// for leaks, if it shall.
+func kills(counts map[string]int, leaks bool) func(context.Context, *storm) {
+	return func(ctx context.Context, s *storm) {
+		p := newPlan(s.seed, counts)
+		total := p.open()
+		until, calm := context.WithTimeout(ctx, s.opts.Duration)
+		defer calm()
+		w := &weather{storm: s, plan: p, calm: calm, steps: map[string]int{}}
+		var progress sync.WaitGroup
+		progress.Go(func() {
+			for pause(until, 30*time.Second) {
+				fmt.Fprintf(s.opts.Out, "%6.0fs %d of %d faults\n", time.Since(s.report.begin).Seconds(), total-p.open(), total)
+			}
+		})
+		s.crowd(ctx, until, w, s.opts.Parallel)
+		progress.Wait()
+		w.wg.Wait()
+		for phase, left := range p.left {
+			for kind, n := range left {
+				if n > 0 && ctx.Err() == nil {
+					s.report.bad(tooFew, "%s in phase %s: %d are missing", kind, phase, n)
+				}
+			}
+		}
+		if leaks && ctx.Err() == nil {
+			s.checkLeaks(ctx)
+		}
+	}
 }
 
 func (s *storm) logf(format string, args ...any) {
@@ -113,20 +120,6 @@ func (s *storm) logf(format string, args ...any) {
 		fmt.Fprintf(s.opts.Out, format+"\n", args...)
 	}
 }
-
-// version gives what a containerd says of itself.
-func version(daemon string) string {
-	out, err := exec.Command(daemon, "--version").Output()
-	if err != nil {
-		return err.Error()
-	}
-	if f := strings.Fields(string(out)); len(f) >= 3 {
-		return "containerd " + f[2]
-	}
-	return strings.TrimSpace(string(out))
-}
-
-func beside(program, name string) string { return filepath.Join(filepath.Dir(program), name) }
 
 // pause waits for d and reports whether ctx is still alive.
 func pause(ctx context.Context, d time.Duration) bool {

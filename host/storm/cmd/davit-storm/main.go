@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -19,21 +20,35 @@ import (
 func main() {
 	opts := storm.Options{Out: os.Stdout}
 	flag.Uint64Var(&opts.Seed, "seed", uint64(time.Now().UnixNano()), "`NUMBER` that chooses faults and workloads")
-	flag.DurationVar(&opts.Duration, "duration", 10*time.Minute, "how long it storms")
-	flag.IntVar(&opts.Kills, "kills", 0, "end after that many faults, if it is not 0")
-	flag.IntVar(&opts.Parallel, "parallel", 6, "containers that run at a time")
+	flag.StringVar(&opts.Row, "row", "all", "`NAME` of what to run: all, "+strings.Join(storm.Rows(), ", "))
+	counts := flag.String("counts", "small", "`HOW` many faults: small, or full for those of the table")
+	flag.DurationVar(&opts.Duration, "duration", time.Hour, "end a row after that time; it fails if faults are missing then")
+	flag.IntVar(&opts.Parallel, "parallel", 12, "containers that run at a time")
+	flag.StringVar(&opts.Results, "results", ".build/storm", "`DIR` for a file of results per row")
+	table := flag.Bool("table", false, "print the table of the results that are there, and run nothing")
+	peers := flag.Bool("peers", false, "compare with ctr, and with dockerd if that is installed, and run nothing else")
 	flag.BoolVar(&opts.Keep, "keep", false, "keep the directory if there were violations")
 	flag.BoolVar(&opts.Verbose, "v", false, "print every fault")
 	flag.StringVar(&opts.Module, "module", ".", "`DIR` of davit's source")
 	flag.StringVar(&opts.Debian, "debian", "/usr/bin/containerd", "`PATH` of Debian's containerd 1.6")
 	flag.StringVar(&opts.Newest, "newest", "", "`PATH` of a containerd 2 (default: the one in .build/deps)")
 	flag.Parse()
+	opts.Full = *counts == "full"
 	if opts.Newest == "" {
 		opts.Newest = newest(opts.Module)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := storm.Run(ctx, opts); err != nil {
+	err := fmt.Errorf("--counts %s: want small or full", *counts)
+	switch {
+	case *table:
+		err = storm.Table(os.Stdout, opts.Results)
+	case *peers:
+		err = storm.Peers(ctx, opts)
+	case opts.Full || *counts == "small":
+		err = storm.Run(ctx, opts)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "davit-storm:", err)
 		os.Exit(1)
 	}

@@ -22,9 +22,11 @@ func main() {
 	lines := flag.Uint64("lines", 1, "lines to print, the stderr ones apart")
 	rate := flag.Uint64("rate", 0, "lines per second, 0 for as many as possible")
 	code := flag.Int("code", 0, "exit code")
+	steered := flag.Bool("steered", false, "go on until the file stop is in the directory")
+	quiet := flag.Bool("quiet", false, "print nothing on stderr")
 	flag.String("token", "", "whatever makes the command line unique")
 	flag.Parse()
-	if err := run(*dir, *lines, *rate); err != nil {
+	if err := run(*dir, *lines, *rate, *steered, *quiet); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(255)
 	}
@@ -34,7 +36,7 @@ func main() {
 // errEvery is how many lines on stdout come with one on stderr.
 const errEvery = 16
 
-func run(dir string, lines, rate uint64) error {
+func run(dir string, lines, rate uint64, steered, quiet bool) error {
 	if err := noteStart(filepath.Join(dir, "starts")); err != nil {
 		return err
 	}
@@ -59,7 +61,10 @@ func run(dir string, lines, rate uint64) error {
 		atomic.StoreUint64(&acked[fd-1], n)
 		return nil
 	}
-	for n := uint64(1); n <= lines; n++ {
+	for n := uint64(1); n <= lines || steered; n++ {
+		if _, err := os.Stat(filepath.Join(dir, "stop")); steered && err == nil {
+			return nil
+		}
 		if rate > 0 {
 			if ahead := time.Duration(n)*time.Second/time.Duration(rate) - time.Since(begin); ahead > time.Millisecond {
 				time.Sleep(ahead)
@@ -68,7 +73,7 @@ func run(dir string, lines, rate uint64) error {
 		if err := put(1, 'o', n); err != nil {
 			return err
 		}
-		if n%errEvery == 0 {
+		if n%errEvery == 0 && !quiet {
 			if err := put(2, 'e', n/errEvery); err != nil {
 				return err
 			}

@@ -25,12 +25,13 @@ func Append(b []byte, stream byte, n uint64) []byte {
 // was torn or changed.
 func Parse(text []byte, stream byte) (n uint64, ok bool) {
 	at := bytes.LastIndexByte(text, ' ')
-	if at < 9 || text[0] != stream {
+	if at < 9 || text[0] != stream || len(text)-at != 9 {
 		return 0, false
 	}
 	n, err := strconv.ParseUint(string(text[1:9]), 10, 64)
-	if err != nil || fmt.Sprintf("%08x", crc32.ChecksumIEEE(text[:at])) != string(text[at+1:]) {
+	if err != nil {
 		return 0, false
 	}
-	return n, true
+	sum, err := strconv.ParseUint(string(text[at+1:]), 16, 32)
+	return n, err == nil && uint32(sum) == crc32.ChecksumIEEE(text[:at])
 }
