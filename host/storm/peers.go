@@ -47,10 +47,10 @@ type trial struct {
 }
 
 var trials = []trial{
-	{"manager killed 10 times at full log rate", 2_000_000, func(ctx context.Context, p peer, l *life) error {
+	{"manager killed 10 times at full log rate", 300_000, func(ctx context.Context, p peer, l *life) error {
 		return killOften(ctx, p, l, p.manager, 10)
 	}},
-	{"containerd killed 10 times at full log rate", 2_000_000, func(ctx context.Context, p peer, l *life) error {
+	{"containerd killed 10 times at full log rate", 300_000, func(ctx context.Context, p peer, l *life) error {
 		return killOften(ctx, p, l, p.daemon, 10)
 	}},
 	{"exit while the manager is down", 0, func(ctx context.Context, p peer, l *life) error {
