@@ -139,8 +139,9 @@ func Peers(ctx context.Context, opts Options) error {
 		fmt.Fprintf(w, "| %s\t", t.name)
 		for _, p := range peers {
 			n++
-			fmt.Fprintf(opts.Out, "%s: %s\n", p.name(), t.name)
-			fmt.Fprintf(w, "| %s\t", opts.try(ctx, p, t, n))
+			came := opts.try(ctx, p, t, n)
+			fmt.Fprintf(opts.Out, "%s; %s: %s\n", p.name(), t.name, came)
+			fmt.Fprintf(w, "| %s\t", came)
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -154,7 +155,7 @@ func Peers(ctx context.Context, opts Options) error {
 
 // try does a trial and says in a few words what came of it.
 func (opts Options) try(ctx context.Context, p peer, t trial, n int) string {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	dir, err := os.MkdirTemp("", "dvp")
 	if err != nil {
