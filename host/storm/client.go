@@ -123,7 +123,10 @@ func unframe(w io.Writer, r io.Reader) error {
 		data := io.LimitReader(r, int64(binary.BigEndian.Uint32(head[4:])))
 		if head[0] == 0 { // the host has something to say
 			text, err := io.ReadAll(data)
-			return fmt.Errorf("the stream has a message: %s %w", text, err)
+			if err != nil || !bytes.HasPrefix(text, []byte(`{"cursor":`)) { // how far we have read
+				return fmt.Errorf("the stream has a message: %s %w", text, err)
+			}
+			continue
 		}
 		if _, err := io.Copy(w, data); err != nil {
 			return err

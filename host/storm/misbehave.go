@@ -106,6 +106,9 @@ func (s *storm) misbehaveOnce(ctx context.Context, t target, call, action string
 		}
 		_ = l.stop()
 		s.end(ctx, nil, l)
+		if call == "open" {
+			s.killExecutor(t) // a lie about what the backend can do is believed for a session
+		}
 		if !s.disarm(name) {
 			s.report.fault(call, strings.Fields(action)[0])
 			return

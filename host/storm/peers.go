@@ -47,10 +47,10 @@ type trial struct {
 }
 
 var trials = []trial{
-	{"manager killed 10 times at full log rate", 2_000_000, func(ctx context.Context, p peer, l *life) error {
+	{"manager killed 10 times at full log rate", 300_000, func(ctx context.Context, p peer, l *life) error {
 		return killOften(ctx, p, l, p.manager, 10)
 	}},
-	{"containerd killed 10 times at full log rate", 2_000_000, func(ctx context.Context, p peer, l *life) error {
+	{"containerd killed 10 times at full log rate", 300_000, func(ctx context.Context, p peer, l *life) error {
 		return killOften(ctx, p, l, p.daemon, 10)
 	}},
 	{"exit while the manager is down", 0, func(ctx context.Context, p peer, l *life) error {
@@ -139,8 +139,9 @@ func Peers(ctx context.Context, opts Options) error {
 		fmt.Fprintf(w, "| %s\t", t.name)
 		for _, p := range peers {
 			n++
-			fmt.Fprintf(opts.Out, "%s: %s\n", p.name(), t.name)
-			fmt.Fprintf(w, "| %s\t", opts.try(ctx, p, t, n))
+			came := opts.try(ctx, p, t, n)
+			fmt.Fprintf(opts.Out, "%s; %s: %s\n", p.name(), t.name, came)
+			fmt.Fprintf(w, "| %s\t", came)
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -154,7 +155,7 @@ func Peers(ctx context.Context, opts Options) error {
 
 // try does a trial and says in a few words what came of it.
 func (opts Options) try(ctx context.Context, p peer, t trial, n int) string {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	dir, err := os.MkdirTemp("", "dvp")
 	if err != nil {

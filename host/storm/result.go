@@ -2,6 +2,7 @@ package storm
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -37,9 +38,7 @@ func (r *report) finish(opts Options, row row) error {
 		Begin: r.begin.UTC(), Seconds: int(time.Since(r.begin).Seconds()),
 		Faults: r.faults, Counts: map[string]int{}, Slowest: map[string]float64{}, Violations: map[string]int{}, Details: r.violations,
 	}
-	for what, n := range r.counts {
-		res.Counts[what] = n
-	}
+	maps.Copy(res.Counts, r.counts)
 	for what, d := range r.slowest {
 		res.Slowest[what] = d.Seconds()
 	}

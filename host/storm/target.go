@@ -82,7 +82,7 @@ func version(program string) string {
 		return err.Error()
 	}
 	line, _, _ := strings.Cut(string(out), "\n")
-	for _, word := range strings.Fields(line) {
+	for word := range strings.FieldsSeq(line) {
 		if v := strings.TrimPrefix(word, "v"); v != "" && v[0] >= '0' && v[0] <= '9' {
 			return v
 		}
