@@ -14,6 +14,7 @@ import (
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
 	"github.com/containerd/containerd/api/types/runc/options"
 	"github.com/containerd/errdefs"
+	"github.com/davit-run/davit/executors/internal/spool"
 	"golang.org/x/sys/unix"
 )
 
@@ -78,6 +79,7 @@ func newContainer(ctx context.Context, namespace string, reaper *reaper, r *task
 		c.out.end(context.Background())
 		return nil, fmt.Errorf("OCI runtime create failed: %w", err)
 	}
+	spool.InShim(c.id, r.GetStdout(), r.GetStderr(), c.pid)
 	return c, nil
 }
 

@@ -16,7 +16,8 @@
 // runc is called.
 //
 // Why does a write that fails end the copying of a stream? Because the shims of
-// containerd do so, and the executor looks after the output of both alike.
+// containerd do so, and package spool looks after the output of both alike, in this
+// process too.
 //
 // What is missing? Terminals, for which the executor uses containerd's shim.
 package minishim

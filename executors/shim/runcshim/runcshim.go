@@ -51,7 +51,7 @@ func run() {
 				return nil, err
 			}
 			tasks, err := task.NewTaskService(ic.Context, noEvents{}, sd.(shutdown.Service))
-			return withGuard(tasks), err
+			return guarded{tasks}, err
 		},
 	})
 	shim.RunShim(context.Background(), manager.NewShimManager(envValue))
