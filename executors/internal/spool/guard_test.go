@@ -191,8 +191,10 @@ func TestWorkloadOutlivesAReadOnlyDisk(t *testing.T) {
 	})
 	w.in.Close()
 	g.Finish(t.Context(), ref, time.Minute)
-	if loss := lossOf(t, w.path); loss.Gaps != 1 || loss.Bytes < 200<<10 {
-		t.Errorf("got %+v, want one gap of more than 200 KiB", loss)
+	// Of 384 KiB, the disk took 64, and the pipe and the buffers of both copiers have
+	// room for 128, which may have been kept.
+	if loss := lossOf(t, w.path); loss.Gaps != 1 || loss.Bytes < 190<<10 {
+		t.Errorf("got %+v, want one gap of more than 190 KiB", loss)
 	}
 }
 
