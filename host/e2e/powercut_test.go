@@ -70,6 +70,7 @@ type acknowledged struct {
 	events     map[uint64]host.Event
 	answered   map[string]int // codes as the executor was answered
 	fellBack   int
+	cut        bool // what is said from now on no machine without power could have said
 }
 
 func (a *acknowledged) String() string {
@@ -80,6 +81,16 @@ func (a *acknowledged) note(fn func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	fn()
+}
+
+// acknowledge notes what the host has said. While a file system is being shut
+// down, ext4 takes a sync that it interrupts for done.
+func (a *acknowledged) acknowledge(fn func()) {
+	a.note(func() {
+		if !a.cut {
+			fn()
+		}
+	})
 }
 
 // newPowered makes the disk of a host, which is built with flags if there are any.
@@ -158,6 +169,10 @@ func (p *powered) round() []string {
 	}
 	time.Sleep(time.Duration(20+rand.IntN(400)) * time.Millisecond)
 
+	p.known.note(func() {
+		p.readAnswers()
+		p.known.cut = true
+	})
 	if err := p.disk.Cut(); err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +212,7 @@ func (p *powered) work(ctx context.Context, client *api.Client) {
 		if err != nil {
 			return
 		}
-		p.known.note(func() { p.known.containers[c.ID] = true })
+		p.known.acknowledge(func() { p.known.containers[c.ID] = true })
 		end, err := client.Wait(ctx, c.ID)
 		if err != nil {
 			return
@@ -205,7 +220,7 @@ func (p *powered) work(ctx context.Context, client *api.Client) {
 		if end.Code == nil || *end.Code != code {
 			p.t.Errorf("container %s: got %+v, want code %d", c.ID, end, code)
 		}
-		p.known.note(func() { p.known.exits[c.ID] = code })
+		p.known.acknowledge(func() { p.known.exits[c.ID] = code })
 		if rand.IntN(2) == 0 {
 			continue
 		}
@@ -213,7 +228,7 @@ func (p *powered) work(ctx context.Context, client *api.Client) {
 		if err := client.Remove(ctx, c.ID, false); err != nil {
 			return
 		}
-		p.known.note(func() { p.known.removed[c.ID] = true })
+		p.known.acknowledge(func() { p.known.removed[c.ID] = true })
 	}
 }
 
@@ -224,7 +239,7 @@ func (p *powered) follow(ctx context.Context, client *api.Client) {
 		if err != nil {
 			return
 		}
-		p.known.note(func() { p.known.events[e.Seq] = e })
+		p.known.acknowledge(func() { p.known.events[e.Seq] = e })
 	}
 }
 
@@ -250,7 +265,8 @@ func (p *powered) check() (lost []string) {
 		p.known.fellBack++
 		_ = os.Remove(damage.Kept)
 	}
-	p.readAnswers()
+	p.known.cut = false
+	_ = os.Remove(p.answers()) // what was added since the cut counts no more
 	err = s.View(func(tx *store.Tx) error {
 		for id, kept := range p.known.containers {
 			if _, err := tx.Container(id); err != nil && kept {
