@@ -348,11 +348,13 @@ func (s *site) waitBackend(name string) {
 	s.waitFor("backend "+name+" is ready", func() bool { return s.backend(name).State == "ready" })
 }
 
+// touch makes a file, for as long as the test runs. Root file systems are shared.
 func touch(t testing.TB, path string) {
 	t.Helper()
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = os.Remove(path) })
 }
 
 func exists(path string) bool {
