@@ -32,7 +32,7 @@ func (b *Backend) adopt(ctx context.Context, r record, files executor.Stdio, res
 	}
 	if ph == created && started && resume {
 		// If that start is still on its way, ours fails and the status tells.
-		_, serr := b.start(ctx, r.ref, r.cid, int(task.GetPid()), oci.NewInitErrors(task.GetStdout(), task.GetStderr()), m.Drain)
+		_, serr := b.start(ctx, r.ref, r.cid, int(task.GetPid()), m.Errors, m.Drain)
 		if task, err = b.taskOf(ctx, r.cid); err != nil {
 			return executor.Status{}, 0, oci.Fault(err)
 		}
@@ -88,7 +88,7 @@ func (b *Backend) Restore(ctx context.Context, ref executor.Ref, stdio executor.
 		return executor.Status{}, err
 	}
 	if ph == neverRan {
-		if err := b.destroy(ctx, ref); err != nil {
+		if err := b.unmake(ctx, r); err != nil {
 			return executor.Status{}, oci.Fault(err)
 		}
 		return executor.Status{}, executor.Errorf(executor.NotFound, "container %s was never started", ref)

@@ -2,6 +2,7 @@ package containerd
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strconv"
 	"time"
@@ -39,6 +40,7 @@ type plan struct {
 	shield  bool
 	spec    oci.Spec
 	stdio   oci.Stdio
+	errors  oci.InitErrors
 	files   executor.Stdio
 }
 
@@ -73,7 +75,7 @@ func (b *Backend) Create(ctx context.Context, w executor.Workload) (executor.Sta
 		case !errors.Is(err, errInTheWay):
 			return st, err
 		}
-		st, found, err := b.settle(ctx, p)
+		st, found, err := b.settle(ctx, &p)
 		if found || err != nil && !errors.Is(err, executor.Unavailable) {
 			return st, err
 		}
@@ -120,6 +122,7 @@ func (b *Backend) plan(w executor.Workload) (plan, error) {
 		return plan{}, err
 	}
 	p.stdio = p.stdio.Split(p.shim.Kind() != runtimes.KindGeneric)
+	p.errors = oci.NewInitErrors(p.stdio.Stdout, p.stdio.Stderr)
 	p.wire, err = p.shim.Wire(p.binary)
 	return p, err
 }
@@ -149,7 +152,11 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 	var m mark
 	if err == nil && ctx.Err() == nil {
 		b.guard.Watch(p.ref, p.files, pid) // before its end can come
-		if m, err = b.start(work, p.ref, p.cid, pid, oci.NewInitErrors(p.stdio.Stdout, p.stdio.Stderr), p.drain); err != nil {
+		// Of a create that was cut off earlier, init's last words may be late.
+		if err = p.errors.Reset(); err == nil {
+			m, err = b.start(work, p.ref, p.cid, pid, p.errors, p.drain)
+		}
+		if err != nil {
 			b.guard.Forget(p.ref)
 		}
 	}
@@ -188,7 +195,11 @@ var leftByAnother = runtimes.Regexp(`already exists|failed to write bootstrap\.j
 
 // makeRecord is the first step of a create.
 func (b *Backend) makeRecord(ctx context.Context, p plan) error {
-	_, err := b.conn.containers.Create(ctx, &containersapi.CreateContainerRequest{Container: &containersapi.Container{
+	inits, err := json.Marshal(p.errors)
+	if err != nil {
+		return err
+	}
+	_, err = b.conn.containers.Create(ctx, &containersapi.CreateContainerRequest{Container: &containersapi.Container{
 		ID: p.cid,
 		Labels: map[string]string{
 			labelHost:    b.owner.Host,
@@ -198,6 +209,7 @@ func (b *Backend) makeRecord(ctx context.Context, p plan) error {
 			labelRuntime: p.runtime.Name,
 			labelBoot:    b.boot,
 			labelBinary:  p.binary,
+			labelErrors:  string(inits),
 		},
 		Runtime: &containersapi.Container_Runtime{Name: p.shim.Shim, Options: p.wire.Container},
 		Spec:    &anypb.Any{TypeUrl: specURL, Value: p.spec.JSON},
@@ -239,8 +251,9 @@ func (b *Backend) start(ctx context.Context, ref executor.Ref, cid string, pid i
 }
 
 // settle deals with the record that is in the way of a create. found means that
-// it is of the same attempt and has a status; otherwise the way is free.
-func (b *Backend) settle(ctx context.Context, p plan) (st executor.Status, found bool, err error) {
+// it is of the same attempt and has a status; otherwise the way is free, and p
+// begins where an earlier try did.
+func (b *Backend) settle(ctx context.Context, p *plan) (st executor.Status, found bool, err error) {
 	r, err := b.record(ctx, p.ref.ID)
 	if errdefs.IsNotFound(err) {
 		return st, false, nil
@@ -257,10 +270,13 @@ func (b *Backend) settle(ctx context.Context, p plan) (st executor.Status, found
 	case err != nil:
 		return st, false, err
 	case phase == neverRan:
-		if err := b.destroy(ctx, r.ref); err != nil {
+		if same {
+			p.errors = r.errors
+		}
+		if err := b.unmake(ctx, r); err != nil {
 			return st, false, oci.Fault(err)
 		}
-		return st, false, b.removeOrphan(ctx, p)
+		return st, false, b.removeOrphan(ctx, *p)
 	case same && !failpoint.Bug("second-start"):
 		return st, true, nil
 	case same:

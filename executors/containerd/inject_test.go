@@ -85,6 +85,9 @@ func (f *fixture) halfMake(w executor.Workload, steps int) {
 			f.t.Fatal(err)
 		}
 	}
+	if steps < 3 { // as runc's init does, which is left alone
+		words(f.t, p.stdio.Stderr, "writing syncT \"procHooks\": write pipe: broken pipe\n")
+	}
 	if steps > 2 {
 		if _, err = f.b.start(f.t.Context(), p.ref, p.cid, pid, oci.InitErrors{}, p.drain); err != nil {
 			f.t.Fatal(err)
@@ -100,7 +103,9 @@ func TestHalfMadeContainers(t *testing.T) {
 		for _, steps := range []int{1, 2, 3} {
 			for _, again := range []string{"create", "restore", "newer"} {
 				ref := first(again + string(rune('0'+steps)))
-				f.halfMake(f.workload(ref, "", "echo started; exit 4"), steps)
+				w := f.workload(ref, "", "echo started; exit 4")
+				words(t, w.Stdio.Stderr.Path, "from before\n")
+				f.halfMake(w, steps)
 				f.crash()
 				f.open()
 				switch again {
@@ -108,6 +113,9 @@ func TestHalfMadeContainers(t *testing.T) {
 					f.run(ref, "", "echo started; exit 4")
 				case "restore":
 					_, err := f.b.Restore(t.Context(), ref, executor.Stdio{})
+					if got := f.output(ref, "err"); got != "from before\n" {
+						t.Errorf("restore after step %d: stderr is %q", steps, got)
+					}
 					if steps < 3 { // its start was not asked for
 						if executor.CodeOf(err) != executor.NotFound {
 							t.Errorf("restore after step %d: got %v", steps, err)
@@ -136,7 +144,23 @@ func TestHalfMadeContainers(t *testing.T) {
 				if got := f.output(ref, "out"); got != "started\n" {
 					t.Errorf("%s after step %d: output is %q", again, steps, got)
 				}
+				if got := f.output(first(ref.ID), "err"); got != "from before\n" {
+					t.Errorf("%s after step %d: stderr is %q", again, steps, got)
+				}
 			}
 		}
 	})
+}
+
+// words appends text to a file.
+func words(t *testing.T, path, text string) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err == nil {
+		_, err = f.WriteString(text)
+		_ = f.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }

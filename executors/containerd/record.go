@@ -31,6 +31,8 @@ const (
 	// labelBinary is the OCI binary that the shim calls, which may be a wrapper
 	// script of ours, empty for the shim's default.
 	labelBinary = "davit.run/binary"
+	// labelErrors is an oci.InitErrors as JSON.
+	labelErrors = "davit.run/errors"
 	// labelExit is an executor.Exit as JSON, labelOutput an executor.Output.
 	labelExit   = "davit.run/exit"
 	labelOutput = "davit.run/output"
@@ -50,6 +52,7 @@ type record struct {
 	exit      *executor.Exit
 	output    executor.Output
 	binary    string
+	errors    oci.InitErrors
 }
 
 // parse reads a record of one of the owner's containers.
@@ -74,6 +77,9 @@ func parse(o oci.Owner, c *containersapi.Container) (record, error) {
 	}
 	if s, ok := l[labelExit]; ok && err == nil {
 		err = json.Unmarshal([]byte(s), &r.exit)
+	}
+	if s, ok := l[labelErrors]; ok && err == nil {
+		err = json.Unmarshal([]byte(s), &r.errors)
 	}
 	if err != nil {
 		return record{}, executor.Errorf(executor.Internal, "labels of container %s in containerd: %w", c.GetID(), err)

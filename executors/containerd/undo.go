@@ -19,6 +19,7 @@ func (b *Backend) undo(ctx context.Context, p plan, cause error) error {
 	defer cancel()
 	_ = failpoint.Hit("containerd.undo.begin")
 	err := b.ready(ctx)
+	m, started := b.marks.read(p.cid, p.ref.Attempt)
 	if err == nil {
 		// Should this be cut off, its kill must not pass for the workload's end.
 		err = b.marks.remove(p.cid)
@@ -28,6 +29,12 @@ func (b *Backend) undo(ctx context.Context, p plan, cause error) error {
 	}
 	if err == nil {
 		err = b.removeOrphan(ctx, p)
+	}
+	switch {
+	case err == nil && started:
+		err = m.Errors.Remove()
+	case err == nil:
+		err = p.errors.Reset()
 	}
 	if err != nil {
 		return executor.Errorf(executor.OutcomeUnknown, "%w; and removing what was made failed: %w", cause, err)
@@ -44,12 +51,20 @@ func (b *Backend) destroy(ctx context.Context, ref executor.Ref) error {
 	if err != nil || r.ref != ref {
 		return err
 	}
+	return b.demolish(ctx, r, false)
+}
+
+// unmake removes all of an attempt that never ran, and what was written in the
+// name of its workload.
+func (b *Backend) unmake(ctx context.Context, r record) error { return b.demolish(ctx, r, true) }
+
+func (b *Backend) demolish(ctx context.Context, r record, neverRan bool) error {
 	if err := b.killTask(ctx, r.cid); err != nil {
 		return err
 	}
 	_ = failpoint.Hit("containerd.destroy.killed")
-	if m, started := b.marks.read(r.cid, ref.Attempt); started {
-		if err := m.Errors.Remove(); err != nil {
+	if neverRan {
+		if err := r.errors.Reset(); err != nil {
 			return err
 		}
 	}

@@ -95,7 +95,7 @@ func (b *Backend) look(ctx context.Context, r record) (finding, error) {
 	switch state.GetStatus() {
 	case tasktypes.Status_STOPPED:
 		f.PID = 0
-		if m.Errors.Aborted(state.GetExitStatus(), m.StartedAt, state.GetExitedAt().AsTime()) {
+		if r.Errors.Aborted(state.GetExitStatus(), m.StartedAt, state.GetExitedAt().AsTime()) {
 			f.phase = neverRan
 			return f, nil
 		}
@@ -110,7 +110,7 @@ func (b *Backend) look(ctx context.Context, r record) (finding, error) {
 
 // ofDead is a finding without a shim.
 func (f finding) ofDead(b *Backend, r record, m mark) (finding, error) {
-	if m.Errors.Told() {
+	if r.Errors.Told() {
 		f.phase = neverRan
 		return f, nil
 	}
@@ -222,7 +222,7 @@ func (b *Backend) Restore(ctx context.Context, ref executor.Ref, stdio executor.
 		return executor.Status{}, err
 	}
 	if ph == neverRan {
-		if err := b.destroy(ctx, r); err != nil {
+		if err := b.unmake(ctx, r); err != nil {
 			return executor.Status{}, err
 		}
 		return executor.Status{}, executor.Errorf(executor.NotFound, "container %s was never started", ref)

@@ -60,7 +60,7 @@ func (b *Backend) Create(ctx context.Context, w executor.Workload) (executor.Sta
 		if !errors.Is(err, fs.ErrExist) {
 			return executor.Status{}, err
 		}
-		st, found, err := b.settle(ctx, p.Ref, p.files)
+		st, found, err := b.settle(ctx, &p)
 		if found || err != nil {
 			return st, err
 		}
@@ -109,6 +109,7 @@ func (b *Backend) plan(ctx context.Context, w executor.Workload) (plan, error) {
 	if !p.mini {
 		p.stdio = p.stdio.Split(resolved.Kind() != runtimes.KindGeneric)
 	}
+	p.Errors = oci.NewInitErrors(p.stdio.Stdout, p.stdio.Stderr)
 	p.wire, err = resolved.Wire(binary)
 	return p, err
 }
@@ -203,7 +204,11 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 
 // start starts a task that was created.
 func (b *Backend) start(ctx context.Context, p plan, t *task, pid int) (mark, error) {
-	m := mark{StartedAt: time.Now(), OOM: oci.OOMSourceOf(pid), Errors: oci.NewInitErrors(p.stdio.Stdout, p.stdio.Stderr)}
+	m := mark{StartedAt: time.Now(), OOM: oci.OOMSourceOf(pid)}
+	// Of a create that was cut off earlier, init's last words may be late.
+	if err := p.Errors.Reset(); err != nil {
+		return m, err
+	}
 	if err := b.state.put(p.Ref.ID, markFile, m); err != nil {
 		return m, err
 	}
@@ -216,8 +221,10 @@ func (b *Backend) start(ctx context.Context, p plan, t *task, pid int) (mark, er
 }
 
 // settle deals with the container that is in the way of a create. found means
-// that it is of the same attempt and has a status; otherwise the way is free.
-func (b *Backend) settle(ctx context.Context, ref executor.Ref, files executor.Stdio) (st executor.Status, found bool, err error) {
+// that it is of the same attempt and has a status; otherwise the way is free, and
+// p begins where an earlier try did.
+func (b *Backend) settle(ctx context.Context, p *plan) (st executor.Status, found bool, err error) {
+	ref := p.Ref
 	r, err := get[record](b.state, ref.ID, recordFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return st, false, nil
@@ -229,12 +236,15 @@ func (b *Backend) settle(ctx context.Context, ref executor.Ref, files executor.S
 		return st, false, executor.Errorf(executor.FailedPrecondition, "container %s: attempt %d is known already", ref, r.Ref.Attempt)
 	}
 	same := r.Ref.Attempt == ref.Attempt
-	st, phase, err := b.adopt(ctx, r, files, same)
+	st, phase, err := b.adopt(ctx, r, p.files, same)
 	switch {
 	case err != nil:
 		return st, false, err
 	case phase == neverRan:
-		return st, false, b.destroy(ctx, r)
+		if same {
+			p.Errors = r.Errors
+		}
+		return st, false, b.unmake(ctx, r)
 	case same && !failpoint.Bug("second-start"):
 		return st, true, nil
 	case same:

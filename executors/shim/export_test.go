@@ -1,6 +1,10 @@
 package shim
 
-import "context"
+import (
+	"context"
+
+	"github.com/davit-run/davit/shared/executor"
+)
 
 // Crash ends the backend as if its process had been killed, as far as that can be
 // done within one: nothing is tidied up.
@@ -10,6 +14,16 @@ func (b *Backend) Crash() {
 	}
 	b.spares.close() // its end of the connection goes with the process
 	_ = b.sink.close()
+}
+
+// HalfMake does the first step of a create, as an executor does that is killed
+// after it.
+func (b *Backend) HalfMake(ctx context.Context, w executor.Workload) error {
+	p, err := b.plan(ctx, w)
+	if err != nil {
+		return err
+	}
+	return b.state.add(p.record, p.spec.JSON, !p.mini)
 }
 
 // Destroy removes all of a container in whatever state it is.

@@ -1,6 +1,7 @@
 package shim_test
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -117,4 +118,37 @@ func onlyOwnCgroup(left []string) bool {
 		}
 	}
 	return true
+}
+
+// TestWordsOfInitAreRemoved has a create cut off whose init, left alone, writes
+// why it ends to the workload's stderr.
+func TestWordsOfInitAreRemoved(t *testing.T) {
+	everyShim(t, func(t *testing.T, f *fixture, runtime string) {
+		for _, again := range []string{"create", "restore"} {
+			ref := first("words-" + again)
+			w := f.workload(ref, runtime, "echo ran >&2")
+			write := func(text string) {
+				if err := os.WriteFile(w.Stdio.Stderr.Path, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write("from before\n")
+			if err := f.b.HalfMake(t.Context(), w); err != nil {
+				t.Fatal(err)
+			}
+			write("from before\nEOF\n")
+			if again == "restore" {
+				if _, err := f.b.Restore(t.Context(), ref, w.Stdio); executor.CodeOf(err) != executor.NotFound {
+					t.Errorf("restore: got %v", err)
+				}
+			}
+			if _, err := f.b.Create(t.Context(), w); err != nil {
+				t.Fatal(err)
+			}
+			f.host.WaitReleased(t, ref)
+			if got := f.output(ref, "err"); got != "from before\nran\n" {
+				t.Errorf("%s: stderr is %q", again, got)
+			}
+		}
+	})
 }

@@ -27,16 +27,16 @@ type record struct {
 	Drain     oci.DrainCap `json:"drain"`
 	// OCI is the OCI runtime's program, and Root where it keeps its state. Both
 	// are empty where only the shim knows.
-	OCI  string `json:"oci,omitempty"`
-	Root string `json:"root,omitempty"`
+	OCI    string         `json:"oci,omitempty"`
+	Root   string         `json:"root,omitempty"`
+	Errors oci.InitErrors `json:"errors,omitzero"`
 }
 
 // mark says that and when a start was asked for, and what the cgroup had seen by
 // then.
 type mark struct {
-	StartedAt time.Time      `json:"started_at"`
-	OOM       oci.OOMSource  `json:"oom"`
-	Errors    oci.InitErrors `json:"errors"`
+	StartedAt time.Time     `json:"started_at"`
+	OOM       oci.OOMSource `json:"oom"`
 }
 
 // Files in a container's directory.

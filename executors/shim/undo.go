@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,7 +24,8 @@ func (b *Backend) undo(ctx context.Context, r record, t *task, cause error) erro
 	ctx, cancel := oci.Detach(ctx, cleanupTimeout)
 	defer cancel()
 	cause = oci.Fault(cause)
-	if err := b.demolish(ctx, r, t); err != nil {
+	_, err := get[mark](b.state, r.Ref.ID, markFile)
+	if err := b.demolish(ctx, r, t, errors.Is(err, fs.ErrNotExist)); err != nil {
 		return executor.Errorf(executor.OutcomeUnknown, "%w; and removing what was made failed: %w", cause, err)
 	}
 	return cause
@@ -31,16 +33,26 @@ func (b *Backend) undo(ctx context.Context, r record, t *task, cause error) erro
 
 // destroy removes all of an attempt in whatever state it is, and tells nobody.
 func (b *Backend) destroy(ctx context.Context, r record) error {
+	return b.reachAndDemolish(ctx, r, false)
+}
+
+// unmake is destroy for an attempt that never ran: it also removes what was
+// written in the name of its workload. After a power failure nobody knows.
+func (b *Backend) unmake(ctx context.Context, r record) error {
+	return b.reachAndDemolish(ctx, r, r.Boot == b.boot)
+}
+
+func (b *Backend) reachAndDemolish(ctx context.Context, r record, neverRan bool) error {
 	var t *task
 	if r.Boot == b.boot {
 		t, _ = b.reach(ctx, r) // without a shim there is more to do, and it is done
 	}
-	return oci.Fault(b.demolish(ctx, r, t))
+	return oci.Fault(b.demolish(ctx, r, t, neverRan))
 }
 
 // demolish removes all of an attempt. t is the connection to its shim, nil if
 // there is none; it is closed.
-func (b *Backend) demolish(ctx context.Context, r record, t *task) error {
+func (b *Backend) demolish(ctx context.Context, r record, t *task, neverRan bool) error {
 	clean := false
 	if t != nil {
 		ending, cancel := context.WithTimeout(ctx, endTimeout)
@@ -54,10 +66,12 @@ func (b *Backend) demolish(ctx context.Context, r record, t *task) error {
 		}
 	}
 	_ = failpoint.Hit("shim.destroy.ended")
-	if m, err := get[mark](b.state, r.Ref.ID, markFile); err == nil {
-		if err := m.Errors.Remove(); err != nil {
-			return err
-		}
+	tidy := r.Errors.Remove
+	if neverRan {
+		tidy = r.Errors.Reset
+	}
+	if err := tidy(); err != nil {
+		return err
 	}
 	if err := b.clear(r); err != nil {
 		return err

@@ -1,6 +1,8 @@
 package oci
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"regexp"
 	"time"
@@ -10,15 +12,16 @@ import (
 // writes to before it runs the workload. If the caller of a start goes away just
 // then, because containerd or we are killed, shims kill `runc start` between the
 // two: init fails, prints why to the workload's stderr, and exits with code 1.
-// That looks like a workload that failed, but is one that never ran.
+// That looks like a workload that failed, but is one that never ran. A create that
+// is cut off earlier leaves other words of init's, a dozen of which were seen.
 
-// InitErrors is where init's message would be, and what was there before.
+// InitErrors is where init's message would be, and what was there before the create.
 type InitErrors struct {
 	Path string `json:"path,omitempty"`
 	Size int64  `json:"size,omitempty"`
 }
 
-// NewInitErrors looks at the streams of a task that is about to start.
+// NewInitErrors looks at the streams of a task before it is made.
 func NewInitErrors(stdout, stderr string) InitErrors {
 	path := stderr
 	if path == "/dev/null" || path == "" {
@@ -61,6 +64,19 @@ func (e InitErrors) added() []byte {
 // the place of the aborted one did not print that.
 func (e InitErrors) Remove() error {
 	if !e.Told() {
+		return nil
+	}
+	return os.Truncate(e.Path, e.Size)
+}
+
+// Reset removes whatever was written since, by an attempt whose workload is known
+// not to have run.
+func (e InitErrors) Reset() error {
+	if e.Path == "" {
+		return nil
+	}
+	st, err := os.Stat(e.Path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && st.Size() <= e.Size {
 		return nil
 	}
 	return os.Truncate(e.Path, e.Size)

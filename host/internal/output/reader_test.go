@@ -396,3 +396,27 @@ func TestUntilBeforeTheStart(t *testing.T) {
 		t.Errorf("got %q, %v, want what was written by now", c.Data, err)
 	}
 }
+
+func TestRemovedWordsGiveWayToOutput(t *testing.T) {
+	files := newFiles(t, false)
+	f := appendTo(t, files.Stdout)
+	done := make(chan struct{})
+	r := newReader(t, newWatcher(t), files, ReadOptions{Done: done})
+	write(t, f, "EOF\n")
+	if c, err := r.Next(t.Context()); err != nil || string(c.Data) != "EOF\n" {
+		t.Fatalf("got %q, %v", c.Data, err)
+	}
+	if err := f.Truncate(0); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if c, err := r.Next(ctx); err == nil {
+		t.Fatalf("got %q of an empty file", c.Data)
+	}
+	write(t, f, "first line\n")
+	close(done)
+	if stdout, _ := collect(t, r); stdout != "first line\n" {
+		t.Errorf("got %q", stdout)
+	}
+}

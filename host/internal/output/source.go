@@ -137,6 +137,11 @@ func (s *source) when() (at, after time.Time, to int64, err error) {
 	if after = s.index.last(s.stream).at; after.IsZero() {
 		after = s.born
 	}
+	if st.Size() < s.next && s.end < 0 {
+		// The words of a start that was cut off have been removed, and what the
+		// workload writes takes their place.
+		s.next = st.Size()
+	}
 	return st.ModTime(), after, max(st.Size(), s.next), nil
 }
 
