@@ -46,20 +46,32 @@ func (p *programs) build(ctx context.Context, targets []target, failpoints bool)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, text)
 	}
+	wasm := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(dir, workload+".wasm"), "./host/storm/cmd/storm-workload")
+	wasm.Dir = p.module
+	wasm.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+	if text, err := wasm.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build of the workload as a module: %w\n%s", err, text)
+	}
 	p.built[failpoints] = dir
 	return dir, nil
 }
 
-// makeRootfs makes a root file system that holds only the workload.
+// makeRootfs makes a root file system that holds only the workload, as a program
+// and as a module.
 func makeRootfs(dir, bin string) error {
 	for _, name := range []string{"bin", "dev", "etc", "proc", "storm", "sys", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
 			return err
 		}
 	}
-	text, err := os.ReadFile(filepath.Join(bin, "storm-workload"))
-	if err != nil {
-		return err
+	for _, name := range []string{workload, workload + ".wasm"} {
+		text, err := os.ReadFile(filepath.Join(bin, name))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, "bin", name), text, 0o755); err != nil {
+			return err
+		}
 	}
-	return os.WriteFile(filepath.Join(dir, "bin/storm-workload"), text, 0o755)
+	return nil
 }

@@ -72,7 +72,7 @@ func (s *storm) checkStart(l *life) {
 	starts := l.starts()
 	if len(starts) != 1 {
 		s.report.bad(secondStarts, "%v was started %d times", l, len(starts))
-	} else if l.started != "" && l.started != starts[0] {
+	} else if l.started != "" && starts[0] != "-" && l.started != starts[0] {
 		s.report.bad(otherProcess, "%v: the process that is shown started at %s, the workload at %s", l, l.started, starts[0])
 	}
 }

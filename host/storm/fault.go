@@ -157,7 +157,7 @@ func (w *weather) strike(ctx context.Context, l *life) {
 		return // one is under way
 	}
 	defer w.busy.Unlock()
-	phase := w.storm.phaseOf(l)
+	phase := w.storm.phaseOf(ctx, l)
 	kind, rnd, ok := w.plan.take(phase, func(kind string) bool { return l.target.daemon != "" || !strings.Contains(kind, "containerd") })
 	if !ok {
 		return

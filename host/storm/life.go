@@ -162,7 +162,7 @@ func (l *life) starts() []string {
 }
 
 // phaseOf says in which phase a container is now.
-func (s *storm) phaseOf(l *life) string {
+func (s *storm) phaseOf(ctx context.Context, l *life) string {
 	phase := *l.phase.Load()
 	if phase != phaseCreating {
 		return phase
@@ -170,12 +170,14 @@ func (s *storm) phaseOf(l *life) string {
 	if len(l.starts()) > 0 {
 		return phaseRunning
 	}
+	var v containerView
+	if s.site.client.call(ctx, "GET", "/containers/"+l.name(), nil, &v) != nil {
+		return phaseCreating
+	}
 	for _, pattern := range l.target.bundles {
-		found, _ := filepath.Glob(filepath.Join(s.site.dir, pattern))
-		for _, path := range found {
-			if text, _ := os.ReadFile(path); strings.Contains(string(text), `"`+l.dir+`"`) {
-				return phaseStarting
-			}
+		found, _ := filepath.Glob(filepath.Join(s.site.dir, strings.ReplaceAll(pattern, "{id}", v.ID)))
+		if len(found) > 0 {
+			return phaseStarting
 		}
 	}
 	return phaseCreating
@@ -184,7 +186,7 @@ func (s *storm) phaseOf(l *life) string {
 // request is what POST /v1/containers takes.
 func (s *storm) request(l *life) map[string]any {
 	args := []string{
-		"/bin/storm-workload", "--token", l.dir, "--lines", fmt.Sprint(l.lines), "--rate", fmt.Sprint(l.rate), "--code", fmt.Sprint(l.code),
+		"/bin/" + workload, "--token", l.dir, "--lines", fmt.Sprint(l.lines), "--rate", fmt.Sprint(l.rate), "--code", fmt.Sprint(l.code),
 	}
 	switch l.style {
 	case steered, killed:
@@ -192,15 +194,25 @@ func (s *storm) request(l *life) map[string]any {
 	case absent:
 		args[0] = "/bin/absent"
 	}
+	process := map[string]any{"args": args, "read_only": true}
+	if l.target.direct {
+		if l.style != absent {
+			args[0] = filepath.Join(s.site.bin, workload)
+		}
+		process["args"] = append(args, "--dir", l.dir)
+	} else {
+		process["mounts"] = []any{map[string]any{"destination": "/storm", "type": "bind", "source": l.dir, "options": []string{"rbind", "rprivate"}}}
+	}
 	return map[string]any{
-		"name": fmt.Sprintf("storm-%d", l.n), "request_id": fmt.Sprintf("storm-%d-%d", s.seed, l.n),
-		"backend": l.target.name, "runtime": l.runtime, "rootfs": s.site.rootfs,
-		"process": map[string]any{
-			"args": args, "read_only": true,
-			"mounts": []any{map[string]any{"destination": "/storm", "type": "bind", "source": l.dir, "options": []string{"rbind", "rprivate"}}},
-		},
+		"name": l.name(), "request_id": fmt.Sprintf("storm-%d-%d", s.seed, l.n),
+		"backend": l.target.name, "runtime": l.runtime, "rootfs": s.site.rootfs, "process": process,
 	}
 }
+
+func (l *life) name() string { return fmt.Sprintf("storm-%d", l.n) }
+
+// workload is the program that containers run.
+const workload = "storm-workload"
 
 // create asks for the container until there is an answer: the request's id makes
 // sure that there is only one. It gives false if there is none.
@@ -209,15 +221,28 @@ func (s *storm) create(ctx context.Context, w *weather, l *life) bool {
 	begin := time.Now()
 	defer func() { s.took("create", l, begin) }()
 	var v containerView
+	var final error
 	err := s.insist(ctx, func() error {
-		return s.site.client.call(ctx, "POST", "/containers", s.request(l), &v)
+		err := s.site.client.call(ctx, "POST", "/containers", s.request(l), &v)
+		if err != nil && s.lenient && s.hasFailed(ctx, l) {
+			final = err
+			return nil
+		}
+		return err
 	})
-	if err == nil {
-		l.id = v.ID
-		return true
+	if err = errors.Join(err, final); err != nil {
+		s.refusal(ctx, w, l, err)
+		return false
 	}
-	s.refusal(ctx, w, l, err)
-	return false
+	l.id = v.ID
+	return true
+}
+
+// hasFailed reports whether the host has given up to start a container.
+func (s *storm) hasFailed(ctx context.Context, l *life) bool {
+	var v containerView
+	err := s.site.client.call(ctx, "GET", "/containers/"+l.name(), nil, &v)
+	return err == nil && v.State == "failed"
 }
 
 // took notes how long something took, and says so if it is long.
@@ -258,7 +283,7 @@ func (s *storm) refusal(ctx context.Context, w *weather, l *life, reason error) 
 	}
 	var v containerView
 	err := s.insist(ctx, func() error {
-		return s.site.client.call(ctx, "GET", fmt.Sprintf("/containers/storm-%d", l.n), nil, &v)
+		return s.site.client.call(ctx, "GET", "/containers/"+l.name(), nil, &v)
 	})
 	var status *statusError
 	switch {
@@ -296,8 +321,9 @@ func (s *storm) failedStart(l *life, reason string) {
 
 // alive gives the workload's processes.
 func (s *storm) alive(l *life) []process {
+	monitored := s.site.isShim(l.id)
 	return processes(func(p process) bool {
-		return len(p.args) > 2 && p.args[0] == "/bin/storm-workload" && p.args[2] == l.dir
+		return len(p.args) > 2 && filepath.Base(p.args[0]) == workload && p.args[2] == l.dir || l.target.inline && monitored(p)
 	})
 }
 

@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// misbehaving gives all targets, more of one that needs no daemon, and one that is
+// misbehaving gives the targets with runtimes, more of one that needs no daemon, and one that is
 // only asked whether it still answers.
 func (opts Options) misbehaving() []target {
-	all := opts.targets()
+	all := opts.linux()
 	cheap := all[slices.IndexFunc(all, func(t target) bool { return t.executor == "shim" })]
 	for i := range 5 {
-		all = append(all, shimTarget(fmt.Sprintf("%s%d", cheap.name, i+2)))
+		all = append(all, opts.shimTarget(fmt.Sprintf("%s%d", cheap.name, i+2)))
 	}
-	return append(all, shimTarget(bystander))
+	return append(all, opts.shimTarget(bystander))
 }
 
 // bystander is the target on which others must have no effect.

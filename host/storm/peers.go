@@ -224,7 +224,7 @@ func run(ctx context.Context, name string, args ...string) (string, error) {
 
 // peers starts what is compared.
 func (opts Options) peers(ctx context.Context) (all []peer, err error) {
-	targets := opts.targets()
+	targets := opts.linux()
 	bin, err := opts.programs.build(ctx, targets, false)
 	if err != nil {
 		return nil, err

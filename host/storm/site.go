@@ -219,7 +219,7 @@ func (s *site) waitAnswer(ctx context.Context) error {
 	}
 }
 
-// isExecutor, isContainerd and isShim tell the site's own processes from others'.
+// isExecutor, isContainerd and isShim, which includes monitors, tell the site's own processes from others'.
 func (s *site) isExecutor(t target) func(process) bool {
 	return func(p process) bool {
 		return filepath.Base(p.args[0]) == "davit-executor-"+t.executor && p.cwd == s.backendDir(t)
@@ -235,7 +235,8 @@ func (s *site) isContainerd(t target) func(process) bool {
 
 func (s *site) isShim(id string) func(process) bool {
 	return func(p process) bool {
-		line := strings.Join(p.args, " ")
-		return strings.HasPrefix(filepath.Base(p.args[0]), "containerd-shim") && strings.Contains(line+" "+p.cwd, s.dir) && strings.Contains(line, id)
+		name, where := filepath.Base(p.args[0]), strings.Join(p.args, " ")+" "+p.cwd
+		return (strings.HasPrefix(name, "containerd-shim") || name == "davit-shim" || name == "davit-monitor") &&
+			strings.Contains(where, s.dir) && strings.Contains(where, id)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -16,9 +17,14 @@ type target struct {
 	// both are empty for executors without one.
 	daemon, ctr string
 	runtimes    []string
-	// bundles are patterns of paths in the storm's directory where the backend keeps
-	// the config.json of its containers, by which it can be seen how far a create
-	// has come, and contacts those of files that name the sockets of shims.
+	// more is what else its block in the host's config has.
+	more string
+	// direct says that the workload is among this machine's own files instead of in
+	// the root file system, and inline that it has no process beside its monitor.
+	direct, inline bool
+	// bundles are patterns of paths in the storm's directory, with {id} for that of a
+	// container, where the backend keeps what it has begun to start, and contacts
+	// those of files that name the sockets of shims.
 	bundles, contacts []string
 }
 
@@ -34,15 +40,32 @@ func (b Binaries) targets() []target {
 	return []target{
 		containerdTarget("debian", b.Debian, "runc", "io.containerd.runc.v2", "io.containerd.runc.v1", "io.containerd.runtime.v1.linux"),
 		containerdTarget("newest", b.Newest, "runc", "io.containerd.runc.v2", "io.containerd.runc.v1"),
-		shimTarget("shim"),
+		b.shimTarget("shim"),
+		{
+			name: "process", executor: "process", runtimes: []string{""}, direct: true,
+			more:    "  config {\n    ignore = [\"usual\", \"root\"]\n  }\n",
+			bundles: []string{"state/backends/process/containers/{id}/job.json"},
+		},
+		{
+			name: "wasm", executor: "wasm", runtimes: []string{""}, inline: true,
+			bundles: []string{"state/backends/wasm/containers/{id}/job.json"},
+		},
 	}
 }
 
-func shimTarget(name string) target {
+// linux gives the targets that run Linux containers.
+func (b Binaries) linux() []target {
+	return slices.DeleteFunc(b.targets(), func(t target) bool { return t.direct || t.inline })
+}
+
+// shimTarget has the executor's own shim, and one of containerd's.
+func (b Binaries) shimTarget(name string) target {
 	state := filepath.Join("state/backends", name, "containers")
+	shim := filepath.Join(filepath.Dir(b.Newest), "containerd-shim-runc-v2")
 	return target{
-		name: name, executor: "shim", runtimes: []string{"runc", "io.containerd.runc.v2"},
-		bundles:  []string{filepath.Join(state, "*/*/config.json")},
+		name: name, executor: "shim", runtimes: []string{"runc", "foreign"},
+		more:     fmt.Sprintf("  runtime \"foreign\" {\n    shim = %q\n  }\n", shim),
+		bundles:  []string{filepath.Join(state, "{id}/*/config.json")},
 		contacts: []string{filepath.Join(state, "{id}/shim.json")},
 	}
 }
@@ -51,16 +74,16 @@ func containerdTarget(name, daemon string, runtimes ...string) target {
 	x := filepath.Join("run/backends", name, "x")
 	return target{
 		name: name, executor: "containerd", daemon: daemon, ctr: filepath.Join(filepath.Dir(daemon), "ctr"), runtimes: runtimes,
-		bundles:  []string{filepath.Join(x, "containerd/io.containerd.*/davit/*/config.json")},
+		bundles:  []string{filepath.Join(x, "containerd/io.containerd.*/davit/{id}*/config.json")},
 		contacts: []string{filepath.Join(x, "containerd/io.containerd.*/davit/{id}*/address"), filepath.Join(x, "containerd/io.containerd.*/davit/{id}*/bootstrap.json")},
 	}
 }
 
 // block gives the target's part of the host's config.
 func (t target) block() string {
-	config := ""
+	config := t.more
 	if t.daemon != "" {
-		config = fmt.Sprintf("  config {\n    containerd = %q\n  }\n", t.daemon)
+		config += fmt.Sprintf("  config {\n    containerd = %q\n  }\n", t.daemon)
 	}
 	return fmt.Sprintf("backend %q {\n  executor = %q\n%s}\n", t.name, t.executor, config)
 }

@@ -98,8 +98,8 @@ func (s *storm) visit(ctx context.Context, point, action string, turn int) {
 		}
 	}
 	t := suitable[turn%len(suitable)]
-	for range 4 {
-		if s.tryVisit(ctx, t, point, action) {
+	for tries := range 4 {
+		if s.tryVisit(ctx, t, t.runtimes[(turn+tries)%len(t.runtimes)], point, action) {
 			s.report.fault(point, strings.Fields(action)[0])
 			return
 		}
@@ -110,9 +110,9 @@ func (s *storm) visit(ctx context.Context, point, action string, turn int) {
 	s.report.bad(tooFew, "failpoint %s was not hit on %s", point, t.name)
 }
 
-func (s *storm) tryVisit(ctx context.Context, t target, point, action string) bool {
+func (s *storm) tryVisit(ctx context.Context, t target, runtime, point, action string) bool {
 	l := s.next()
-	l.target, l.runtime = t, t.runtimes[l.n%len(t.runtimes)]
+	l.target, l.runtime = t, runtime
 	l.rate, l.lines = 1000, 100
 	kick := func() bool { return true }
 	switch {

@@ -1,6 +1,6 @@
 // Storm-workload is what runs in the storm's containers. It notes that it was
-// started, prints numbered lines, counts in a file that is mapped into its memory
-// those that the kernel has taken, and exits with the code that it was given.
+// started, prints numbered lines, counts in a file those that were taken from it, and
+// exits with the code that it was given.
 package main
 
 import (
@@ -8,11 +8,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
-	"unsafe"
 
 	"github.com/davit-run/davit/host/storm/internal/line"
 )
@@ -40,7 +37,7 @@ func run(dir string, lines, rate uint64, steered, quiet bool) error {
 	if err := noteStart(filepath.Join(dir, "starts")); err != nil {
 		return err
 	}
-	acked, err := mapped(filepath.Join(dir, "acked"))
+	ack, err := counters(filepath.Join(dir, "acked"))
 	if err != nil {
 		return err
 	}
@@ -58,8 +55,7 @@ func run(dir string, lines, rate uint64, steered, quiet bool) error {
 			}
 			rest = rest[w:]
 		}
-		atomic.StoreUint64(&acked[fd-1], n)
-		return nil
+		return ack(fd-1, n)
 	}
 	for n := uint64(1); n <= lines || steered; n++ {
 		if _, err := os.Stat(filepath.Join(dir, "stop")); steered && err == nil {
@@ -82,33 +78,18 @@ func run(dir string, lines, rate uint64, steered, quiet bool) error {
 	return nil
 }
 
-// noteStart appends a line with our start time, in ticks since boot: a second
-// start would leave a second line.
+// noteStart appends a line with our start time: a second start would leave a second
+// line.
 func noteStart(path string) error {
-	stat, err := os.ReadFile("/proc/self/stat")
+	at, err := startTime()
 	if err != nil {
 		return err
 	}
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	_, err = fmt.Fprintln(f, fields[19])
+	_, err = fmt.Fprintln(f, at)
 	return err
-}
-
-// mapped gives two counters, for stdout and stderr, that a file holds.
-func mapped(path string) (*[2]uint64, error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	mem, err := syscall.Mmap(int(f.Fd()), 0, 16, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
-	if err != nil {
-		return nil, err
-	}
-	return (*[2]uint64)(unsafe.Pointer(&mem[0])), nil
 }
