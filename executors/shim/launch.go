@@ -20,7 +20,6 @@ import (
 	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/executors/shim/minishim"
 	"github.com/davit-run/davit/shared/executor"
-	"github.com/davit-run/davit/shared/failpoint"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 )
@@ -82,7 +81,6 @@ func (b *Backend) startOwn(r record) (contact, error) {
 	if err := cmd.Start(); err != nil {
 		return c, fmt.Errorf("start the executor's own shim: %w", err)
 	}
-	_ = failpoint.Hit("shim.launch.started")
 	// The shim is our child for as long as we live, and has to be reaped. There
 	// is nothing to wait for when the backend is closed.
 	go func() { _ = cmd.Wait() }()
