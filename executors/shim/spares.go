@@ -19,32 +19,47 @@ type spares struct {
 	env []string
 
 	mu     sync.Mutex
-	ready  *net.UnixConn // to the spare, nil if there is none
+	ready  *spare // nil if there is none
 	making bool
 	closed bool
 	wg     sync.WaitGroup // who makes one
 }
 
+// spare is a small shim that has no container yet.
+type spare struct {
+	*net.UnixConn // to it; once that is closed, it ends
+	process       *os.Process
+	ended         chan struct{} // closed when it has ended and was reaped
+}
+
+// end ends the spare, which has nothing to do first, and waits until it is gone:
+// then the cgroup that it lived in, the executor's, can be removed.
+func (s *spare) end() {
+	_ = s.process.Kill()
+	<-s.ended
+	_ = s.Close()
+}
+
 // assign gives a container to the spare, or to a new small shim.
 func (s *spares) assign(a minishim.Assignment, l *net.UnixListener) error {
 	s.mu.Lock()
-	conn := s.ready
+	ready := s.ready
 	s.ready = nil
 	s.mu.Unlock()
-	if conn != nil {
-		err := minishim.Assign(conn, a, l)
-		_ = conn.Close()
+	if ready != nil {
+		err := minishim.Assign(ready.UnixConn, a, l)
+		_ = ready.Close()
 		if err == nil {
 			return nil
 		}
 		// It was killed.
 	}
-	conn, err := s.start()
+	shim, err := s.start()
 	if err != nil {
 		return fmt.Errorf("start the executor's own shim: %w", err)
 	}
-	defer conn.Close()
-	return minishim.Assign(conn, a, l)
+	defer shim.Close()
+	return minishim.Assign(shim.UnixConn, a, l)
 }
 
 // refill makes sure, in the background, that there is a spare.
@@ -56,16 +71,16 @@ func (s *spares) refill() {
 	}
 	s.making = true
 	s.wg.Go(func() {
-		conn, err := s.start()
+		made, err := s.start()
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.making = false
 		switch {
 		case err != nil: // the next one who needs one will hear of it
 		case s.closed:
-			_ = conn.Close()
+			made.end()
 		default:
-			s.ready = conn
+			s.ready = made
 		}
 	})
 }
@@ -75,7 +90,7 @@ func (s *spares) close() {
 	s.mu.Lock()
 	s.closed = true
 	if s.ready != nil {
-		_ = s.ready.Close()
+		s.ready.end()
 		s.ready = nil
 	}
 	s.mu.Unlock()
@@ -84,7 +99,7 @@ func (s *spares) close() {
 
 // start starts a small shim, which holds nothing of this process but the other end
 // of the connection that start gives.
-func (s *spares) start() (*net.UnixConn, error) {
+func (s *spares) start() (*spare, error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
@@ -100,12 +115,16 @@ func (s *spares) start() (*net.UnixConn, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	// It is our child for as long as we live, and has to be reaped. There is
-	// nothing to wait for when the backend is closed.
-	go func() { _ = cmd.Wait() }()
+	// It is our child for as long as we live, and has to be reaped. One that has a
+	// container outlives the backend, and nobody waits for it.
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait()
+		close(ended)
+	}()
 	conn, err := net.FileConn(ours)
 	if err != nil {
-		return nil, err
+		return nil, err // without the other end, it ends
 	}
-	return conn.(*net.UnixConn), nil
+	return &spare{conn.(*net.UnixConn), cmd.Process, ended}, nil
 }

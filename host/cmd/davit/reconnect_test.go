@@ -73,13 +73,7 @@ func TestClientsGoOnWhenTheHostComesBack(t *testing.T) {
 	logs := s.start("logs", "-f", "web")
 	stamped := s.start("logs", "-f", "-t", "--stdout", "web")
 	wait := s.start("wait", "web")
-	s.until(func() bool { // it is connected
-		sockets, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", wait.cmd.Process.Pid))
-		return slices.ContainsFunc(sockets, func(fd string) bool {
-			to, _ := os.Readlink(fd)
-			return strings.HasPrefix(to, "socket:")
-		})
-	})
+	s.until(func() bool { return connected(t, wait.cmd.Process.Pid) })
 	for i, sig := range []os.Signal{os.Kill, os.Interrupt, os.Kill} {
 		s.until(func() bool {
 			return strings.Contains(logs.stdout.String(), fmt.Sprintf("out-%d\n", 50+100*i)) && strings.Contains(stamped.stdout.String(), fmt.Sprintf(" out-%d\n", 50+100*i))
@@ -125,6 +119,31 @@ func TestClientsGoOnWhenTheHostComesBack(t *testing.T) {
 		}
 		last = e.Seq
 	}
+}
+
+// connected reports whether a process has a Unix socket that is connected. A socket
+// alone does not say so: it is there before it is connected.
+func connected(t *testing.T, pid int) bool {
+	t.Helper()
+	table, err := os.ReadFile("/proc/net/unix")
+	if err != nil {
+		t.Fatal(err)
+	}
+	descriptors, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	for line := range strings.Lines(string(table)) {
+		// Num RefCount Protocol Flags Type St Inode Path; state 03 is connected.
+		fields := strings.Fields(line)
+		if len(fields) < 7 || fields[5] != "03" {
+			continue
+		}
+		if slices.ContainsFunc(descriptors, func(fd string) bool {
+			to, _ := os.Readlink(fd)
+			return to == "socket:["+fields[6]+"]"
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // split takes what davit itself says out of a stderr.
