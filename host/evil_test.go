@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/gob"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/rpc"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/host/internal/supervisor"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/transport"
 	"github.com/hashicorp/go-hclog"
@@ -22,6 +24,9 @@ import (
 )
 
 const evilPrefix = "davit-executor-evil-"
+
+// liar is the executor that says yes to every Create, about another container.
+const liar = "liar"
 
 // evilReplies are what executors answer when they are asked for runtimes.
 func evilReplies() map[string]func() any {
@@ -50,7 +55,19 @@ func serveEvil(name string) {
 		serveBomb(name)
 		return
 	}
-	reply := evilReplies()[name]()
+	caps := []executor.Capability{executor.CapRuntimeList, executor.CapRuntimeResolve}
+	create := func(context.Context, []byte) (any, error) {
+		return nil, executor.Errorf(executor.Unsupported, "%s", strings.Repeat("no", 1<<20))
+	}
+	var reply any
+	if name == liar {
+		caps = nil
+		create = func(context.Context, []byte) (any, error) {
+			return executor.Status{Ref: executor.Ref{ID: "0123456789abcdef", Attempt: 7}, State: executor.Running, PID: 1}, nil
+		}
+	} else {
+		reply = evilReplies()[name]()
+	}
 	logger := hclog.NewNullLogger()
 	goplugin.Serve(&goplugin.ServeConfig{
 		HandshakeConfig: transport.Handshake(), Logger: logger,
@@ -62,7 +79,7 @@ func serveEvil(name string) {
 				},
 				transport.MethodValidate: func(context.Context, []byte) (any, error) { return []executor.Diagnostic{}, nil },
 				transport.MethodOpen: func(context.Context, []byte) (any, error) {
-					return transport.OpenReply{Capabilities: []executor.Capability{executor.CapRuntimeList, executor.CapRuntimeResolve}}, nil
+					return transport.OpenReply{Capabilities: caps}, nil
 				},
 				transport.MethodClose: func(context.Context, []byte) (any, error) {
 					time.AfterFunc(10*time.Millisecond, func() { os.Exit(0) })
@@ -71,9 +88,7 @@ func serveEvil(name string) {
 				transport.MethodList:           func(context.Context, []byte) (any, error) { return []executor.Status{}, nil },
 				transport.MethodRuntimeList:    evil,
 				transport.MethodRuntimeResolve: evil,
-				transport.MethodCreate: func(context.Context, []byte) (any, error) {
-					return nil, executor.Errorf(executor.Unsupported, "%s", strings.Repeat("no", 1<<20))
-				},
+				transport.MethodCreate:         create,
 			}
 		}),
 	})
@@ -131,19 +146,12 @@ func (*pinger) Ping(struct{}, *struct{}) error { return nil }
 // lives and stays small, and other backends work.
 func TestEvilReplyCostsItsBackendAlone(t *testing.T) {
 	cfg := testConfig(t)
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	names := []string{"map-bomb", "length"}
 	for name := range evilReplies() {
 		names = append(names, name)
 	}
 	for _, name := range names {
-		if err := os.Symlink(self, filepath.Join(cfg.ExecutorDirs[0], evilPrefix+name)); err != nil {
-			t.Fatal(err)
-		}
-		cfg.Backends = append(cfg.Backends, config.Backend{Name: name, Executor: "evil-" + name})
+		addEvil(t, &cfg, name)
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -175,4 +183,47 @@ func TestEvilReplyCostsItsBackendAlone(t *testing.T) {
 	if grown := int64(after.Sys) - int64(before.Sys); grown > 1<<30 {
 		t.Errorf("the host has grown by %d MiB", grown>>20)
 	}
+}
+
+// addEvil adds a backend with an evil executor.
+func addEvil(t *testing.T, cfg *config.Config, name string) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(self, filepath.Join(cfg.ExecutorDirs[0], evilPrefix+name)); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Backends = append(cfg.Backends, config.Backend{Name: name, Executor: "evil-" + name})
+}
+
+// An executor whose answers to Create are no answers is replaced after a few, and
+// then its backend fails for all to see. Nobody waits for the time that a create may
+// take.
+func TestLyingExecutorIsReplaced(t *testing.T) {
+	cfg := testConfig(t)
+	addEvil(t, &cfg, liar)
+	h := openHost(t, cfg)
+	defer func() { // of the liar's container nothing can be known, so it stays
+		for _, b := range h.backends {
+			_ = b.Stop(t.Context())
+		}
+		_ = h.Close()
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), createTimeout/2)
+	defer cancel()
+	opts := program(t, "exit 0")
+	opts.Backend = liar
+	c, err := h.Create(ctx, opts)
+	if !errors.Is(err, executor.OutcomeUnknown) || ctx.Err() != nil {
+		t.Fatalf("create: got %+v, %v (%v), want an unknown outcome", c, err, ctx.Err())
+	}
+	waitFor(t, "the backend fails", func() bool { return h.backends[liar].Info().State == supervisor.Failed })
+	b := h.backends[liar].Info()
+	if want := "create: the executor's reply makes no sense: it is about 0123456789abcdef/7"; b.Starts < 2 || !strings.Contains(b.LastError, want) {
+		t.Errorf("got %d starts and error %q, want more than one, and %q", b.Starts, b.LastError, want)
+	}
+	good := mustCreate(t, h, program(t, "exit 3"))
+	wantCode(t, mustWait(t, h, good.ID), 3)
 }

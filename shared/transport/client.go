@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/davit-run/davit/shared/executor"
 )
@@ -95,10 +96,10 @@ func (c Client) status(ctx context.Context, method string, ref executor.Ref, in 
 		return status, err
 	}
 	if err := status.Validate(); err != nil {
-		return status, executor.Errorf(executor.OutcomeUnknown, "%s: the executor's reply makes no sense: %w", method, err)
+		return status, badReply(method, err)
 	}
 	if status.Ref != ref {
-		return status, executor.Errorf(executor.OutcomeUnknown, "%s of %s: the executor answered for %s", method, ref, status.Ref)
+		return status, badReply(method, fmt.Errorf("it is about %s, the call was about %s", status.Ref, ref))
 	}
 	return status, nil
 }
@@ -110,7 +111,7 @@ func (c Client) List(ctx context.Context) (all []executor.Status, err error) {
 	}
 	for _, status := range all {
 		if err := status.Validate(); err != nil {
-			return nil, executor.Errorf(executor.Internal, "%s: the executor's reply makes no sense: %w", MethodList, err)
+			return nil, badReply(MethodList, err)
 		}
 	}
 	return all, nil

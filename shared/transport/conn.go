@@ -67,6 +67,17 @@ func (c *Conn) Close() error {
 	return nil
 }
 
+// ErrBadReply is wrapped by errors of calls that were answered with what is no
+// answer to them: of another form, or about something else. They are
+// [executor.OutcomeUnknown]. A peer that goes on like that is broken, also if its
+// connection is not.
+var ErrBadReply = errors.New("the executor's reply makes no sense")
+
+// badReply is the error of a call that wraps [ErrBadReply].
+func badReply(method string, err error) error {
+	return executor.Errorf(executor.OutcomeUnknown, "%s: %w: %w", method, ErrBadReply, err)
+}
+
 // Call calls a method of the peer and decodes its result into out, which may be
 // nil. It returns when ctx ends, whatever the peer does, and then asks the peer
 // to cancel.
@@ -114,7 +125,7 @@ func (c *Conn) Call(ctx context.Context, method string, in, out any) error {
 		return nil
 	}
 	if err := json.Unmarshal(resp.Body, out); err != nil {
-		return executor.Errorf(executor.OutcomeUnknown, "%s: malformed reply: %w", method, err)
+		return badReply(method, err)
 	}
 	return nil
 }

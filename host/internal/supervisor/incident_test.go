@@ -93,7 +93,7 @@ func TestMisbehavingExecutorCostsItsBackendAlone(t *testing.T) {
 		"hung-hello":     {2 * time.Second, "no answer within 2s"},
 		"mute-socket":    {2 * time.Second, "no answer within 2s"},
 		"silent":         {2 * time.Second, "no answer within 2s"},
-		"wrong-hello":    {20 * time.Second, "hello: malformed reply"},
+		"wrong-hello":    {20 * time.Second, "hello: the executor's reply makes no sense"},
 		"garbage-socket": {20 * time.Second, "connecting to the executor"},
 		"endless-socket": {20 * time.Second, "connecting to the executor"},
 	} {

@@ -1,0 +1,59 @@
+package supervisor
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"github.com/davit-run/davit/host/internal/cgroup"
+	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/transport"
+	"github.com/hashicorp/go-hclog"
+)
+
+// Config says what a Backend runs.
+type Config struct {
+	Name   string
+	RunDir string // of this backend alone; made if it is not there
+	// Find gives the executor's program, each time one is started.
+	Find func() (Binary, error)
+	// Programs keeps the copy that is run. Nil means that it is kept in memory.
+	Programs *Programs
+	// User gives whom the executor runs as, each time one is started or taken up;
+	// nil means the host's own user.
+	User func() (User, error)
+	// Cgroup is where the executor and what it starts live; nil leaves them in the
+	// host's own.
+	Cgroup   *cgroup.Cgroup
+	LogLevel string // of the executor, an hclog level name
+	Logger   hclog.Logger
+	Hello    transport.Hello
+	Host     executor.Host
+	// Environment makes the environment for Open, knowing the schemas. It may ask
+	// the executor to validate.
+	Environment func(context.Context, transport.Client, executor.Description) (executor.Environment, error)
+	// Ready is called with every new session before callers get it.
+	Ready func(context.Context, *Session) error
+	// Changed is called after every change of state, one at a time.
+	Changed func(Info)
+	// Timing is for tests; zero fields mean the defaults.
+	Timing Timing
+}
+
+// Timing are the time limits of a Backend.
+type Timing struct {
+	// Launch bounds the start of a process until it has said hello. Seen: 11 ms; a
+	// loaded machine may take seconds. Default 20 s.
+	Launch time.Duration
+	// A call is made every HealthInterval (5 s). Two in a row without an answer
+	// within HealthTimeout (5 s), and the executor is taken for hung.
+	HealthInterval, HealthTimeout time.Duration
+}
+
+func (t Timing) withDefaults() Timing {
+	return Timing{
+		Launch:         cmp.Or(t.Launch, 20*time.Second),
+		HealthInterval: cmp.Or(t.HealthInterval, 5*time.Second),
+		HealthTimeout:  cmp.Or(t.HealthTimeout, 5*time.Second),
+	}
+}
