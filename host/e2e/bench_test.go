@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +13,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/davit-run/davit/host"
+	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/host/ocispec"
 )
 
 // A bench backend is a row of the benchmarks.
@@ -42,8 +47,18 @@ func benchBackends() []benchBackend {
 
 // contender is somebody who runs /bin/true.
 type contender struct {
-	name    string
-	command func(id string) *exec.Cmd
+	name string
+	run  func(id string) error
+}
+
+// command is a contender that is a command line.
+func command(name string, make func(id string) *exec.Cmd) contender {
+	return contender{name, func(id string) error {
+		if out, err := make(id).CombinedOutput(); err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return nil
+	}}
 }
 
 // wasmTrue is a WebAssembly module that ends at once: a function _start that does
@@ -52,7 +67,9 @@ const wasmTrue = "\x00asm\x01\x00\x00\x00" + "\x01\x04\x01\x60\x00\x00" + "\x03\
 	"\x07\x0a\x01\x06_start\x00\x00" + "\x0a\x04\x01\x02\x00\x0b"
 
 // contenders are bare runc, ctr on the first containerd, and davit with each
-// backend and runtime.
+// backend and runtime: from its command line, and where the name ends in /api from a
+// program that is a client of its API, as platforms do it, without the start of a
+// command.
 func contenders(b *testing.B) []contender {
 	need(b, debian, newest)
 	if err := os.WriteFile(filepath.Join(rootfs, "bin/true.wasm"), []byte(wasmTrue), 0o644); err != nil {
@@ -67,19 +84,26 @@ func contenders(b *testing.B) []contender {
 	bundle := s.bundle()
 	socket := filepath.Join(s.dir, "run/backends", rows[0].name, "x/containerd.sock")
 	all := []contender{
-		{"runc", func(id string) *exec.Cmd {
+		command("runc", func(id string) *exec.Cmd {
 			return exec.Command("runc", "--root", s.dir+"/runc", "run", "--bundle", bundle, id)
-		}},
-		{"ctr", func(id string) *exec.Cmd {
+		}),
+		command("ctr", func(id string) *exec.Cmd {
 			return exec.Command("ctr", "-a", socket, "run", "--rm", "--rootfs", rootfs, "ctr-"+id, "/bin/true")
-		}},
+		}),
 	}
+	client := api.NewClient(filepath.Join(s.dir, "run/davit.sock"))
+	b.Cleanup(client.Close)
 	for _, row := range rows {
 		for _, runtime := range row.runtimes {
 			args := append([]string{"run", "--rm", "--backend", row.name, "--runtime", runtime}, row.true...)
 			name := strings.TrimSuffix(row.name+"/"+strings.TrimPrefix(runtime, "io.containerd."), "/")
-			all = append(all, contender{name, func(string) *exec.Cmd { return s.command(args...) }})
+			all = append(all, command(name, func(string) *exec.Cmd { return s.command(args...) }))
 		}
+		opts := host.ContainerOptions{Backend: row.name, AutoRemove: true, Rootfs: rootfs, Process: ocispec.Options{Args: []string{"/bin/true"}}}
+		all = append(all, contender{row.name + "/api", func(string) error {
+			_, err := client.RunAttached(context.Background(), opts, host.Attachment{})
+			return err
+		}})
 	}
 	return all
 }
@@ -118,7 +142,7 @@ func BenchmarkStartToExit(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		for j, c := range all {
 			start := time.Now()
-			c.run(b, fmt.Sprintf("b%d", i))
+			c.mustRun(b, fmt.Sprintf("b%d", i))
 			took[j] = append(took[j], time.Since(start))
 		}
 	}
@@ -142,7 +166,7 @@ func BenchmarkConcurrent(b *testing.B) {
 					start := time.Now()
 					var wg sync.WaitGroup
 					for k := range atOnce {
-						wg.Go(func() { c.run(b, fmt.Sprintf("b%d-%d", i, k)) })
+						wg.Go(func() { c.mustRun(b, fmt.Sprintf("b%d-%d", i, k)) })
 					}
 					wg.Wait()
 					took[j] += time.Since(start)
@@ -157,9 +181,9 @@ func BenchmarkConcurrent(b *testing.B) {
 	}
 }
 
-func (c contender) run(b *testing.B, id string) {
-	if out, err := c.command(id).CombinedOutput(); err != nil {
-		b.Errorf("%s: %v %s", c.name, err, out)
+func (c contender) mustRun(b *testing.B, id string) {
+	if err := c.run(id); err != nil {
+		b.Errorf("%s: %v", c.name, err)
 	}
 }
 
