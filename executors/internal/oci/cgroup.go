@@ -5,8 +5,10 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
 )
 
 // cgroupMount is a mounted cgroup hierarchy, or in a container a part of one.
@@ -69,8 +71,36 @@ func (o Owner) Cgroup(parent, cid string, systemd bool) string {
 // always get rid of the directory in it. Cgroups that systemd made it removes
 // itself.
 func (o Owner) RemoveCgroup(parent, cid string) {
+	until := time.Now().Add(removeCgroupWait)
 	for _, m := range cgroupMounts() {
-		_ = os.Remove(m.dir(o.Cgroup(parent, cid, false))) // fails unless empty
+		removeCgroup(m.dir(o.Cgroup(parent, cid, false)), until)
+	}
+}
+
+// removeCgroupWait is how long a removal waits for processes that have been killed.
+// On an idle machine they are gone within a millisecond or two.
+const removeCgroupWait = 250 * time.Millisecond
+
+// RemoveCgroupAt removes a cgroup with those below it, by its directory, and reports
+// whether it is gone. One in which something runs on stays.
+func RemoveCgroupAt(dir string) bool { return removeCgroup(dir, time.Now().Add(removeCgroupWait)) }
+
+func removeCgroup(dir string, until time.Time) bool {
+	for pause := time.Millisecond; ; pause *= 2 {
+		err := unix.Rmdir(dir)
+		if err == nil || err == unix.ENOENT {
+			return true
+		}
+		if err != unix.EBUSY || time.Now().After(until) {
+			return false
+		}
+		entries, _ := os.ReadDir(dir)
+		for _, e := range entries {
+			if e.IsDir() && !removeCgroup(filepath.Join(dir, e.Name()), until) {
+				return false
+			}
+		}
+		time.Sleep(pause)
 	}
 }
 

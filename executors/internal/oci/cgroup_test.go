@@ -2,7 +2,11 @@ package oci
 
 import (
 	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
 	"testing"
+	"time"
 )
 
 func TestCgroup(t *testing.T) {
@@ -47,4 +51,40 @@ func TestRemoveCgroup(t *testing.T) {
 			t.Errorf("cgroup of %s: got %v, want it to be there: %t", cid, err, want)
 		}
 	}
+}
+
+// A process that was killed may still be there when its cgroup is to go.
+func TestRemoveCgroupWaitsForTheDying(t *testing.T) {
+	if os.Geteuid() != 0 || len(cgroupMounts()) == 0 {
+		t.Skip("needs root and cgroups")
+	}
+	o := Owner{"remove-cgroup-dying", t.TempDir()}
+	dir := cgroupMounts()[0].dir(o.Cgroup("", o.ContainerID("dying"), false))
+	inner := filepath.Join(dir, "inner")
+	if err := os.MkdirAll(inner, 0o755); err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { RemoveCgroupAt(dir); o.RemoveOwnCgroup() })
+	cmd := exec.Command("sleep", "1000")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	end := func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }
+	if err := os.WriteFile(filepath.Join(inner, "cgroup.procs"), []byte(strconv.Itoa(cmd.Process.Pid)), 0); err != nil {
+		end()
+		t.Skip(err)
+	}
+	if RemoveCgroupAt(dir) {
+		t.Error("a cgroup in which something runs: got removed")
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		time.Sleep(20 * time.Millisecond)
+		end()
+	}()
+	if !RemoveCgroupAt(dir) {
+		t.Error("a cgroup whose process ends: got left behind")
+	}
+	<-ended
 }

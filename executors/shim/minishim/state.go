@@ -7,8 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
+	"github.com/davit-run/davit/executors/internal/oci"
 	"golang.org/x/sys/unix"
 )
 
@@ -87,30 +87,9 @@ func (s state) remove() bool {
 		return false
 	}
 	for _, path := range cgroups {
-		if !strings.HasPrefix(path, "/sys/fs/cgroup/") || !removeCgroup(path) {
+		if !strings.HasPrefix(path, "/sys/fs/cgroup/") || !oci.RemoveCgroupAt(path) {
 			return false
 		}
 	}
 	return os.RemoveAll(s.dir) == nil
-}
-
-// removeCgroup removes a cgroup with those below it. The kernel may need a moment
-// to take the last process out of it.
-func removeCgroup(path string) bool {
-	for pause := time.Millisecond; ; pause *= 2 {
-		err := unix.Rmdir(path)
-		if err == nil || err == unix.ENOENT {
-			return true
-		}
-		if err != unix.EBUSY || pause > 20*time.Millisecond {
-			return false
-		}
-		entries, _ := os.ReadDir(path)
-		for _, e := range entries {
-			if e.IsDir() && !removeCgroup(filepath.Join(path, e.Name())) {
-				return false
-			}
-		}
-		time.Sleep(pause)
-	}
 }
