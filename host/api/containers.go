@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -191,14 +192,19 @@ func (c *Client) WaitAttempt(ctx context.Context, reference string, attempt int)
 func (c *Client) wait(ctx context.Context, reference string, attempt int) (*host.End, error) {
 	var end host.End
 	err := c.persist(ctx, func() error {
+		there := false
 		if attempt == 0 { // the next host may have started another one
 			now, err := c.Inspect(ctx, reference)
 			if err != nil {
 				return err
 			}
-			reference, attempt = now.ID, now.Attempt
+			reference, attempt, there = now.ID, now.Attempt, true
 		}
-		return c.callOn(ctx, http.MethodGet, reference, "/wait?attempt="+strconv.Itoa(attempt), nil, &end)
+		err := c.callOn(ctx, http.MethodGet, reference, "/wait?attempt="+strconv.Itoa(attempt), nil, &end)
+		if absent, ok := errors.AsType[*absentError](err); ok && there { // it went between the two
+			err = &goneError{absent.err}
+		}
+		return err
 	})
 	if err != nil {
 		return nil, err

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"math/rand/v2"
+	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -243,5 +246,45 @@ func TestPatienceEnds(t *testing.T) {
 	go func() { <-waiting; _ = stop() }()
 	if _, err := c.WaitAttempt(ctx, "x", 1); !errors.Is(err, context.Canceled) {
 		t.Errorf("given up: got %v, want canceled", err)
+	}
+}
+
+// TestWaitGoesOnBetweenItsRequests has the host go after it has told which attempt
+// there is, and before it is asked to wait for that.
+func TestWaitGoesOnBetweenItsRequests(t *testing.T) {
+	socket := filepath.Join(shortDir(t), "davit.sock")
+	listen := func() net.Listener {
+		l, err := net.Listen("unix", socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	first, second := listen(), http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if want := "/v1/containers/c1/wait?attempt=2"; r.RequestURI != want {
+			t.Errorf("got %s, want %s", r.RequestURI, want)
+		}
+		_, _ = io.WriteString(w, `{"code": 7, "attempt": 2}`)
+	})}
+	old := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = first.Close()
+		w.Header().Set("Connection", "close")
+		_, _ = io.WriteString(w, `{"id": "c1", "attempt": 2}`)
+	})}
+	go func() { _ = old.Serve(first) }()
+	t.Cleanup(func() {
+		_ = old.Close()
+		_ = second.Close()
+	})
+	c := NewClient(socket)
+	defer c.Close()
+	c.Patience = time.Minute
+	c.Gone = func(error) {
+		l := listen()
+		go func() { _ = second.Serve(l) }()
+	}
+	end, err := c.Wait(t.Context(), "web")
+	if err != nil || end.Code == nil || *end.Code != 7 {
+		t.Errorf("got %+v, %v, want code 7", end, err)
 	}
 }
