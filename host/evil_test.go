@@ -71,7 +71,7 @@ func serveEvil(name string) {
 	logger := hclog.NewNullLogger()
 	goplugin.Serve(&goplugin.ServeConfig{
 		HandshakeConfig: transport.Handshake(), Logger: logger,
-		Plugins: transport.PluginSet(logger, func(*transport.Conn) transport.Handlers {
+		Plugins: transport.PluginSet(logger, func(conn *transport.Conn) transport.Handlers {
 			evil := func(context.Context, []byte) (any, error) { return reply, nil }
 			return transport.Handlers{
 				transport.MethodHello: func(context.Context, []byte) (any, error) {
@@ -82,7 +82,10 @@ func serveEvil(name string) {
 					return transport.OpenReply{Capabilities: caps}, nil
 				},
 				transport.MethodClose: func(context.Context, []byte) (any, error) {
-					time.AfterFunc(10*time.Millisecond, func() { os.Exit(0) })
+					go func() { // the host has the answer then
+						<-conn.Done()
+						os.Exit(0)
+					}()
 					return transport.None{}, nil
 				},
 				transport.MethodList:           func(context.Context, []byte) (any, error) { return []executor.Status{}, nil },

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -61,8 +62,8 @@ func runWorkload() error {
 	if err != nil {
 		return err
 	}
-	signals := make(chan executor.Signal)
-	go listen(listener, signals)
+	box := mailbox{signals: make(chan executor.Signal), ended: make(chan struct{})}
+	go box.listen(listener)
 
 	rec := record{Ref: o.Launch.Ref, Runtime: o.Launch.Runtime, PID: os.Getpid(), StartedAt: time.Now()}
 	if err := writeJSON(o.Place.recordFile(), rec); err != nil {
@@ -71,8 +72,9 @@ func runWorkload() error {
 	_ = json.NewEncoder(os.Stdout).Encode(answer{Record: rec}) // the executor may be gone
 	_ = os.Stdout.Close()
 
-	in := interpreter{stdout: out.stdout, stderr: out.stderr, signals: signals}
+	in := interpreter{stdout: out.stdout, stderr: out.stderr, signals: box.signals}
 	end := in.run(p)
+	box.close()
 	end.At = time.Now()
 	out.close()
 	// Whoever waits reads the exit when the process, and with it the socket, is
@@ -80,26 +82,50 @@ func runWorkload() error {
 	return writeJSON(o.Place.exitFile(), end)
 }
 
+// mailbox takes signals for a program.
+type mailbox struct {
+	signals chan executor.Signal
+	ended   chan struct{} // closed when the program has ended
+	// answering is held while a signal is given to the program and answered.
+	answering sync.RWMutex
+}
+
+// close takes no more signals, and waits until those that the program has got are
+// answered: else one that it died of would seem to have come too late.
+func (m *mailbox) close() {
+	close(m.ended)
+	m.answering.Lock() // for good: the process ends
+}
+
 // listen takes signals from executors. Byte 0 asks for nothing but to be told,
 // by the end of the connection, that the process has ended.
-func listen(l net.Listener, signals chan<- executor.Signal) {
+func (m *mailbox) listen(l net.Listener) {
 	for {
 		conn, err := l.Accept()
 		if err != nil {
 			return
 		}
 		go func() {
-			b := make([]byte, 1)
-			for {
+			defer conn.Close()
+			for b := make([]byte, 1); ; {
 				if _, err := conn.Read(b); err != nil {
-					_ = conn.Close()
 					return
 				}
 				if b[0] != 0 {
-					signals <- executor.Signal(b[0])
-					_, _ = conn.Write(b)
+					m.give(conn, b)
 				}
 			}
 		}()
+	}
+}
+
+// give gives the program a signal, and answers if it has taken it.
+func (m *mailbox) give(conn net.Conn, signal []byte) {
+	m.answering.RLock()
+	defer m.answering.RUnlock()
+	select {
+	case m.signals <- executor.Signal(signal[0]):
+		_, _ = conn.Write(signal)
+	case <-m.ended:
 	}
 }
