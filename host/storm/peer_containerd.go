@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -63,6 +64,9 @@ func newContainerd(program, dir string) (*daemon, error) {
 	}, os.WriteFile(config, []byte(text), 0o600)
 }
 
+// exitCode is what ctr says when it deletes a task.
+var exitCode = regexp.MustCompile(`non-zero exit code (\d+)`)
+
 // ctrPeer is `ctr run` with a log that the shim writes. Its manager is the client
 // that waits for the container.
 type ctrPeer struct {
@@ -108,6 +112,9 @@ func (p *ctrPeer) start(_ context.Context, l *life) error {
 
 func (p *ctrPeer) manager() match {
 	pid := p.client.Process.Pid
+	if startTime(pid) == "" {
+		return nil // nobody starts a client again
+	}
 	return func(q process) bool { return q.pid == pid && filepath.Base(q.args[0]) == "ctr" }
 }
 
@@ -140,7 +147,10 @@ func (p *ctrPeer) end(ctx context.Context, l *life) (string, error) {
 			}
 			return "none: the task is unknown", nil
 		}
-		_, err = p.run(ctx, "tasks", "delete", l.id)
+		said, err := p.run(ctx, "tasks", "delete", l.id)
+		if told := exitCode.FindStringSubmatch(said); told != nil {
+			return told[1], nil // 1.6 says so, and exits with 0
+		}
 		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 			return fmt.Sprint(exit.ExitCode()), nil
 		}

@@ -21,8 +21,8 @@ type peer interface {
 	// do it who want to lose nothing.
 	start(ctx context.Context, l *life) error
 	// manager, daemon and shim give the processes to kill, nil for one that there is
-	// not. What the peer starts again by itself, or its users would, is started by
-	// revive.
+	// not, or not any more. What the peer starts again by itself, or its users would,
+	// is started by revive.
 	manager() match
 	daemon() match
 	shim(l *life) match
@@ -63,33 +63,47 @@ var trials = []trial{
 		return exitWithout(ctx, p, l, p.manager, p.daemon)
 	}},
 	{"shim killed", 0, func(ctx context.Context, p peer, l *life) error {
-		return killOne(p.shim(l))
+		return killOne(ctx, p.shim(l))
 	}},
 }
 
 // errNone says that a peer has no such process.
 var errNone = errors.New("–")
 
-func killOne(is match) error {
+// killOne kills a process and waits until it is gone. One that was just started may
+// have to be waited for.
+func killOne(ctx context.Context, is match) error {
 	if is == nil {
 		return errNone
 	}
-	p, ok := only(is)
-	if !ok || !signalTo(p, is, syscall.SIGKILL) {
-		return errors.New("there was nothing to kill")
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		p, ok := only(is)
+		if ok && signalTo(p, is, syscall.SIGKILL) {
+			for startTime(p.pid) != "" && pause(ctx, time.Millisecond) {
+			}
+			return nil
+		}
+		if !pause(ctx, 10*time.Millisecond) {
+			return errors.New("there was nothing to kill")
+		}
 	}
-	return nil
 }
 
-// killOften kills a process again and again, spread over the lines of a workload.
+// killOften kills a process again and again, spread over the lines of a workload. One
+// that nobody starts again is killed once.
 func killOften(ctx context.Context, p peer, l *life, which func() match, n int) error {
 	for i := range n {
+		if i > 0 && which() == nil {
+			return nil
+		}
 		for out, _ := l.acked(); out < l.lines*uint64(i+1)/uint64(n+1); out, _ = l.acked() {
 			if !pause(ctx, time.Millisecond) {
 				return ctx.Err()
 			}
 		}
-		if err := killOne(which()); err != nil {
+		if err := killOne(ctx, which()); err != nil {
 			return err
 		}
 		if err := p.revive(ctx); err != nil {
@@ -102,7 +116,7 @@ func killOften(ctx context.Context, p peer, l *life, which func() match, n int) 
 // exitWithout lets a workload end while processes are dead.
 func exitWithout(ctx context.Context, p peer, l *life, which ...func() match) error {
 	for _, process := range which {
-		if err := killOne(process()); err != nil {
+		if err := killOne(ctx, process()); err != nil {
 			return err
 		}
 	}
@@ -155,7 +169,7 @@ func Peers(ctx context.Context, opts Options) error {
 
 // try does a trial and says in a few words what came of it.
 func (opts Options) try(ctx context.Context, p peer, t trial, n int) string {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
 	defer cancel()
 	dir, err := os.MkdirTemp("", "dvp")
 	if err != nil {
@@ -172,19 +186,19 @@ func (opts Options) try(ctx context.Context, p peer, t trial, n int) string {
 	if err := p.start(ctx, l); err != nil {
 		return "not started: " + err.Error()
 	}
-	defer p.remove(ctx, l)
+	defer p.remove(context.WithoutCancel(ctx), l)
 	for out, _ := l.acked(); out < 100 && pause(ctx, 5*time.Millisecond); out, _ = l.acked() {
 	}
 	did := t.do(ctx, p, l)
 	if errors.Is(did, errNone) {
-		_ = killOne(func(p process) bool { return len(p.args) > 2 && p.args[2] == dir })
+		_ = killOne(context.WithoutCancel(ctx), func(p process) bool { return len(p.args) > 2 && p.args[2] == dir })
 		_, _ = p.end(ctx, l)
 		return did.Error()
 	}
 	end, err := p.end(ctx, l)
 	if err != nil {
 		end = "exit never told"
-		_ = killOne(func(p process) bool { return len(p.args) > 2 && p.args[2] == dir })
+		_ = killOne(context.WithoutCancel(ctx), func(p process) bool { return len(p.args) > 2 && p.args[2] == dir })
 	}
 	if did != nil {
 		end += " (" + did.Error() + ")"
