@@ -178,7 +178,9 @@ func TestStopEndsTheExecutor(t *testing.T) {
 }
 
 func TestStopWhileStarting(t *testing.T) {
-	b := Start(testConfig(t, runDir(t), "slow"))
+	config := testConfig(t, runDir(t), "slow")
+	config.Timing.Open = time.Second
+	b := Start(config)
 	for deadline := time.Now().Add(20 * time.Second); b.Info().PID == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not started: %+v", b.Info())

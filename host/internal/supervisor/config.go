@@ -45,6 +45,9 @@ type Timing struct {
 	// Launch bounds the start of a process until it has said hello. Seen: 11 ms; a
 	// loaded machine may take seconds. Default 20 s.
 	Launch time.Duration
+	// Open bounds the opening of the backend, which may have to start a daemon.
+	// Default 60 s.
+	Open time.Duration
 	// A call is made every HealthInterval (5 s). Two in a row without an answer
 	// within HealthTimeout (5 s), and the executor is taken for hung.
 	HealthInterval, HealthTimeout time.Duration
@@ -53,6 +56,7 @@ type Timing struct {
 func (t Timing) withDefaults() Timing {
 	return Timing{
 		Launch:         cmp.Or(t.Launch, 20*time.Second),
+		Open:           cmp.Or(t.Open, 60*time.Second),
 		HealthInterval: cmp.Or(t.HealthInterval, 5*time.Second),
 		HealthTimeout:  cmp.Or(t.HealthTimeout, 5*time.Second),
 	}

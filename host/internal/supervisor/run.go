@@ -14,8 +14,6 @@ import (
 )
 
 const (
-	// openTimeout bounds Open, which may have to start a daemon.
-	openTimeout  = 60 * time.Second
 	healthMisses = 2
 	// endTimeout is how long a process that was asked to end may take.
 	endTimeout = 20 * time.Second
@@ -154,7 +152,7 @@ func (b *Backend) open(ctx, helloCtx context.Context, conn *transport.Conn) (*Se
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	ctx, cancel := context.WithTimeout(ctx, b.config.Timing.Open)
 	defer cancel()
 	opened, err := client.Open(ctx, env)
 	if errors.Is(err, executor.FailedPrecondition) && hello.Opened != nil {
