@@ -200,13 +200,13 @@ func (opts Options) try(ctx context.Context, p peer, t trial, n int) string {
 		end = "exit never told"
 		_ = killOne(context.WithoutCancel(ctx), func(p process) bool { return len(p.args) > 2 && p.args[2] == dir })
 	}
-	if did != nil {
-		end += " (" + did.Error() + ")"
-	}
-	if end == "42" {
+	if end == fmt.Sprint(l.code) {
 		end = "exit right"
 	} else if err == nil {
 		end = "exit told as " + end
+	}
+	if did != nil {
+		end += " (" + did.Error() + ")"
 	}
 	acked, _ := l.acked()
 	var got tally
