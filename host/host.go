@@ -73,8 +73,8 @@ type Host struct {
 	draining bool
 	// holds keep containers from being removed automatically, by id.
 	holds map[string]int
-	// starting has the ids of containers that are being started; see turn.
-	starting map[string]chan struct{}
+	// turns has the ids of containers that are being started or deleted; see turn.
+	turns map[string]chan struct{}
 	// ends are told to those who wait for an attempt.
 	ends map[executor.Ref]*ending
 }
@@ -120,7 +120,7 @@ func Open(ctx context.Context, cfg config.Config, opts Options) (*Host, error) {
 		config: cfg, logger: opts.Logger, version: opts.Version,
 		store: st, output: files, watcher: watcher, opened: time.Now(), linger: opts.Linger, ephemeral: opts.Ephemeral,
 		backends: map[string]*backend{},
-		holds:    map[string]int{}, ends: map[executor.Ref]*ending{}, starting: map[string]chan struct{}{},
+		holds:    map[string]int{}, ends: map[executor.Ref]*ending{}, turns: map[string]chan struct{}{},
 	}
 	h.maxBytes, _ = cfg.Output.MaxBytes() // was validated
 	if h.owner, err = ownRunDir(cfg.RunDir); err != nil {

@@ -40,15 +40,13 @@ func (h *Host) startFirst(ctx context.Context, session *supervisor.Session, reco
 func (h *Host) start(ctx context.Context, session *supervisor.Session, record *store.Container, spec json.RawMessage, again bool) error {
 	// A reconcile may repeat a start that a caller is still waiting for. Whoever
 	// comes second finds the outcome of the first.
-	defer h.turn(record.ID)()
-	now, err := h.record(record.ID)
-	switch {
-	case err != nil:
+	endTurn, err := h.turn(context.WithoutCancel(ctx), record.ID)
+	if err != nil {
 		return err
-	case now.Attempt == record.Attempt && now.State == store.Failed:
-		return failed(now)
-	case now.Attempt != record.Attempt || now.State != store.Creating:
-		return nil
+	}
+	defer endTurn()
+	if due, err := h.due(record); !due {
+		return err
 	}
 	ref := record.Ref()
 	files, err := h.output.Create(ref, record.Stdio.Merged)
@@ -97,7 +95,25 @@ func (h *Host) start(ctx context.Context, session *supervisor.Session, record *s
 		if session, down = h.nextSession(ctx, record.Backend, pause); down != nil {
 			return later(record, err)
 		}
+		// The reconcile of that session may have found that the container was started
+		// after all. It may even have ended since, and been removed.
+		if due, err := h.due(record); !due {
+			return err
+		}
 	}
+}
+
+// due reports whether an attempt still waits for its start. If not, the error is that
+// of its start, or says that the container is gone.
+func (h *Host) due(record *store.Container) (bool, error) {
+	now, err := h.record(record.ID)
+	switch {
+	case err != nil:
+		return false, err
+	case now.Attempt == record.Attempt && now.State == store.Failed:
+		return false, failed(now)
+	}
+	return now.Attempt == record.Attempt && now.State == store.Creating, nil
 }
 
 // later is the error of a start that goes on when the backend is of use again.
@@ -134,25 +150,29 @@ func (h *Host) nextSession(ctx context.Context, backend string, pause time.Durat
 	return h.session(ctx, backend)
 }
 
-// turn waits until nobody else starts the container, and gives the function that
-// ends our turn.
-func (h *Host) turn(id string) (end func()) {
+// turn waits until nobody else starts or deletes the container, and gives the function
+// that ends our turn. The error is ctx's.
+func (h *Host) turn(ctx context.Context, id string) (end func(), err error) {
 	for {
 		h.mu.Lock()
-		before := h.starting[id]
+		before := h.turns[id]
 		if before == nil {
 			ours := make(chan struct{})
-			h.starting[id] = ours
+			h.turns[id] = ours
 			h.mu.Unlock()
 			return func() {
 				h.mu.Lock()
-				delete(h.starting, id)
+				delete(h.turns, id)
 				h.mu.Unlock()
 				close(ours)
-			}
+			}, nil
 		}
 		h.mu.Unlock()
-		<-before
+		select {
+		case <-before:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 }
 
