@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -199,6 +200,10 @@ func (b *Backend) makeRecord(ctx context.Context, p plan) error {
 	if err != nil {
 		return err
 	}
+	root := ""
+	if p.shim.Options.Root != nil {
+		root = filepath.Join(*p.shim.Options.Root, b.config.Namespace)
+	}
 	_, err = b.conn.containers.Create(ctx, &containersapi.CreateContainerRequest{Container: &containersapi.Container{
 		ID: p.cid,
 		Labels: map[string]string{
@@ -209,6 +214,7 @@ func (b *Backend) makeRecord(ctx context.Context, p plan) error {
 			labelRuntime: p.runtime.Name,
 			labelBoot:    b.boot,
 			labelBinary:  p.binary,
+			labelRoot:    root,
 			labelErrors:  string(inits),
 		},
 		Runtime: &containersapi.Container_Runtime{Name: p.shim.Shim, Options: p.wire.Container},
@@ -273,21 +279,18 @@ func (b *Backend) settle(ctx context.Context, p *plan) (st executor.Status, foun
 		if same {
 			p.errors = r.errors
 		}
-		if err := b.unmake(ctx, r); err != nil {
-			return st, false, oci.Fault(err)
-		}
-		return st, false, b.removeOrphan(ctx, *p)
+		return st, false, oci.Fault(b.unmake(ctx, r))
 	case same && !failpoint.Bug("second-start"):
 		return st, true, nil
 	case same:
-		return st, false, oci.Fault(b.destroy(ctx, r.ref))
+		return st, false, oci.Fault(b.destroy(ctx, r.ref, nil))
 	case !st.State.Ended():
 		return st, false, executor.Errorf(executor.AlreadyExists, "container %s: attempt %d is still running", p.ref, r.ref.Attempt)
 	}
 	if err := b.handOver(ctx, r.ref); err != nil {
 		return st, false, err
 	}
-	return st, false, oci.Fault(b.destroy(ctx, r.ref))
+	return st, false, oci.Fault(b.destroy(ctx, r.ref, nil))
 }
 
 // taskOf asks for the task of a container; nil means that there is none.

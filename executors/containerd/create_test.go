@@ -37,7 +37,7 @@ func TestCreateIsIdempotent(t *testing.T) {
 			f.crash()
 			f.open()
 		}
-		if got := f.output(ref, "out"); got != "started\n" {
+		if got := f.streams.Output(ref, "out"); got != "started\n" {
 			t.Errorf("output: got %q, want one start", got)
 		}
 	})

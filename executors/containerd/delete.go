@@ -39,5 +39,5 @@ func (b *Backend) Delete(ctx context.Context, ref executor.Ref) error {
 	}
 	b.attempts.Stop(ref.ID)
 	b.guard.Forget(ref)
-	return oci.Fault(b.destroy(ctx, ref))
+	return oci.Fault(b.destroy(ctx, ref, nil))
 }

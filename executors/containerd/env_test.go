@@ -3,7 +3,6 @@ package containerd
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/executors/realtest"
 	"github.com/davit-run/davit/shared/executor"
-	"github.com/hashicorp/go-hclog"
 )
 
 // fixture is a backend on a real containerd.
@@ -24,26 +22,15 @@ type fixture struct {
 	host   *realtest.Host
 	b      *Backend
 	rootfs string
-}
 
-// testContext carries a logger that writes to the test's log.
-func testContext(t *testing.T) context.Context {
-	log := hclog.New(&hclog.LoggerOptions{Name: "executor", Level: hclog.Debug, Output: testWriter{t}})
-	return hclog.WithContext(context.Background(), log)
-}
-
-type testWriter struct{ t *testing.T }
-
-func (w testWriter) Write(p []byte) (int, error) {
-	w.t.Log(strings.TrimSpace(string(p)))
-	return len(p), nil
+	streams realtest.Streams
 }
 
 // newFixture opens a backend with the given config for the owner HOST/BACKEND.
 func newFixture(t *testing.T, who string, config map[string]any, blocks ...executor.RuntimeSettings) *fixture {
 	t.Helper()
 	dir := realtest.Dir(t)
-	f := &fixture{t: t, dir: dir, host: realtest.NewHost(), rootfs: realtest.Rootfs(t)}
+	f := &fixture{t: t, dir: dir, host: realtest.NewHost(), rootfs: realtest.Rootfs(t), streams: realtest.Streams{T: t, Dir: filepath.Join(dir, "io")}}
 	body, err := json.Marshal(config)
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +41,7 @@ func newFixture(t *testing.T, who string, config map[string]any, blocks ...execu
 		StateDir: filepath.Join(dir, "state"), RunDir: filepath.Join(dir, "run"),
 		Settings: executor.Settings{Config: body, Runtimes: blocks},
 	}
-	for _, d := range []string{f.env.StateDir, f.env.RunDir, filepath.Join(dir, "io")} {
+	for _, d := range []string{f.env.StateDir, f.env.RunDir, f.streams.Dir} {
 		if err := os.Mkdir(d, 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +62,7 @@ func on(t *testing.T, d *realtest.Daemon, blocks ...executor.RuntimeSettings) *f
 // open opens the backend, again if it was closed.
 func (f *fixture) open() {
 	f.t.Helper()
-	b, err := Open(testContext(f.t), f.env, f.host)
+	b, err := Open(realtest.Context(f.t), f.env, f.host)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -103,7 +90,7 @@ func (f *fixture) cleanup() {
 	}
 	for _, st := range list {
 		f.b.attempts.Stop(st.Ref.ID)
-		if err := f.b.destroy(ctx, st.Ref); err != nil {
+		if err := f.b.destroy(ctx, st.Ref, nil); err != nil {
 			f.t.Errorf("destroy %s: %v", st.Ref, err)
 		}
 	}
@@ -121,31 +108,6 @@ func (f *fixture) resolve(name string) executor.Runtime {
 	return rt
 }
 
-// file makes an output file of an attempt and gives its stream.
-func (f *fixture) file(ref executor.Ref, name string) executor.Stream {
-	f.t.Helper()
-	path := f.outPath(ref, name)
-	h, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	h.Close()
-	return executor.Stream{Kind: executor.StreamFile, Path: path}
-}
-
-func (f *fixture) outPath(ref executor.Ref, name string) string {
-	return filepath.Join(f.dir, "io", fmt.Sprintf("%s.%d.%s", ref.ID, ref.Attempt, name))
-}
-
-func (f *fixture) output(ref executor.Ref, name string) string {
-	f.t.Helper()
-	b, err := os.ReadFile(f.outPath(ref, name))
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	return string(b)
-}
-
 // workload makes a request for a shell script.
 func (f *fixture) workload(ref executor.Ref, runtime, script string) executor.Workload {
 	f.t.Helper()
@@ -153,7 +115,7 @@ func (f *fixture) workload(ref executor.Ref, runtime, script string) executor.Wo
 		Ref:     ref,
 		Spec:    realtest.Spec(f.t, f.rootfs, nil, "/bin/sh", "-c", script),
 		Runtime: f.resolve(runtime),
-		Stdio:   executor.Stdio{Stdout: f.file(ref, "out"), Stderr: f.file(ref, "err")},
+		Stdio:   executor.Stdio{Stdout: f.streams.File(ref, "out"), Stderr: f.streams.File(ref, "err")},
 	}
 }
 

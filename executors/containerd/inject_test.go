@@ -1,13 +1,19 @@
 package containerd
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/davit-run/davit/executors/internal/oci"
+	"github.com/davit-run/davit/executors/realtest"
 	"github.com/davit-run/davit/shared/executor"
 )
 
@@ -25,7 +31,7 @@ func TestFailureAfterCreateLeavesNothing(t *testing.T) {
 		if list, err := f.b.List(t.Context()); err != nil || len(list) != 0 {
 			t.Errorf("list: got %+v, %v", list, err)
 		}
-		if got := f.output(ref, "out"); got != "" {
+		if got := f.streams.Output(ref, "out"); got != "" {
 			t.Errorf("it ran: %q", got)
 		}
 		// The same attempt can be created after all.
@@ -61,7 +67,7 @@ func TestDaemonKilledWhileCreating(t *testing.T) {
 			if exit.Source == executor.Lost || *exit.Code != 4 {
 				t.Errorf("killed after %v: got %+v", after, exit)
 			}
-			if got := f.output(ref, "out"); got != "started\n" {
+			if got := f.streams.Output(ref, "out"); got != "started\n" {
 				t.Errorf("killed after %v: output is %q", after, got)
 			}
 		}
@@ -113,7 +119,7 @@ func TestHalfMadeContainers(t *testing.T) {
 					f.run(ref, "", "echo started; exit 4")
 				case "restore":
 					_, err := f.b.Restore(t.Context(), ref, executor.Stdio{})
-					if got := f.output(ref, "err"); got != "from before\n" {
+					if got := f.streams.Output(ref, "err"); got != "from before\n" {
 						t.Errorf("restore after step %d: stderr is %q", steps, got)
 					}
 					if steps < 3 { // its start was not asked for
@@ -141,10 +147,10 @@ func TestHalfMadeContainers(t *testing.T) {
 				if exit, _ := f.host.WaitReleased(t, ref); exit.Source == executor.Lost || *exit.Code != 4 {
 					t.Errorf("%s after step %d: got %+v", again, steps, exit)
 				}
-				if got := f.output(ref, "out"); got != "started\n" {
+				if got := f.streams.Output(ref, "out"); got != "started\n" {
 					t.Errorf("%s after step %d: output is %q", again, steps, got)
 				}
-				if got := f.output(first(ref.ID), "err"); got != "from before\n" {
+				if got := f.streams.Output(first(ref.ID), "err"); got != "from before\n" {
 					t.Errorf("%s after step %d: stderr is %q", again, steps, got)
 				}
 			}
@@ -162,5 +168,77 @@ func words(t *testing.T, path, text string) {
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestLateWordsOfInitAreRemoved has a shim, whose create was cut off, carry words of
+// runc's init to stderr while it is waited for.
+func TestLateWordsOfInitAreRemoved(t *testing.T) {
+	f := on(t, startDaemon(t, realtest.V16))
+	ref := first("late")
+	w := f.workload(ref, "", "echo started; exit 4")
+	f.halfMake(w, 1)
+	cid := f.b.owner.ContainerID(ref.ID)
+	sum := sha256.Sum256([]byte(filepath.Join(f.b.conn.address, f.b.config.Namespace, cid)))
+	if err := os.MkdirAll(shimSockets, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(shimSockets, hex.EncodeToString(sum[:])), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	shim := exec.Command("/bin/sh", "-c", "sleep 0.2; echo late words >>"+w.Stdio.Stderr.Path, "-id", cid)
+	shim.Args[0] = "containerd-shim-fake"
+	if err := shim.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- shim.Wait() }()
+
+	if _, err := f.b.Restore(t.Context(), ref, executor.Stdio{}); executor.CodeOf(err) != executor.NotFound {
+		t.Errorf("restore: got %v, want not found", err)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("the shim ended with %v", err)
+	}
+	if got := f.streams.Output(ref, "err"); got != "" {
+		t.Errorf("stderr is %q", got)
+	}
+}
+
+// TestOrphanOfTheRuntimeIsRemoved has the runtime know a container whose shim died
+// before containerd knew a task, and removes the record by each way that there is.
+func TestOrphanOfTheRuntimeIsRemoved(t *testing.T) {
+	f := on(t, startDaemon(t, realtest.V16))
+	for name, remove := range map[string]func(executor.Ref) error{
+		"restore": func(ref executor.Ref) error {
+			_, err := f.b.Restore(t.Context(), ref, executor.Stdio{})
+			if executor.CodeOf(err) == executor.NotFound {
+				return nil
+			}
+			return err
+		},
+		"delete": func(ref executor.Ref) error { return executor.Destroy(t.Context(), f.b, ref) },
+	} {
+		ref := first(name)
+		w := f.workload(ref, "", "echo started; exit 4")
+		f.halfMake(w, 1)
+		r, err := f.b.record(t.Context(), ref.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bundle := t.TempDir()
+		if err := os.WriteFile(filepath.Join(bundle, "config.json"), w.Spec, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		// Its streams are those of the container, which nobody would close.
+		if err := exec.Command("runc", "--root", r.root, "create", "--bundle", bundle, r.cid).Run(); err != nil {
+			t.Fatalf("runc create: %v", err)
+		}
+		if err := remove(ref); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Stat(filepath.Join(r.root, r.cid)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: got %v, want that runc does not know the container any more", name, err)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package containerd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,20 +16,16 @@ import (
 // removeOrphan removes what the OCI runtime still has of a container of which
 // containerd knows no task any more. io.containerd.runc.v1 and the first shim
 // leave it behind if they fail after it was made, for instance because an output
-// file cannot be opened.
-func (b *Backend) removeOrphan(ctx context.Context, p plan) error {
-	if p.shim.Options.Root == nil {
+// file cannot be opened, and so does a shim that is killed then.
+func removeOrphan(ctx context.Context, r record) error {
+	if r.root == "" {
+		return nil // the runtime's own default
+	}
+	if _, err := os.Stat(filepath.Join(r.root, r.cid)); err != nil {
 		return nil
 	}
-	root := filepath.Join(*p.shim.Options.Root, b.config.Namespace)
-	if _, err := os.Stat(filepath.Join(root, p.cid)); err != nil {
-		return nil
-	}
-	binary := p.binary
-	if binary == "" {
-		binary = "runc"
-	}
-	out, err := exec.CommandContext(ctx, binary, "--root", root, "delete", "--force", p.cid).CombinedOutput()
+	binary := cmp.Or(r.binary, "runc")
+	out, err := exec.CommandContext(ctx, binary, "--root", r.root, "delete", "--force", r.cid).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%s delete: %w: %s", binary, err, strings.TrimSpace(string(out)))
 	}

@@ -31,6 +31,8 @@ const (
 	// labelBinary is the OCI binary that the shim calls, which may be a wrapper
 	// script of ours, empty for the shim's default.
 	labelBinary = "davit.run/binary"
+	// labelRoot is where the OCI runtime has its state, empty for its own default.
+	labelRoot = "davit.run/root"
 	// labelErrors is an oci.InitErrors as JSON.
 	labelErrors = "davit.run/errors"
 	// labelExit is an executor.Exit as JSON, labelOutput an executor.Output.
@@ -52,6 +54,7 @@ type record struct {
 	exit      *executor.Exit
 	output    executor.Output
 	binary    string
+	root      string
 	errors    oci.InitErrors
 }
 
@@ -71,6 +74,7 @@ func parse(o oci.Owner, c *containersapi.Container) (record, error) {
 		createdAt: c.GetCreatedAt().AsTime(),
 		output:    executor.Output(l[labelOutput]),
 		binary:    l[labelBinary],
+		root:      l[labelRoot],
 	}
 	if err == nil {
 		err = r.ref.Validate()
@@ -136,13 +140,22 @@ func (b *Backend) label(ctx context.Context, cid, key, value string) error {
 }
 
 // dropRecord deletes a record and what is kept beside it. The record goes last:
-// without it nobody would look for the rest.
-func (b *Backend) dropRecord(ctx context.Context, r record) error {
+// without it nobody would look for the rest. tidy, if not nil, is called when the
+// shim is gone, and nothing carries output any more.
+func (b *Backend) dropRecord(ctx context.Context, r record, tidy func() error) error {
 	cid := r.cid
 	if err := b.reapShim(ctx, cid, r.shim == runtimes.ShimLinuxV1); err != nil {
 		return err
 	}
 	_ = failpoint.Hit("containerd.drop.shim")
+	if tidy != nil {
+		if err := tidy(); err != nil {
+			return err
+		}
+	}
+	if err := removeOrphan(ctx, r); err != nil {
+		return err
+	}
 	if err := b.reapBundles(cid); err != nil {
 		return err
 	}

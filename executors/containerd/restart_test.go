@@ -19,7 +19,7 @@ import (
 func (f *fixture) waitOutput(ref executor.Ref, line string) {
 	f.t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		if strings.Contains(f.output(ref, "out"), line) {
+		if strings.Contains(f.streams.Output(ref, "out"), line) {
 			return
 		}
 	}

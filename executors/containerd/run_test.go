@@ -59,10 +59,10 @@ func TestRun(t *testing.T) {
 		if out != executor.Complete {
 			t.Errorf("output: got %s", out)
 		}
-		if got := f.output(ref, "out"); got != "out\n" {
+		if got := f.streams.Output(ref, "out"); got != "out\n" {
 			t.Errorf("stdout: got %q", got)
 		}
-		if got := f.output(ref, "err"); got != "err\n" {
+		if got := f.streams.Output(ref, "err"); got != "err\n" {
 			t.Errorf("stderr: got %q", got)
 		}
 		cid := f.b.owner.ContainerID(ref.ID)
@@ -119,7 +119,7 @@ func TestMergedOutput(t *testing.T) {
 		}
 		f.host.WaitReleased(t, ref)
 		for _, line := range []string{"a\n", "b\n", "c\n"} {
-			if got := f.output(ref, "out"); !strings.Contains(got, line) {
+			if got := f.streams.Output(ref, "out"); !strings.Contains(got, line) {
 				t.Errorf("output: got %q, want %q in it", got, line)
 			}
 		}

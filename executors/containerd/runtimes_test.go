@@ -46,7 +46,7 @@ func TestPathRuntimes(t *testing.T) {
 		f := on(t, d, blocks...)
 		for _, b := range blocks {
 			f.run(first(b.Name), b.Name, "echo out; exit 6")
-			if exit, out := f.host.WaitReleased(t, first(b.Name)); *exit.Code != 6 || out != executor.Complete || f.output(first(b.Name), "out") != "out\n" {
+			if exit, out := f.host.WaitReleased(t, first(b.Name)); *exit.Code != 6 || out != executor.Complete || f.streams.Output(first(b.Name), "out") != "out\n" {
 				t.Errorf("%s: got %+v, %s", b.Name, exit, out)
 			}
 			got, err := os.ReadFile(calls)
@@ -198,7 +198,7 @@ func TestNoDaemon(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			env.Settings.Config = json.RawMessage(tt.config)
-			_, err := Open(testContext(t), env, realtest.NewHost())
+			_, err := Open(realtest.Context(t), env, realtest.NewHost())
 			if executor.CodeOf(err) != tt.code || !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("got %s: %v; want %s with %q", executor.CodeOf(err), err, tt.code, tt.says)
 			}

@@ -105,7 +105,7 @@ func (f *fixture) createRefused(runtime string) {
 		Ref:     ref,
 		Spec:    realtest.Spec(f.t, f.rootfs, nil, "/bin/true"),
 		Runtime: executor.Runtime{Name: runtime, Resolved: resolved},
-		Stdio:   executor.Stdio{Stdout: f.file(ref, "out")},
+		Stdio:   executor.Stdio{Stdout: f.streams.File(ref, "out")},
 	})
 	if executor.CodeOf(err) != executor.FailedPrecondition {
 		f.t.Errorf("create with %s: got %v", runtime, err)

@@ -2,9 +2,8 @@ package containerd
 
 import (
 	"context"
-	"time"
-
 	"syscall"
+	"time"
 
 	tasksapi "github.com/containerd/containerd/api/services/tasks/v1"
 	"github.com/containerd/errdefs"
@@ -19,22 +18,19 @@ func (b *Backend) undo(ctx context.Context, p plan, cause error) error {
 	defer cancel()
 	_ = failpoint.Hit("containerd.undo.begin")
 	err := b.ready(ctx)
-	m, started := b.marks.read(p.cid, p.ref.Attempt)
+	tidy := p.errors.Reset
+	if m, started := b.marks.read(p.cid, p.ref.Attempt); started {
+		tidy = m.Errors.Remove
+	}
 	if err == nil {
 		// Should this be cut off, its kill must not pass for the workload's end.
 		err = b.marks.remove(p.cid)
 	}
 	if err == nil {
-		err = b.destroy(ctx, p.ref)
+		err = b.destroy(ctx, p.ref, tidy)
 	}
 	if err == nil {
-		err = b.removeOrphan(ctx, p)
-	}
-	switch {
-	case err == nil && started:
-		err = m.Errors.Remove()
-	case err == nil:
-		err = p.errors.Reset()
+		err = tidy() // there may have been no record
 	}
 	if err != nil {
 		return executor.Errorf(executor.OutcomeUnknown, "%w; and removing what was made failed: %w", cause, err)
@@ -42,8 +38,9 @@ func (b *Backend) undo(ctx context.Context, p plan, cause error) error {
 	return cause
 }
 
-// destroy removes all of an attempt in whatever state it is, and tells nobody.
-func (b *Backend) destroy(ctx context.Context, ref executor.Ref) error {
+// destroy removes all of an attempt in whatever state it is, and tells nobody. tidy,
+// if not nil, removes what was written in the name of its workload.
+func (b *Backend) destroy(ctx context.Context, ref executor.Ref, tidy func() error) error {
 	r, err := b.record(ctx, ref.ID)
 	if errdefs.IsNotFound(err) {
 		return nil
@@ -51,24 +48,21 @@ func (b *Backend) destroy(ctx context.Context, ref executor.Ref) error {
 	if err != nil || r.ref != ref {
 		return err
 	}
-	return b.demolish(ctx, r, false)
+	return b.demolish(ctx, r, tidy)
 }
 
 // unmake removes all of an attempt that never ran, and what was written in the
 // name of its workload.
-func (b *Backend) unmake(ctx context.Context, r record) error { return b.demolish(ctx, r, true) }
+func (b *Backend) unmake(ctx context.Context, r record) error {
+	return b.demolish(ctx, r, r.errors.Reset)
+}
 
-func (b *Backend) demolish(ctx context.Context, r record, neverRan bool) error {
+func (b *Backend) demolish(ctx context.Context, r record, tidy func() error) error {
 	if err := b.killTask(ctx, r.cid); err != nil {
 		return err
 	}
 	_ = failpoint.Hit("containerd.destroy.killed")
-	if neverRan {
-		if err := r.errors.Reset(); err != nil {
-			return err
-		}
-	}
-	return b.dropRecord(ctx, r)
+	return b.dropRecord(ctx, r, tidy)
 }
 
 // killTask ends a task and deletes it. The kill comes first: to delete a task

@@ -3,7 +3,6 @@ package process_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,7 +13,6 @@ import (
 	"github.com/davit-run/davit/executors/process"
 	"github.com/davit-run/davit/executors/realtest"
 	"github.com/davit-run/davit/shared/executor"
-	"github.com/hashicorp/go-hclog"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -24,6 +22,8 @@ type fixture struct {
 	env  executor.Environment
 	host *fakeHost
 	b    *process.Backend
+
+	streams realtest.Streams
 }
 
 // newFixture gives a backend of which nothing may be left at the end.
@@ -44,11 +44,12 @@ func makeFixture(t testing.TB, config string) *fixture {
 	t.Helper()
 	f := &fixture{t: t, host: &fakeHost{exits: map[executor.Ref]executor.Status{}, released: map[executor.Ref]executor.Output{}}}
 	dir := realtest.Dir(t)
+	f.streams = realtest.Streams{T: t, Dir: filepath.Join(dir, "io")}
 	f.env = executor.Environment{
 		HostID: dir, Backend: "process", StateDir: filepath.Join(dir, "state"), RunDir: filepath.Join(dir, "run"),
 		Settings: executor.Settings{Config: json.RawMessage(config)},
 	}
-	for _, d := range []string{f.env.StateDir, f.env.RunDir, f.path("io")} {
+	for _, d := range []string{f.env.StateDir, f.env.RunDir, f.streams.Dir} {
 		if err := os.Mkdir(d, 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -63,8 +64,7 @@ func (f *fixture) path(elem ...string) string {
 
 func (f *fixture) open() {
 	f.t.Helper()
-	log := hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: testWriter{f.t}})
-	b, err := process.Open(hclog.WithContext(context.Background(), log), f.env, f.host)
+	b, err := process.Open(realtest.Context(f.t), f.env, f.host)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -100,13 +100,6 @@ func (f *fixture) cleanup() {
 	}
 }
 
-type testWriter struct{ t testing.TB }
-
-func (w testWriter) Write(p []byte) (int, error) {
-	w.t.Log(strings.TrimSpace(string(p)))
-	return len(p), nil
-}
-
 // command gives a spec of a shell script on the host's own files.
 func command(script string) *specs.Spec {
 	return &specs.Spec{
@@ -122,31 +115,7 @@ func (f *fixture) workload(ref executor.Ref, spec *specs.Spec) executor.Workload
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return executor.Workload{Ref: ref, Spec: raw, Stdio: executor.Stdio{Stdout: f.file(ref, "out"), Stderr: f.file(ref, "err")}}
-}
-
-func (f *fixture) file(ref executor.Ref, name string) executor.Stream {
-	f.t.Helper()
-	path := f.outPath(ref, name)
-	h, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	h.Close()
-	return executor.Stream{Kind: executor.StreamFile, Path: path}
-}
-
-func (f *fixture) outPath(ref executor.Ref, name string) string {
-	return f.path("io", fmt.Sprintf("%s.%d.%s", ref.ID, ref.Attempt, name))
-}
-
-func (f *fixture) output(ref executor.Ref, name string) string {
-	f.t.Helper()
-	b, err := os.ReadFile(f.outPath(ref, name))
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	return string(b)
+	return executor.Workload{Ref: ref, Spec: raw, Stdio: executor.Stdio{Stdout: f.streams.File(ref, "out"), Stderr: f.streams.File(ref, "err")}}
 }
 
 // run creates a container.
@@ -162,7 +131,7 @@ func (f *fixture) run(ref executor.Ref, spec *specs.Spec) executor.Status {
 // waitOutput waits until an attempt has written something.
 func (f *fixture) waitOutput(ref executor.Ref, want string) {
 	f.t.Helper()
-	eventually(f.t, func() bool { return strings.Contains(f.output(ref, "out"), want) }, "%s: %q in its output", ref, want)
+	eventually(f.t, func() bool { return strings.Contains(f.streams.Output(ref, "out"), want) }, "%s: %q in its output", ref, want)
 }
 
 func eventually(t testing.TB, done func() bool, format string, args ...any) {

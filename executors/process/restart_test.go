@@ -93,7 +93,7 @@ func TestMonitorKilled(t *testing.T) {
 			if exit.Source != executor.Lost || exit.Reason != "the monitor was killed" {
 				t.Errorf("exit: got %+v", exit)
 			}
-			for _, pid := range append(strings.Fields(f.output(ref, "out")), strconv.Itoa(st.PID)) {
+			for _, pid := range append(strings.Fields(f.streams.Output(ref, "out")), strconv.Itoa(st.PID)) {
 				if alive(pid) {
 					t.Errorf("process %s has survived", pid)
 				}
@@ -141,7 +141,7 @@ func TestMonitorKilledAtAnyMoment(t *testing.T) {
 		if lost := exit.Source == executor.Lost; !lost && *exit.Code != 9 {
 			t.Errorf("%s: exit %+v", ref, exit)
 		}
-		if got := f.output(ref, "out"); len(got) > len("started\n") {
+		if got := f.streams.Output(ref, "out"); len(got) > len("started\n") {
 			t.Errorf("%s: output %q", ref, got)
 		}
 	}
@@ -252,7 +252,7 @@ func TestExecutorKilledAtAnyMoment(t *testing.T) {
 		if exit.Code == nil || *exit.Code != n%200 || out != executor.Complete {
 			t.Errorf("%d: exit %+v, %s", n, exit, out)
 		}
-		if got := f.output(w.Ref, "out"); got != "start\nend\n" {
+		if got := f.streams.Output(w.Ref, "out"); got != "start\nend\n" {
 			t.Errorf("%d: output %q", n, got)
 		}
 	}

@@ -80,8 +80,8 @@ func TestProcess(t *testing.T) {
 				t.Errorf("status after create: got %+v", st)
 			}
 			exit, out := f.wait(ref)
-			if got := f.output(ref, "out"); got != tt.want || *exit.Code != 0 || out != executor.Complete {
-				t.Errorf("got %q, code %d, %s, stderr %q; want %q", got, *exit.Code, out, f.output(ref, "err"), tt.want)
+			if got := f.streams.Output(ref, "out"); got != tt.want || *exit.Code != 0 || out != executor.Complete {
+				t.Errorf("got %q, code %d, %s, stderr %q; want %q", got, *exit.Code, out, f.streams.Output(ref, "err"), tt.want)
 			}
 		})
 	}
@@ -95,7 +95,7 @@ func TestExit(t *testing.T) {
 	if *exit.Code != 7 || exit.Signal != 0 || exit.Source != executor.Observed || exit.At.IsZero() {
 		t.Errorf("exit: got %+v", exit)
 	}
-	if out, err := f.output(ref, "out"), f.output(ref, "err"); out != "out\n" || err != "err\n" {
+	if out, err := f.streams.Output(ref, "out"), f.streams.Output(ref, "err"); out != "out\n" || err != "err\n" {
 		t.Errorf("output: got %q and %q", out, err)
 	}
 
@@ -117,12 +117,12 @@ func TestDescendants(t *testing.T) {
 	f := newFixture(t, "{}")
 	ref := first("parent")
 	f.run(ref, command(`for i in 1 2 3; do setsid sh -c 'trap "" TERM HUP; (trap "" TERM HUP; sleep 300) & echo $$ $!; exec sleep 300' & done
-		sleep 0.1; while [ "$(wc -l <`+f.outPath(ref, "out")+`)" -lt 3 ]; do sleep 0.01; done; exit 3`))
+		sleep 0.1; while [ "$(wc -l <`+f.streams.Path(ref, "out")+`)" -lt 3 ]; do sleep 0.01; done; exit 3`))
 	exit, out := f.wait(ref)
 	if *exit.Code != 3 || out != executor.Complete {
 		t.Errorf("got %+v, %s", exit, out)
 	}
-	pids := strings.Fields(f.output(ref, "out"))
+	pids := strings.Fields(f.streams.Output(ref, "out"))
 	if len(pids) != 6 {
 		t.Errorf("got processes %q", pids)
 	}
@@ -167,7 +167,7 @@ func TestLimits(t *testing.T) {
 	}}
 	f.run(ref, spec)
 	exit, _ := f.wait(ref)
-	if out := f.output(ref, "out"); *exit.Code == 0 || strings.Contains(out, "all") || !strings.Contains(out, "/davit/") {
+	if out := f.streams.Output(ref, "out"); *exit.Code == 0 || strings.Contains(out, "all") || !strings.Contains(out, "/davit/") {
 		t.Errorf("got %+v, %q", exit, out)
 	}
 }
@@ -188,7 +188,7 @@ func TestDefaultSpec(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.wait(ref)
-	if got, want := f.output(ref, "out"), "hello\nbin dev etc proc sys tmp\n"; got != want {
+	if got, want := f.streams.Output(ref, "out"), "hello\nbin dev etc proc sys tmp\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

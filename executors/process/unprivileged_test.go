@@ -43,7 +43,7 @@ func TestOwnUser(t *testing.T) {
 	ref := first("own")
 	f.run(ref, command("id -u; id -g"))
 	f.wait(ref)
-	if got := f.output(ref, "out"); got != "65534\n65534\n" {
+	if got := f.streams.Output(ref, "out"); got != "65534\n65534\n" {
 		t.Errorf("uid and gid: got %q", got)
 	}
 	for name, edit := range map[string]func(*specs.Spec){
@@ -72,7 +72,7 @@ func TestOwnUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.wait(ref)
-	if got := g.output(ref, "out"); got != "/etc\n" {
-		t.Errorf("with the root ignored: got %q, %q", got, g.output(ref, "err"))
+	if got := g.streams.Output(ref, "out"); got != "/etc\n" {
+		t.Errorf("with the root ignored: got %q, %q", got, g.streams.Output(ref, "err"))
 	}
 }

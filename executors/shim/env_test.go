@@ -3,7 +3,6 @@ package shim_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,7 +13,6 @@ import (
 	"github.com/davit-run/davit/executors/realtest"
 	"github.com/davit-run/davit/executors/shim"
 	"github.com/davit-run/davit/shared/executor"
-	"github.com/hashicorp/go-hclog"
 )
 
 // fixture is a backend on real shims and runc.
@@ -25,19 +23,8 @@ type fixture struct {
 	host   *realtest.Host
 	b      *shim.Backend
 	rootfs string
-}
 
-// testContext carries a logger that writes to the test's log.
-func testContext(t testing.TB) context.Context {
-	log := hclog.New(&hclog.LoggerOptions{Name: "executor", Level: hclog.Debug, Output: testWriter{t}})
-	return hclog.WithContext(context.Background(), log)
-}
-
-type testWriter struct{ t testing.TB }
-
-func (w testWriter) Write(p []byte) (int, error) {
-	w.t.Log(strings.TrimSpace(string(p)))
-	return len(p), nil
+	streams realtest.Streams
 }
 
 // newFixture opens a backend with the given config and runtimes.
@@ -46,7 +33,7 @@ func newFixture(t testing.TB, config map[string]any, blocks ...executor.RuntimeS
 	runc, _ := exec.LookPath("runc")
 	realtest.Need(t, runc)
 	dir := realtest.Dir(t)
-	f := &fixture{t: t, dir: dir, host: realtest.NewHost(), rootfs: realtest.Rootfs(t)}
+	f := &fixture{t: t, dir: dir, host: realtest.NewHost(), rootfs: realtest.Rootfs(t), streams: realtest.Streams{T: t, Dir: filepath.Join(dir, "io")}}
 	body, err := json.Marshal(config)
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +43,7 @@ func newFixture(t testing.TB, config map[string]any, blocks ...executor.RuntimeS
 		StateDir: filepath.Join(dir, "state"), RunDir: filepath.Join(dir, "run"),
 		Settings: executor.Settings{Config: body, Runtimes: blocks},
 	}
-	for _, d := range []string{f.env.StateDir, f.env.RunDir, filepath.Join(dir, "io")} {
+	for _, d := range []string{f.env.StateDir, f.env.RunDir, f.streams.Dir} {
 		if err := os.Mkdir(d, 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +58,7 @@ func newFixture(t testing.TB, config map[string]any, blocks ...executor.RuntimeS
 // open opens the backend, again if it was closed.
 func (f *fixture) open() {
 	f.t.Helper()
-	b, err := shim.Open(testContext(f.t), own, f.env, f.host)
+	b, err := shim.Open(realtest.Context(f.t), own, f.env, f.host)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -113,31 +100,6 @@ func (f *fixture) resolve(name string) executor.Runtime {
 	return rt
 }
 
-// file makes an output file of an attempt and gives its stream.
-func (f *fixture) file(ref executor.Ref, name string) executor.Stream {
-	f.t.Helper()
-	path := f.outPath(ref, name)
-	h, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	h.Close()
-	return executor.Stream{Kind: executor.StreamFile, Path: path}
-}
-
-func (f *fixture) outPath(ref executor.Ref, name string) string {
-	return filepath.Join(f.dir, "io", fmt.Sprintf("%s.%d.%s", ref.ID, ref.Attempt, name))
-}
-
-func (f *fixture) output(ref executor.Ref, name string) string {
-	f.t.Helper()
-	b, err := os.ReadFile(f.outPath(ref, name))
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	return string(b)
-}
-
 // workload makes a request for a shell script.
 func (f *fixture) workload(ref executor.Ref, runtime, script string) executor.Workload {
 	f.t.Helper()
@@ -145,7 +107,7 @@ func (f *fixture) workload(ref executor.Ref, runtime, script string) executor.Wo
 		Ref:     ref,
 		Spec:    realtest.Spec(f.t, f.rootfs, nil, "/bin/sh", "-c", script),
 		Runtime: f.resolve(runtime),
-		Stdio:   executor.Stdio{Stdout: f.file(ref, "out"), Stderr: f.file(ref, "err")},
+		Stdio:   executor.Stdio{Stdout: f.streams.File(ref, "out"), Stderr: f.streams.File(ref, "err")},
 	}
 }
 
@@ -163,7 +125,7 @@ func (f *fixture) run(ref executor.Ref, runtime, script string) executor.Status 
 func (f *fixture) waitOutput(ref executor.Ref, line string) {
 	f.t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		if strings.Contains(f.output(ref, "out"), line) {
+		if strings.Contains(f.streams.Output(ref, "out"), line) {
 			return
 		}
 	}

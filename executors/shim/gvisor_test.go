@@ -34,10 +34,10 @@ func TestGVisor(t *testing.T) {
 	if exit.Code == nil || *exit.Code != 7 || exit.Source != executor.Observed || out != executor.Complete {
 		t.Errorf("exit: got %+v, %s", exit, out)
 	}
-	if got := f.output(ref, "out"); !strings.Contains(got, "gVisor") {
+	if got := f.streams.Output(ref, "out"); !strings.Contains(got, "gVisor") {
 		t.Errorf("kernel's log: got %q, want gVisor's", got)
 	}
-	if got := f.output(ref, "err"); got != "err\n" {
+	if got := f.streams.Output(ref, "err"); got != "err\n" {
 		t.Errorf("stderr: got %q", got)
 	}
 

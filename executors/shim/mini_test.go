@@ -70,7 +70,7 @@ func TestMiniEndsAllProcesses(t *testing.T) {
 		linux := spec["linux"].(map[string]any)
 		linux["namespaces"] = []map[string]string{{"type": "mount"}}
 	})
-	pid, err := strconv.Atoi(strings.TrimSpace(f.output(ref, "out")))
+	pid, err := strconv.Atoi(strings.TrimSpace(f.streams.Output(ref, "out")))
 	if *exit.Code != 3 || err != nil {
 		t.Fatalf("got %+v, %v", exit, err)
 	}
@@ -91,7 +91,7 @@ func TestMiniMergesStreams(t *testing.T) {
 		n := strconv.Itoa(i + 1)
 		want.WriteString("out " + n + "\nerr " + n + "\n")
 	}
-	if got := f.output(ref, "out"); got != want.String() {
+	if got := f.streams.Output(ref, "out"); got != want.String() {
 		t.Errorf("got %q, want %q", got, want.String())
 	}
 	if scripts, _ := filepath.Glob(f.env.StateDir + "/wrappers/*"); len(scripts) > 0 {
@@ -115,7 +115,7 @@ func TestMiniReadsStdin(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.host.WaitReleased(t, ref)
-	if got := f.output(ref, "out"); got != string(text)+"end\n" {
+	if got := f.streams.Output(ref, "out"); got != string(text)+"end\n" {
 		t.Errorf("got %d bytes, want %d", len(got), len(text)+4)
 	}
 }
@@ -130,7 +130,7 @@ func TestTerminal(t *testing.T) {
 			"destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": []string{"newinstance", "ptmxmode=0666"},
 		})
 	})
-	if got := f.output(ref, "out"); !strings.Contains(got, "terminal") {
+	if got := f.streams.Output(ref, "out"); !strings.Contains(got, "terminal") {
 		t.Errorf("got %q", got)
 	}
 }

@@ -25,10 +25,10 @@ func TestRun(t *testing.T) {
 		if out != executor.Complete {
 			t.Errorf("output: got %s", out)
 		}
-		if got := f.output(ref, "out"); got != "out\n" {
+		if got := f.streams.Output(ref, "out"); got != "out\n" {
 			t.Errorf("stdout: got %q", got)
 		}
-		if got := f.output(ref, "err"); got != "err\n" {
+		if got := f.streams.Output(ref, "err"); got != "err\n" {
 			t.Errorf("stderr: got %q", got)
 		}
 		realtest.LeaveCgroup(t, filepath.Join("davit", f.b.Key(), filepath.Base(f.b.Bundle(ref.ID))))
@@ -146,7 +146,7 @@ func TestWordsOfInitAreRemoved(t *testing.T) {
 				t.Fatal(err)
 			}
 			f.host.WaitReleased(t, ref)
-			if got := f.output(ref, "err"); got != "from before\nran\n" {
+			if got := f.streams.Output(ref, "err"); got != "from before\nran\n" {
 				t.Errorf("%s: stderr is %q", again, got)
 			}
 		}
