@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -25,6 +26,9 @@ const (
 	// createTries is how often a create is begun that something is in the way of,
 	// over some 10 s.
 	createTries = 9
+	// shimDeaths is how many shims may die before they have made the container. One
+	// may be taken along by the clean-up of a create that was cut off earlier.
+	shimDeaths = 2
 	// cleanupTimeout bounds the removal of a half-made container.
 	cleanupTimeout = 20 * time.Second
 )
@@ -63,6 +67,7 @@ func (b *Backend) Create(ctx context.Context, w executor.Workload) (executor.Sta
 
 	// The record is tried first, since it is almost never there. If containerd
 	// is restarted meanwhile, what it then has tells how far we had come.
+	deaths := 0
 	for tries := range createTries {
 		if tries > 1 && !oci.Pause(ctx, 20*time.Millisecond<<tries) {
 			break
@@ -73,6 +78,8 @@ func (b *Backend) Create(ctx context.Context, w executor.Workload) (executor.Sta
 			if rerr := b.ready(ctx); rerr != nil {
 				return executor.Status{}, executor.Errorf(executor.OutcomeUnknown, "containerd ended while it created %s: %w", p.ref, rerr)
 			}
+		case errors.Is(err, errShimDied) && deaths < shimDeaths:
+			deaths++
 		case !errors.Is(err, errInTheWay):
 			return st, err
 		}
@@ -98,6 +105,8 @@ func unsure(err error) bool {
 var (
 	// errInTheWay: there is a record, or a rest of an attempt that was cut off.
 	errInTheWay = errors.New("something is in the way")
+	// errShimDied: so it did, before the container was started, and nothing is left.
+	errShimDied = errors.New("the shim died before it had started the container")
 	// errCutOff: containerd ended half-way, and what was made is as it was.
 	errCutOff = errors.New("containerd ended")
 )
@@ -129,7 +138,7 @@ func (b *Backend) plan(w executor.Workload) (plan, error) {
 }
 
 // create makes record and task and starts it, or leaves nothing behind, save when
-// it gives errInTheWay or errCutOff.
+// it gives errInTheWay or errCutOff. After these and errShimDied it may be tried again.
 func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 	work, cancel := oci.Linger(ctx, grace)
 	defer cancel()
@@ -177,10 +186,9 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 		}
 		return executor.Status{}, errInTheWay
 	case err != nil && m == (mark{}) && leftByAnother().MatchString(err.Error()):
-		if uerr := b.undo(ctx, p, oci.Fault(err)); errors.Is(uerr, executor.OutcomeUnknown) {
-			return executor.Status{}, uerr
-		}
-		return executor.Status{}, errInTheWay
+		return executor.Status{}, b.undoFor(ctx, p, err, errInTheWay)
+	case err != nil && m == (mark{}) && shimClosed().MatchString(err.Error()):
+		return executor.Status{}, b.undoFor(ctx, p, err, fmt.Errorf("%w: %w", errShimDied, oci.Fault(err)))
 	case err != nil:
 		return executor.Status{}, b.undo(ctx, p, oci.Fault(err))
 	}
@@ -193,6 +201,9 @@ func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
 // cut off and is still being cleaned up: they find something of it, or it takes
 // something of ours along. The record was free, so it is nobody's.
 var leftByAnother = runtimes.Regexp(`already exists|failed to write bootstrap\.json|/io\.containerd\.runtime[^ ]*: no such file or directory|getwd: no such file or directory`)
+
+// shimClosed is how containerd tells that a shim is gone.
+var shimClosed = runtimes.Regexp(`ttrpc: closed`)
 
 // makeRecord is the first step of a create.
 func (b *Backend) makeRecord(ctx context.Context, p plan) error {

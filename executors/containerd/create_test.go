@@ -3,6 +3,7 @@ package containerd
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -184,4 +185,32 @@ func TestCancelledCreateLeavesNothing(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestShimThatDiesIsReplaced has the OCI runtime kill its shim in a create: once, as
+// the clean-up of an earlier create may, and always.
+func TestShimThatDiesIsReplaced(t *testing.T) {
+	d := startDaemon(t, realtest.V16)
+	dir := realtest.Dir(t)
+	var blocks []executor.RuntimeSettings
+	for name, when := range map[string]string{"once": "mkdir " + dir + "/once 2>/dev/null", "always": "true"} {
+		killer := filepath.Join(dir, "runc-"+name)
+		script := "#!/bin/sh\ncase \" $* \" in *' create '*) if " + when + "; then kill -9 $PPID; exit 1; fi;; esac\nexec runc \"$@\"\n"
+		if err := os.WriteFile(killer, []byte(script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		blocks = append(blocks, runtimeBlock(t, name, map[string]any{"path": killer}))
+	}
+	f := on(t, d, blocks...)
+	f.run(first("once"), "once", "echo out; exit 6")
+	if exit, _ := f.host.WaitReleased(t, first("once")); exit.Code == nil || *exit.Code != 6 || f.streams.Output(first("once"), "out") != "out\n" {
+		t.Errorf("killed once: got %+v", exit)
+	}
+	_, err := f.b.Create(t.Context(), f.workload(first("always"), "always", "echo out"))
+	if err == nil || !strings.Contains(err.Error(), errShimDied.Error()) {
+		t.Errorf("always killed: got %v, want that its shim died", err)
+	}
+	if list, err := f.b.List(t.Context()); err != nil || len(list) != 1 {
+		t.Errorf("list: got %+v, %v, want the first alone", list, err)
+	}
 }

@@ -46,15 +46,16 @@ func (b *Backend) reapBundles(cid string) error {
 
 // reapShim removes what nobody else does once a task is gone: the socket of a
 // shim that was killed, and a shim whose daemon was killed before it had noted
-// where that shim listens. Of the first shim the daemon may have removed the socket
-// while the shim lives on, so that one is looked for without.
-func (b *Backend) reapShim(ctx context.Context, cid string, first bool) error {
+// where that shim listens. Where the daemon may have removed the socket while the
+// shim lives on, the shim is to be looked for without, which takes a look at all
+// processes.
+func (b *Backend) reapShim(ctx context.Context, cid string, always bool) error {
 	sum := sha256.Sum256([]byte(filepath.Join(b.conn.address, b.config.Namespace, cid)))
 	socket := filepath.Join(shimSockets, hex.EncodeToString(sum[:]))
 	for begin := time.Now(); ; {
 		_, err := os.Lstat(socket)
 		absent := errors.Is(err, fs.ErrNotExist)
-		if absent && !first {
+		if absent && !always {
 			return nil
 		}
 		shim := findShim(cid)

@@ -144,7 +144,8 @@ func (b *Backend) label(ctx context.Context, cid, key, value string) error {
 // shim is gone, and nothing carries output any more.
 func (b *Backend) dropRecord(ctx context.Context, r record, tidy func() error) error {
 	cid := r.cid
-	if err := b.reapShim(ctx, cid, r.shim == runtimes.ShimLinuxV1); err != nil {
+	// A shim whose create was cut off may have lost its socket to the daemon, too.
+	if err := b.reapShim(ctx, cid, r.shim == runtimes.ShimLinuxV1 || tidy != nil); err != nil {
 		return err
 	}
 	_ = failpoint.Hit("containerd.drop.shim")

@@ -2,6 +2,7 @@ package containerd
 
 import (
 	"context"
+	"errors"
 	"syscall"
 	"time"
 
@@ -36,6 +37,14 @@ func (b *Backend) undo(ctx context.Context, p plan, cause error) error {
 		return executor.Errorf(executor.OutcomeUnknown, "%w; and removing what was made failed: %w", cause, err)
 	}
 	return cause
+}
+
+// undoFor is undo that gives another error, unless the removal fails.
+func (b *Backend) undoFor(ctx context.Context, p plan, cause, instead error) error {
+	if err := b.undo(ctx, p, oci.Fault(cause)); errors.Is(err, executor.OutcomeUnknown) {
+		return err
+	}
+	return instead
 }
 
 // destroy removes all of an attempt in whatever state it is, and tells nobody. tidy,

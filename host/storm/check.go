@@ -112,7 +112,7 @@ func (s *storm) checkLines(ctx context.Context, l *life, stream byte, acked uint
 		n    uint64
 	}{{lost, got.missing}, {torn, got.torn}, {doubled, got.doubled}} {
 		if count.n > 0 {
-			s.report.bad(count.what, "%v: %d of %d on %s, first where line %d was due", l, count.n, acked, flag, got.first)
+			s.report.bad(count.what, "%v: %d of %d on %s, first where line %d was due, with %.120q there", l, count.n, acked, flag, got.first, got.instead)
 		}
 	}
 	if got.last > acked && l.style != killed { // whose last line may not be acknowledged any more
@@ -125,6 +125,7 @@ type tally struct {
 	last                   uint64 // the highest number
 	missing, torn, doubled uint64
 	first                  uint64 // what was due where something was wrong first
+	instead                string // what was there
 }
 
 // read looks at a stream.
@@ -135,7 +136,7 @@ func read(r io.Reader, stream byte) (t tally, err error) {
 			whole, ended := bytes.CutSuffix(text, []byte{'\n'})
 			n, ok := line.Parse(whole, stream)
 			if (!ok || n != t.last+1) && t.first == 0 {
-				t.first = t.last + 1
+				t.first, t.instead = t.last+1, string(whole)
 			}
 			switch {
 			case !ok || !ended:
