@@ -1,10 +1,12 @@
 package storm
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -134,7 +136,8 @@ func unframe(w io.Writer, r io.Reader) error {
 	}
 }
 
-// run runs a davit command. It gives what comes on stdout, or on stderr, to read.
+// run runs a davit command. It gives what comes on stdout, or on stderr, to read,
+// without what davit says there itself: that its host has gone, and is back.
 func (c *client) run(ctx context.Context, stderr bool, read func(io.Reader) error, args ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -157,12 +160,38 @@ func (c *client) run(ctx context.Context, stderr bool, read func(io.Reader) erro
 	if err != nil {
 		return err
 	}
-	readErr := read(out)
-	_, _ = io.Copy(io.Discard, out)
+	lines := withoutLines(out, "davit: ")
+	readErr := read(lines)
+	_, _ = io.Copy(io.Discard, lines)
 	if err := cmd.Wait(); err != nil {
 		return fmt.Errorf("davit %s: %w: %s", args[0], err, other.Bytes())
 	}
 	return readErr
+}
+
+// withoutLines passes over the lines that begin with a prefix.
+func withoutLines(r io.Reader, prefix string) io.Reader {
+	pr, pw := io.Pipe()
+	go func() { // ends with r, all of which the caller reads
+		lines := bufio.NewReaderSize(r, 64<<10)
+		for begin, drop := true, false; ; {
+			text, err := lines.ReadSlice('\n')
+			if begin {
+				drop = bytes.HasPrefix(text, []byte(prefix))
+			}
+			begin = bytes.HasSuffix(text, []byte{'\n'})
+			if !drop {
+				if _, werr := pw.Write(text); werr != nil {
+					return
+				}
+			}
+			if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+				_ = pw.CloseWithError(err) // io.EOF is the end
+				return
+			}
+		}
+	}()
+	return pr
 }
 
 // containerView is what is looked at of a container.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -97,6 +98,15 @@ func TestReadCountsWhatIsWrong(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, want)
 			}
 		})
+	}
+}
+
+// What davit says itself stands between the lines of a stream.
+func TestReadPassesOverWhatDavitSays(t *testing.T) {
+	said := "davit: the host is gone, waiting for it to come back: why\n"
+	got, err := read(withoutLines(strings.NewReader(said+text(1, 2)+said+text(3)+text(4)[:9]), "davit: "), 'o')
+	if err != nil || got.last != 3 || got.torn != 1 || got.missing+got.doubled != 0 {
+		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
