@@ -11,6 +11,18 @@ import (
 	"time"
 )
 
+// lockedWriter lets several goroutines print, a line at a time.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
 // report counts. It is safe for concurrent use.
 type report struct {
 	out      io.Writer

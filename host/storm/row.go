@@ -107,6 +107,7 @@ func Rows() []string {
 // Run runs one row or all, one after the other, and prints what came of each. The
 // error says that it could not be run, or how many violations there were.
 func Run(ctx context.Context, opts Options) error {
+	opts.Out = &lockedWriter{w: opts.Out}
 	var err error
 	if opts.programs, err = newPrograms(opts.Module); err != nil {
 		return err

@@ -19,7 +19,6 @@ type storm struct {
 	// lenient allows containers to fail to start: faults other than deaths of
 	// processes may make a backend refuse.
 	lenient bool
-	logging sync.Mutex
 	numbers atomic.Int64 // of containers
 
 	mu    sync.Mutex
@@ -114,10 +113,7 @@ func kills(counts map[string]int, leaks bool) func(context.Context, *storm) {
 
 func (s *storm) logf(format string, args ...any) {
 	if s.opts.Verbose {
-		s.logging.Lock()
-		defer s.logging.Unlock()
-		fmt.Fprintf(s.opts.Out, "%s %8.3fs ", time.Now().UTC().Format("15:04:05.000"), time.Since(s.report.begin).Seconds())
-		fmt.Fprintf(s.opts.Out, format+"\n", args...)
+		fmt.Fprintf(s.opts.Out, "%s %8.3fs %s\n", time.Now().UTC().Format("15:04:05.000"), time.Since(s.report.begin).Seconds(), fmt.Sprintf(format, args...))
 	}
 }
 

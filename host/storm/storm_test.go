@@ -71,7 +71,7 @@ func options(t *testing.T) (Options, *bytes.Buffer) {
 	var out bytes.Buffer
 	return Options{
 		Binaries: Binaries{Module: "../..", Debian: debian, Newest: newest},
-		Seed:     uint64(time.Now().UnixNano()), Duration: 5 * time.Minute, Parallel: 8, Verbose: true, Out: &out,
+		Seed:     uint64(time.Now().UnixNano()), Duration: 5 * time.Minute, Parallel: 8, Verbose: true, Out: &lockedWriter{w: &out},
 	}, &out
 }
 
