@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/host/internal/store"
-	"github.com/davit-run/davit/host/internal/supervisor"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/failpoint"
 )
@@ -45,34 +44,27 @@ func (h *Host) remove(ctx context.Context, id string) error {
 	if err := failpoint.Hit("host.remove.wanted"); err != nil {
 		return err
 	}
-	session, err := h.session(ctx, c.Backend)
-	if err != nil {
-		return err
-	}
-	if err := h.delete(ctx, session, c); err != nil {
-		return err
-	}
-	if err := failpoint.Hit("host.remove.deleted"); err != nil {
-		return err
-	}
-	return h.forget(context.WithoutCancel(ctx), id)
-}
-
-// delete removes what the backend has of a container. A create that is under way is
-// waited for: overtaken, it would find nothing, and start the container once more.
-func (h *Host) delete(ctx context.Context, session *supervisor.Session, c *store.Container) error {
-	endTurn, err := h.turn(ctx, c.ID)
+	// A create that is under way is waited for: overtaken, it would find nothing, and
+	// start the container once more.
+	endTurn, err := h.turn(ctx, id)
 	if err != nil {
 		return err
 	}
 	defer endTurn()
+	session, err := h.session(ctx, c.Backend)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTimeout)
 	defer cancel()
 	if err := session.Delete(ctx, c.Ref()); err != nil {
 		h.unlessHung(ctx, session, c.Backend)
 		return err
 	}
-	return nil
+	if err := failpoint.Hit("host.remove.deleted"); err != nil {
+		return err
+	}
+	return h.forget(ctx, id)
 }
 
 // forget removes a container of which the backend holds nothing.

@@ -83,13 +83,12 @@ func (h *Host) start(ctx context.Context, session *supervisor.Session, record *s
 		h.logger.Warn("start was interrupted", "container", record.ID, "backend", record.Backend, "error", err)
 		h.unlessHung(ctx, session, record.Backend)
 		if errors.Is(err, transport.ErrBadReply) {
-			nonsense++
-		}
-		if nonsense == maxNonsense || nonsense == 2*maxNonsense {
-			h.abandon(session, record.Backend, err)
-		}
-		if nonsense == 2*maxNonsense {
-			return later(record, err)
+			if nonsense++; nonsense%maxNonsense == 0 {
+				h.abandon(session, record.Backend, err)
+			}
+			if nonsense == 2*maxNonsense {
+				return later(record, err)
+			}
 		}
 		var down error
 		if session, down = h.nextSession(ctx, record.Backend, pause); down != nil {

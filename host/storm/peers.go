@@ -95,15 +95,16 @@ func killOne(ctx context.Context, is match) error {
 // that nobody starts again is killed once.
 func killOften(ctx context.Context, p peer, l *life, which func() match, n int) error {
 	for i := range n {
-		if i > 0 && which() == nil {
-			return nil
-		}
 		for out, _ := l.acked(); out < l.lines*uint64(i+1)/uint64(n+1); out, _ = l.acked() {
 			if !pause(ctx, time.Millisecond) {
 				return ctx.Err()
 			}
 		}
-		if err := killOne(ctx, which()); err != nil {
+		err := killOne(ctx, which())
+		if i > 0 && errors.Is(err, errNone) {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 		if err := p.revive(ctx); err != nil {
