@@ -116,6 +116,7 @@ func (s *Store) transact(body func(*Tx) error) (appended bool, err error) {
 	tx := &Tx{bolt: btx, head: s.head, loaded: true, keep: s.keep}
 	err = body(tx)
 	if err == nil && tx.dirty {
+		tx.head.Commit = uint64(btx.ID())
 		err = tx.putJSON(meta, headerKey, tx.head)
 	}
 	if err != nil || !tx.dirty {

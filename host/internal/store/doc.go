@@ -26,7 +26,10 @@
 //
 // Why one sync for a commit, where bbolt has two? bbolt syncs the pages before
 // it writes the page that refers to them, because it could not tell afterwards
-// that some are missing. The check at open can. It then falls back to the
+// that some are missing. The check at open can, and also where all of them are
+// missing: a commit reuses the pages of the one before the last, so that its
+// meta page may well refer to an old tree in which nothing is wrong, but the
+// header there says which commit it belongs to. Open then falls back to the
 // commit before, whose pages a commit never overwrites, and nothing that was
 // acknowledged is lost.
 //

@@ -70,6 +70,9 @@ func inspectRoot(r io.ReaderAt, size int64, root root) inspection {
 		in.problems = append(in.problems, "the header is missing")
 		return in
 	}
+	if in.header.Commit != root.txid {
+		in.problems = append(in.problems, fmt.Sprintf("it is commit %d and has the records of %d", root.txid, in.header.Commit))
+	}
 	for b, got := range in.digests {
 		if want := in.header.Digests[b]; got != want {
 			in.problems = append(in.problems, fmt.Sprintf("bucket %s has %d intact records of %d", bucketNames[b], got.Count, want.Count))

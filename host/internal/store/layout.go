@@ -71,6 +71,11 @@ var headerKey = []byte("header")
 // header is written with every commit.
 type header struct {
 	Schema int `json:"schema"`
+	// Commit is the number of the transaction that wrote it, which the meta page
+	// of the commit has too. A commit writes to the pages of the one before the
+	// last. If a power failure leaves all of those as they were, the meta page
+	// refers to an older commit, which is whole but for this number.
+	Commit uint64 `json:"commit"`
 	// HostID is made once in the life of a state directory.
 	HostID string `json:"host_id"`
 	// Epoch counts the opens.
