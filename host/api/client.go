@@ -114,11 +114,12 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 	if out == nil {
 		return nil
 	}
-	raw, err := io.ReadAll(resp.Body)
-	if err != nil {
+	var raw bytes.Buffer
+	raw.Grow(int(min(max(0, resp.ContentLength), MaxBody)) + bytes.MinRead) // a list has hundreds of kilobytes
+	if _, err := raw.ReadFrom(resp.Body); err != nil {
 		return c.broken(ctx, method, err)
 	}
-	if err := json.Unmarshal(raw, out); err != nil {
+	if err := json.Unmarshal(raw.Bytes(), out); err != nil {
 		return fmt.Errorf("answer of the host at %s: %w", c.socket, err)
 	}
 	return nil

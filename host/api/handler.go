@@ -10,6 +10,7 @@ import (
 	"iter"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"github.com/davit-run/davit/host"
@@ -138,6 +139,7 @@ func (s *handler) reply(w http.ResponseWriter, status int, v any) {
 		s.logger.Error("reply cannot be encoded", "error", err)
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // a client that has gone needs no answer
 }

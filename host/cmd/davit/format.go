@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -52,7 +53,8 @@ func printJSON(w io.Writer, v any) error {
 
 // printTable prints rows for people. Empty cells become a dash.
 func printTable(w io.Writer, header []string, rows [][]string) error {
-	tw := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	whole := bufio.NewWriter(w) // tabwriter writes each cell on its own
+	tw := tabwriter.NewWriter(whole, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(tw, strings.Join(header, "\t"))
 	for _, row := range rows {
 		for i, cell := range row {
@@ -63,7 +65,10 @@ func printTable(w io.Writer, header []string, rows [][]string) error {
 		}
 		fmt.Fprintln(tw, strings.Join(row, "\t"))
 	}
-	return tw.Flush()
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	return whole.Flush()
 }
 
 // printable makes text from elsewhere safe for a terminal, on one line.
