@@ -12,6 +12,7 @@ import (
 func TestConformance(t *testing.T) {
 	for _, version := range []string{realtest.V16, realtest.V24} {
 		t.Run(version, func(t *testing.T) {
+			t.Parallel() // it mostly waits
 			d := startDaemon(t, version)
 			config, err := json.Marshal(map[string]string{"address": d.Address})
 			if err != nil {

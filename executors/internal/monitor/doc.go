@@ -20,6 +20,7 @@
 // directory for as long as it works on it.
 //
 //	job.json      what is to run, written before the monitor is started
+//	claim         that it is decided whether it runs, by the monitor or by a cancelled Start
 //	started.json  that it is about to run; then also its process
 //	exit.json     how its first process ended
 //	gone          nothing of it was left when the monitor let go
@@ -57,6 +58,10 @@
 // gRPC and protobuf), none of which a monitor needs. Go initializes packages in
 // the order of their paths as soon as what they import is initialized, and this
 // one is early. Importing path/filepath would make it late.
+//
+// Why is a start not undone that was cancelled when the workload had begun? Whoever
+// asked is told nothing, and asks again: the workload would run twice. So there is a
+// moment before which it never begins and after which it runs, and the claim is it.
 //
 // Why is the workload started stopped (ptrace)? Resource limits can be given to
 // it then before its first instruction, without another program in between that

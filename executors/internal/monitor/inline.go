@@ -58,6 +58,9 @@ func runInline(fn InlineFunc) error {
 	}
 	begun := false
 	code, err := inline(job, fn, func() error {
+		if err := claim("."); err != nil {
+			return err
+		}
 		begun = true
 		now := started{At: time.Now(), Monitor: self, Workload: self}
 		if err := write(".", startedFile, now); err != nil {

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path"
 	"strings"
+	gosync "sync"
 	"syscall"
 	"testing"
 	"time"
@@ -103,6 +104,43 @@ func TestStartFails(t *testing.T) {
 	if live, err := locked(dir); live || err != nil {
 		t.Errorf("after a cancelled start: locked %t, %v", live, err)
 	}
+}
+
+// A start that is cancelled has begun nothing, or is not undone: else whoever asks
+// again would have it run twice.
+func TestStartCancelledAtAnyMoment(t *testing.T) {
+	kept := 0
+	for i := range 40 {
+		dir := path.Join(t.TempDir(), "w")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var cancelling gosync.WaitGroup
+		cancelling.Go(func() { // when that file comes
+			file := path.Join(dir, []string{jobFile, logFile, claimFile, startedFile}[i%4])
+			for ctx.Err() == nil {
+				if _, err := os.Stat(file); err == nil {
+					cancel()
+				}
+			}
+		})
+		_, err := Start(ctx, dir, script("exit 3"))
+		cancel()
+		cancelling.Wait()
+		switch st, lerr := Look(dir); {
+		case lerr != nil:
+			t.Error(lerr)
+		case err == nil:
+			kept++
+			if st = wait(t, dir); st.Phase != Ended || *st.Exit.Code != 3 {
+				t.Errorf("start: no error; wait: got %+v, exit %+v", st, st.Exit)
+			}
+		case st.Phase != NeverRan || !errors.Is(err, context.Canceled):
+			t.Errorf("start: got %v; look: got %+v, exit %+v", err, st, st.Exit)
+		}
+	}
+	t.Logf("%d of 40 were not cancelled any more", kept)
 }
 
 // Big jobs do not fit a pipe.

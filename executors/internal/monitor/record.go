@@ -16,6 +16,7 @@ import (
 // Files in a workload's directory.
 const (
 	jobFile     = "job.json"
+	claimFile   = "claim"
 	startedFile = "started.json"
 	exitFile    = "exit.json"
 	goneFile    = "gone"
@@ -38,6 +39,17 @@ type started struct {
 	At       time.Time `json:"at"`
 	Monitor  process   `json:"monitor"`
 	Workload process   `json:"workload,omitzero"`
+}
+
+// claim decides whether a workload runs, and whoever comes first does: the monitor
+// that it does, or whoever cancels the start that it does not. The error of the
+// other is [fs.ErrExist].
+func claim(dir string) error {
+	f, err := os.OpenFile(path.Join(dir, claimFile), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // locked reports whether a monitor, or a start of one, works on dir.

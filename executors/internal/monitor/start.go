@@ -28,6 +28,8 @@ type report struct {
 
 // Start starts a job in dir, an empty directory of its own. When it returns the
 // workload runs, or on an error nothing does, and dir is the caller's to remove.
+// When ctx ends before the workload has begun, it never does; after that it runs,
+// and Start returns without an error.
 // Jobs of a program that cannot be executed are [executor.CommandNotFound] or
 // [executor.CommandNotExecutable].
 func Start(ctx context.Context, dir string, job Job) (Status, error) {
@@ -38,7 +40,7 @@ func Start(ctx context.Context, dir string, job Job) (Status, error) {
 	if err == nil && r.Message != "" {
 		err = executor.Errorf(r.Code, "%s", r.Message)
 	}
-	if err == nil {
+	if err != nil && ctx.Err() != nil {
 		err = ctx.Err()
 	}
 	if err != nil {
@@ -86,8 +88,13 @@ func launch(ctx context.Context, dir string, job Job) (report, error) {
 	}
 	_ = jobRead.Close()
 	_ = reportWrite.Close()
-	// A monitor that is killed ends the pipes, and so the calls below.
-	stop := context.AfterFunc(ctx, func() { _ = send(monitor, unix.SIGKILL) })
+	// A monitor that is killed ends the pipes, and so the calls below. One whose
+	// workload has begun answers in a moment.
+	stop := context.AfterFunc(ctx, func() {
+		if claim(dir) == nil {
+			_ = send(monitor, unix.SIGKILL)
+		}
+	})
 	defer stop()
 
 	_, werr := jobWrite.Write(input)
@@ -95,9 +102,6 @@ func launch(ctx context.Context, dir string, job Job) (report, error) {
 	answer, rerr := io.ReadAll(reportRead)
 	var r report
 	if err := json.Unmarshal(answer, &r); err != nil {
-		if ctx.Err() != nil {
-			return r, ctx.Err()
-		}
 		return r, fmt.Errorf("the monitor died: %w: %s", errors.Join(werr, rerr, err), tail(log.Name()))
 	}
 	return r, nil

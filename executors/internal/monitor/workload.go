@@ -30,7 +30,9 @@ func startWorkload(job Job) (*workload, error) {
 		return nil, errors.Join(err, w.cgroup.remove())
 	}
 	// From here on the workload may have run, whatever happens.
-	err = write(".", startedFile, w.started)
+	if err = claim("."); err == nil {
+		err = write(".", startedFile, w.started)
+	}
 	if err == nil {
 		err = w.start(job)
 	}
