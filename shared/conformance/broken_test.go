@@ -132,6 +132,24 @@ var brokenExecutors = []broken{
 			return executor.Status{}, errors.Join(ctx.Err(), err)
 		}
 	}},
+	{name: "undoes what has begun when it is cancelled", fails: []string{"create-cancelled"}, backend: func(f *faulty) {
+		f.create = func(ctx context.Context, w executor.Workload) (executor.Status, error) {
+			if !errors.Is(ctx.Err(), context.Canceled) {
+				return f.complete.Create(ctx, w)
+			}
+			ctx = context.WithoutCancel(ctx)
+			_, err := f.complete.Create(ctx, w)
+			time.Sleep(50 * time.Millisecond) // it runs for a moment
+			err = errors.Join(err, f.complete.Signal(ctx, w.Ref, syscall.SIGKILL))
+			for err == nil {
+				if have, known := f.find(ctx, w.Ref.ID); !known || have.State.Ended() {
+					break
+				}
+				time.Sleep(time.Millisecond)
+			}
+			return executor.Status{}, errors.Join(context.Canceled, err, f.complete.Delete(ctx, w.Ref))
+		}
+	}},
 	{name: "ignores its deadline", fails: []string{"create-deadline"}, backend: func(f *faulty) {
 		f.create = func(ctx context.Context, w executor.Workload) (executor.Status, error) {
 			return f.complete.Create(context.WithoutCancel(ctx), w)

@@ -85,7 +85,9 @@ type Backend interface {
 	//   - when a newer attempt is known the error is [FailedPrecondition].
 	//
 	// When Create fails nothing of the attempt is left behind, also when ctx
-	// ended. A runtime that cannot run is refused before anything is made.
+	// ended. But what has begun to run is not undone because ctx ended: whoever
+	// asks again would have it run twice. A runtime that cannot run is refused
+	// before anything is made.
 	Create(ctx context.Context, w Workload) (Status, error)
 
 	// Restore takes an attempt up again after either side was restarted, and
