@@ -119,6 +119,8 @@ type weather struct {
 	wg    sync.WaitGroup
 
 	mu sync.Mutex
+	// creating is how long containers took of late from creation to running.
+	creating time.Duration
 	// steps counts what the containers of a target have come through.
 	steps map[string]int
 }
@@ -137,12 +139,20 @@ func (w *weather) enters(ctx context.Context, l *life, phase string) {
 	if w == nil || ctx.Err() != nil {
 		return
 	}
-	if phase != phaseCreating {
-		w.mu.Lock()
-		w.steps[l.target.name]++
-		w.mu.Unlock()
+	w.mu.Lock()
+	within := window[phase]
+	switch phase {
+	case phaseCreating:
+		l.asked = time.Now()
+		within = max(within, w.creating)
+	case phaseRunning:
+		w.creating += (time.Since(l.asked) - w.creating) / 8
 	}
-	if wait, ok := w.plan.wants(phase); ok {
+	if phase != phaseCreating {
+		w.steps[l.target.name]++
+	}
+	w.mu.Unlock()
+	if wait, ok := w.plan.wants(phase, within); ok {
 		w.wg.Go(func() {
 			if pause(ctx, wait) {
 				w.strike(ctx, l)

@@ -44,12 +44,13 @@ type life struct {
 	dir     string
 	id      string
 	phase   atomic.Pointer[string]
-	downs   int    // containerds of the target killed when it began
-	pid     int    // as seen first
-	started string // its start time, in ticks
-	socket  string // of its shim
-	bundle  string // name of its bundle: the id, and a key of the backend's
-	gone    bool   // removed as asked
+	asked   time.Time // when it was asked for
+	downs   int       // containerds of the target killed when it began
+	pid     int       // as seen first
+	started string    // its start time, in ticks
+	socket  string    // of its shim
+	bundle  string    // name of its bundle: the id, and a key of the backend's
+	gone    bool      // removed as asked
 }
 
 func (l *life) String() string {

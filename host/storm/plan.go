@@ -20,7 +20,8 @@ var phases = []string{phaseCreating, phaseStarting, phaseRunning, phaseExiting, 
 
 // window is how long after the beginning of a phase a fault may come. They are
 // about what the phase takes; creating and starting are one until the fault comes,
-// when it is looked which it was.
+// when it is looked which it was. How long those take depends most on the machine:
+// see weather.creating.
 var window = map[string]time.Duration{
 	phaseCreating: 120 * time.Millisecond,
 	phaseRunning:  500 * time.Millisecond,
@@ -50,15 +51,15 @@ func newPlan(seed uint64, counts map[string]int) *plan {
 }
 
 // wants reports whether faults are still to come in a phase, and how long after
-// its beginning the next shall.
-func (p *plan) wants(phase string) (time.Duration, bool) {
+// its beginning the next shall, at most window.
+func (p *plan) wants(phase string, window time.Duration) (time.Duration, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	open := sum(p.left[phase])
 	if phase == phaseCreating {
 		open += sum(p.left[phaseStarting])
 	}
-	return time.Duration(p.rnd.Int64N(int64(window[phase]))), open > 0
+	return time.Duration(p.rnd.Int64N(int64(window))), open > 0
 }
 
 // take takes a fault for a phase; ok is false if none is due that suits.
