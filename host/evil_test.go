@@ -12,12 +12,15 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/host/internal/supervisor"
+	"github.com/davit-run/davit/shared/conformance/memory"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/plugin"
 	"github.com/davit-run/davit/shared/transport"
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
@@ -27,6 +30,25 @@ const evilPrefix = "davit-executor-evil-"
 
 // liar is the executor that says yes to every Create, about another container.
 const liar = "liar"
+
+// forgetful is the executor that lists nothing of what it has.
+const forgetful = "forgetful"
+
+func serveForgetful() {
+	e := memory.NewProcesses()
+	open := e.Open
+	e.Prototype = nil
+	e.Open = func(ctx context.Context, env executor.Environment, host executor.Host) (executor.Backend, error) {
+		backend, err := open(ctx, env, host)
+		return listless{backend}, err
+	}
+	plugin.Serve(e)
+}
+
+// listless is a backend without upgrades that lists nothing.
+type listless struct{ executor.Backend }
+
+func (listless) List(context.Context) ([]executor.Status, error) { return nil, nil }
 
 // evilReplies are what executors answer when they are asked for runtimes.
 func evilReplies() map[string]func() any {
@@ -51,8 +73,12 @@ func evilReplies() map[string]func() any {
 
 // serveEvil serves an executor that opens well and then answers what it should not.
 func serveEvil(name string) {
-	if name == "map-bomb" || name == "length" {
+	switch name {
+	case "map-bomb", "length":
 		serveBomb(name)
+		return
+	case forgetful:
+		serveForgetful()
 		return
 	}
 	caps := []executor.Capability{executor.CapRuntimeList, executor.CapRuntimeResolve}
@@ -199,6 +225,30 @@ func addEvil(t *testing.T, cfg *config.Config, name string) {
 		t.Fatal(err)
 	}
 	cfg.Backends = append(cfg.Backends, config.Backend{Name: name, Executor: "evil-" + name})
+}
+
+// That a list lacks a container does not make it lost, while the executor knows it
+// when it is asked.
+func TestUnlistedContainerIsNotLost(t *testing.T) {
+	cfg := testConfig(t)
+	addEvil(t, &cfg, forgetful)
+	h := openHost(t, cfg)
+	defer stopHost(t, h)
+	gate := filepath.Join(t.TempDir(), "gate")
+	opts := program(t, "await "+gate, "exit 4")
+	opts.Backend = forgetful
+	c := mustCreate(t, h, opts)
+	if err := syscall.Kill(h.backends[forgetful].Info().PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the executor is replaced", func() bool {
+		b := h.backends[forgetful].Info()
+		return b.Starts == 2 && b.State == supervisor.Ready
+	})
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, mustWait(t, h, c.ID), 4)
 }
 
 // An executor whose answers to Create are no answers is replaced after a few, and

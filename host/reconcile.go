@@ -120,30 +120,30 @@ func (h *Host) reconcileOne(ctx context.Context, session *supervisor.Session, c 
 	case ended(c):
 		h.followUp(c)
 		return nil
-	case there && status.Ref.Attempt == c.Attempt:
-		if err := h.track(c); err != nil {
-			h.logger.Warn("output is not tracked", "container", c.ID, "error", err)
-		}
-		// From here on the executor watches it, and reports its end again if that
-		// has come.
-		if err := failpoint.Hit("host.reconcile.found"); err != nil {
-			return err
-		}
-		status, err := session.Restore(ctx, c.Ref(), h.output.Files(c.Ref(), c.Stdio.Merged).Stdio(h.outputMax(c)))
-		if errors.Is(err, executor.NotFound) {
-			// What was listed was half-made: its create was cut off.
-			return h.reconcileMissing(ctx, session, c)
-		}
-		if err != nil {
-			return err
-		}
-		if err := failpoint.Hit("host.reconcile.restored"); err != nil {
-			return err
-		}
-		return h.recordRunning(ctx, status)
-	default:
+	case c.State == store.Creating && (!there || status.Ref.Attempt != c.Attempt):
 		return h.reconcileMissing(ctx, session, c)
 	}
+	if err := h.track(c); err != nil {
+		h.logger.Warn("output is not tracked", "container", c.ID, "error", err)
+	}
+	// From here on the executor watches it, and reports its end again if that has
+	// come. One that was not listed is asked for all the same: that it is lost must
+	// not rest on a single answer.
+	if err := failpoint.Hit("host.reconcile.found"); err != nil {
+		return err
+	}
+	status, err := session.Restore(ctx, c.Ref(), h.output.Files(c.Ref(), c.Stdio.Merged).Stdio(h.outputMax(c)))
+	if errors.Is(err, executor.NotFound) {
+		// If it was listed, it was half-made: its create was cut off.
+		return h.reconcileMissing(ctx, session, c)
+	}
+	if err != nil {
+		return err
+	}
+	if err := failpoint.Hit("host.reconcile.restored"); err != nil {
+		return err
+	}
+	return h.recordRunning(ctx, status)
 }
 
 // reconcileMissing deals with a container that has not ended and that the backend
