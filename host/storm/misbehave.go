@@ -107,7 +107,7 @@ func (s *storm) misbehaveOnce(ctx context.Context, t target, call, action string
 		_ = l.stop()
 		s.end(ctx, nil, l)
 		if call == "open" {
-			s.killExecutor(t) // a lie about what the backend can do is believed for a session
+			s.renew(ctx, t)
 		}
 		if !s.disarm(name) {
 			s.report.fault(call, strings.Fields(action)[0])
@@ -115,6 +115,18 @@ func (s *storm) misbehaveOnce(ctx context.Context, t target, call, action string
 		}
 	}
 	s.report.bad(tooFew, "%s on %s: the call did not come to %s", call, t.name, action)
+}
+
+// renew ends a session in which the host believes a lie about what the backend can
+// do: there are no runtimes then.
+func (s *storm) renew(ctx context.Context, t target) {
+	for range 20 {
+		if s.site.client.call(ctx, "GET", "/backends/"+t.name+"/runtimes", nil, nil) == nil {
+			return
+		}
+		s.killExecutor(t)
+		pause(ctx, time.Second)
+	}
 }
 
 // disarm takes an order back, and reports whether it was still there.
