@@ -121,7 +121,9 @@ func (s *storm) misbehaveOnce(ctx context.Context, t target, call, action string
 // do: there are no runtimes then.
 func (s *storm) renew(ctx context.Context, t target) {
 	for range 20 {
-		if s.site.client.call(ctx, "GET", "/backends/"+t.name+"/runtimes", nil, nil) == nil {
+		var runtimes []any
+		err := s.site.client.call(ctx, "GET", "/backends/"+t.name+"/runtimes", nil, &runtimes)
+		if err == nil && len(runtimes) > 0 {
 			return
 		}
 		s.killExecutor(t)
