@@ -96,7 +96,11 @@ func (r reports) Released(ctx context.Context, ref executor.Ref, out executor.Ou
 		if err != nil {
 			return err
 		}
-		if c.Attempt != ref.Attempt || ended(c) {
+		if c.Attempt != ref.Attempt || c.State == store.Failed {
+			return nil
+		}
+		end, record = viewEnd(exit), c
+		if ended(c) { // it is told again, so nobody knows whether all was done that follows
 			return nil
 		}
 		for s, loss := range lost {
@@ -104,7 +108,6 @@ func (r reports) Released(ctx context.Context, ref executor.Ref, out executor.Ou
 				return err
 			}
 		}
-		end, record = viewEnd(exit), c
 		return release(tx, c, end)
 	})
 	_ = failpoint.Hit("host.released.recorded")
