@@ -59,13 +59,13 @@ func noticeBugs(ctx context.Context, s *storm) {
 	}
 }
 
-// startTwice kills executors when they have started a workload and nobody knows, so
-// that they are asked again.
+// startTwice has executors panic when they have started a workload and nobody knows,
+// so that they are asked again.
 func (s *storm) startTwice(ctx context.Context) {
 	for _, t := range s.site.targets {
 		l := s.next()
 		l.target, l.runtime, l.rate, l.lines = t, t.runtimes[0], 1000, 300
-		s.arm(t.name+"+"+t.executor+".start.started", "kill")
+		s.arm(t.name+"+"+t.executor+".start.started", "panic")
 		s.live(ctx, nil, l)
 	}
 }
