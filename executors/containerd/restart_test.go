@@ -4,7 +4,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -56,16 +55,7 @@ func TestExecutorRestart(t *testing.T) {
 		waitGone(t, est.PID)
 		f.open()
 
-		// The shim may need a moment to learn of the end. List watches nothing, so
-		// that asking it does not make the exit an observed one.
-		var list []executor.Status
-		var err error
-		for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-			list, err = f.b.List(t.Context())
-			if slices.ContainsFunc(list, func(s executor.Status) bool { return s.Ref == ended && s.State.Ended() }) {
-				break
-			}
-		}
+		list, err := realtest.ListEnded(t, f.b, ended)
 		if err != nil || len(list) != 2 {
 			t.Fatalf("list: got %+v, %v", list, err)
 		}

@@ -141,15 +141,14 @@ func (w *weather) enters(ctx context.Context, l *life, phase string) {
 	}
 	w.mu.Lock()
 	within := window[phase]
-	switch phase {
-	case phaseCreating:
+	if phase == phaseCreating {
 		l.asked = time.Now()
 		within = max(within, w.creating)
-	case phaseRunning:
-		w.creating += (time.Since(l.asked) - w.creating) / 8
-	}
-	if phase != phaseCreating {
+	} else {
 		w.steps[l.target.name]++
+	}
+	if phase == phaseRunning {
+		w.creating += (time.Since(l.asked) - w.creating) / 8
 	}
 	w.mu.Unlock()
 	if wait, ok := w.plan.wants(phase, within); ok {

@@ -58,14 +58,11 @@ func runInline(fn InlineFunc) error {
 	}
 	begun := false
 	code, err := inline(job, fn, func() error {
-		if err := claim("."); err != nil {
+		now := started{At: time.Now(), Monitor: self, Workload: self}
+		if err := begin(now); err != nil {
 			return err
 		}
 		begun = true
-		now := started{At: time.Now(), Monitor: self, Workload: self}
-		if err := write(".", startedFile, now); err != nil {
-			return err
-		}
 		tell(report{Started: now})
 		return nil
 	})

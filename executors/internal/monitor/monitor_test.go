@@ -21,10 +21,10 @@ func script(text string) Job {
 	return Job{Name: "test/1", Note: json.RawMessage(`"note"`), Path: "/bin/sh", Args: []string{"sh", "-c", text}, Env: []string{"PATH=/usr/bin:/bin"}}
 }
 
-// start starts a job in a directory of its own, of which nothing is left at the end.
-func start(t *testing.T, job Job) (dir string, st Status) {
+// place makes a directory for a job, of which nothing is left at the end.
+func place(t *testing.T) string {
 	t.Helper()
-	dir = path.Join(t.TempDir(), "w")
+	dir := path.Join(t.TempDir(), "w")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -33,6 +33,13 @@ func start(t *testing.T, job Job) (dir string, st Status) {
 			t.Error(err)
 		}
 	})
+	return dir
+}
+
+// start starts a job in a directory of its own.
+func start(t *testing.T, job Job) (dir string, st Status) {
+	t.Helper()
+	dir = place(t)
 	st, err := Start(t.Context(), dir, job)
 	if err != nil {
 		t.Fatal(err)
@@ -111,10 +118,7 @@ func TestStartFails(t *testing.T) {
 func TestStartCancelledAtAnyMoment(t *testing.T) {
 	kept := 0
 	for i := range 40 {
-		dir := path.Join(t.TempDir(), "w")
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
+		dir := place(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		var cancelling gosync.WaitGroup
 		cancelling.Go(func() { // when that file comes

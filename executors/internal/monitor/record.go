@@ -52,6 +52,15 @@ func claim(dir string) error {
 	return f.Close()
 }
 
+// begin records in the working directory that the workload runs from here on, unless
+// its start was cancelled.
+func begin(now started) error {
+	if err := claim("."); err != nil {
+		return err
+	}
+	return write(".", startedFile, now)
+}
+
 // locked reports whether a monitor, or a start of one, works on dir.
 func locked(dir string) (bool, error) {
 	d, err := os.Open(dir)

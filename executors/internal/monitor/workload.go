@@ -30,10 +30,7 @@ func startWorkload(job Job) (*workload, error) {
 		return nil, errors.Join(err, w.cgroup.remove())
 	}
 	// From here on the workload may have run, whatever happens.
-	if err = claim("."); err == nil {
-		err = write(".", startedFile, w.started)
-	}
-	if err == nil {
+	if err = begin(w.started); err == nil {
 		err = w.start(job)
 	}
 	if err != nil {
