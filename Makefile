@@ -9,6 +9,11 @@ CONTAINERD_1 := 1.7.35
 SHIM_2       := 2.3.7
 RUNC         := 1.5.2
 
+# OCI runtimes of others, for `make foreign`.
+GVISOR := 0.0.0-20260905035102-160fafc42237
+RUNCS  := 1.0.3 1.1.15 1.3.6 1.4.4 1.5.2
+NVIDIA := 1.20.2
+
 # What comes from Debian, as WHAT=PACKAGE: installed where WHAT, a command or a
 # file, is missing. Its containerd, 1.6, is the oldest one that davit supports.
 # To build and run davit, runc and a busybox are enough.
@@ -18,11 +23,16 @@ DEBIAN := $(BASIC) containerd=containerd /usr/include/stdio.h=libc6-dev
 # Variables to set on the command line: make test PKG=./host/... TESTFLAGS=-run=Foo
 # or make storm STORM="--row kills --counts small --seed 1"
 PKG       := ./...
-TESTFLAGS := -race -shuffle=on -timeout=20m
+TESTFLAGS := -race -shuffle=on -parallel=4 -timeout=20m
+MATRIX    := ./executors/containerd ./executors/shim ./executors/process ./host/cmd/davit-host
 BENCH     := .
 COUNT     := 6
 STORM     := --row all --counts full --keep
 SCALE     := 500
+FUZZ      := 120
+# Runs a command, and fails if it leaves anything on the machine.
+LEFTOVERS  = go run ./host/rigs/leftovers/cmd/davit-leftovers
+VM        := v2 v1
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -33,6 +43,7 @@ DEPS  := .build/deps
 C2    := $(DEPS)/containerd-$(CONTAINERD_2)
 C1    := $(DEPS)/containerd-$(CONTAINERD_1)
 S2    := $(DEPS)/shim-$(SHIM_2)
+APPS  := .build/apps
 R     := $(DEPS)/runc-$(RUNC)
 
 # A runc of ours serves where the machine has none.
@@ -53,13 +64,22 @@ run: basic rootfs build ## run a container without any daemon, and clean up
 	@.tools/run
 
 ##@ Check
-.PHONY: test lint fmt bench storm storm-peers disks scale fresh
-test: setup build $(TOOLS)/gotestsum ## run all tests, with real containerds
-	DAVIT_REQUIRE_REAL=1 $(TOOLS)/gotestsum --format=standard-quiet --jsonfile=.build/test.json -- $(TESTFLAGS) $(PKG)
+.PHONY: test matrix foreign lint fmt fuzz vulns bench storm storm-peers disks scale apps fresh vm
+test: setup build $(TOOLS)/gotestsum ## run all tests, with real containerds, and look for what they leave
+	DAVIT_REQUIRE_REAL=1 $(LEFTOVERS) $(TOOLS)/gotestsum --format=standard-quiet --jsonfile=.build/test.json -- $(TESTFLAGS) $(PKG)
+
+matrix: setup build $(TOOLS)/gotestsum ## test what `make test` leaves out: each runtime on each containerd, each shim
+	DAVIT_REQUIRE_REAL=1 DAVIT_MATRIX=1 $(LEFTOVERS) $(TOOLS)/gotestsum --format=standard-quiet --jsonfile=.build/matrix.json -- $(TESTFLAGS) $(MATRIX)
+
+FOREIGN := $(foreach F,gvisor-$(GVISOR) $(RUNCS:%=runc-%) nvidia-$(NVIDIA),.build/foreign/$F/.done)
+foreign: setup $(FOREIGN) $(TOOLS)/gotestsum ## run OCI runtimes of others, and runtimes and shims that do everything wrong
+	DAVIT_REQUIRE_REAL=1 DAVIT_MATRIX=1 $(LEFTOVERS) $(TOOLS)/gotestsum --format=standard-quiet --jsonfile=.build/foreign.json -- $(TESTFLAGS) \
+		-run='^(TestForeignRuntimes|TestIllBehaved|TestForce)$$' ./executors/containerd ./executors/shim
 
 lint: $(TOOLS)/golangci-lint ## check formatting, go.mod and the code (.golangci.yml)
-	go mod tidy -diff
-	$(TOOLS)/golangci-lint run --allow-parallel-runners
+	go vet ./...
+	for dir in . $(FAULTYFS); do (cd $$dir && go mod tidy -diff && $(CURDIR)/$(TOOLS)/golangci-lint run --allow-parallel-runners); done
+FAULTYFS := host/rigs/disktest/faultyfs
 
 fmt: $(TOOLS)/golangci-lint ## format the code
 	$(TOOLS)/golangci-lint fmt
@@ -68,22 +88,35 @@ bench: setup build $(TOOLS)/benchstat ## run the benchmarks and print their medi
 	go test -run='^$$' -bench='$(BENCH)' -benchmem -count=$(COUNT) $(PKG) | tee .build/bench.txt
 	$(TOOLS)/benchstat .build/bench.txt
 
-storm: setup ## do all that can go wrong, a thousand times, and check that nothing is lost
-	go run ./host/storm/cmd/davit-storm $(STORM)
-	go run ./host/storm/cmd/davit-storm --table
+storm: setup ## do everything that can go wrong, a thousand times, and check that nothing is lost
+	$(LEFTOVERS) go run ./host/rigs/storm/cmd/davit-storm $(STORM)
+	go run ./host/rigs/storm/cmd/davit-storm --table
 
-storm-peers: setup ## compare what davit, ctr and dockerd lose
-	go run ./host/storm/cmd/davit-storm --peers
+storm-peers: setup ## do the same to ctr and dockerd, and compare
+	go run ./host/rigs/storm/cmd/davit-storm --peers
 
-scale: setup ## hold SCALE containers and print what each costs, and how fast they are re-adopted
-	DAVIT_SCALE=$(SCALE) go test -count=1 -v -timeout=30m -run='^TestScale$$' ./host/e2e
+scale: setup ## run SCALE containers and print what each costs, also at rest and beside ctr, and how fast a new host watches them again
+	DAVIT_SCALE=$(SCALE) go test -count=1 -v -timeout=30m -run='^TestScale' ./host/rigs/e2e
+
+fuzz: ## feed garbage to every parser, FUZZ seconds in all, and keep what breaks one in its testdata
+	@.tools/fuzz $(FUZZ) $(PKG)
+
+vulns: $(TOOLS)/govulncheck ## look up known vulnerabilities, where the database can be reached
+	@.tools/vulns $(TOOLS)/govulncheck $(PKG)
 
 disks: setup ## cut the power 200 times, fill and break disks, and check what is lost
-	DAVIT_REQUIRE_REAL=1 DAVIT_POWER_CUTS=200 DAVIT_FULL_DISK_ROUNDS=20 go test -count=1 -v -timeout=60m -run='Disk|PowerCut|WithoutAHost' ./host/e2e
+	DAVIT_REQUIRE_REAL=1 DAVIT_POWER_CUTS=200 DAVIT_FULL_DISK_ROUNDS=20 go test -count=1 -v -timeout=60m -run='Disk|PowerCut|WithoutAHost' ./host/rigs/e2e
+
+apps: setup $(APPS)/.done ## run databases, web servers and supervisors on each executor, which are killed meanwhile
+	DAVIT_REQUIRE_REAL=1 DAVIT_APPS=$(CURDIR)/$(APPS) go test -count=1 -v -timeout=30m -run='^TestApps$$' ./host/rigs/e2e
 
 fresh: ## run `make run` and `make test` in a new Debian with only Go, gcc, make and git
 	@.tools/apt debootstrap=debootstrap
 	@.tools/fresh run test
+
+vm: setup build ## try davit in a virtual machine with systemd: OOM kills, scopes, the end of the machine
+	@.tools/apt debootstrap=debootstrap qemu-system-x86_64=qemu-system-x86 /usr/sbin/mkfs.ext4=e2fsprogs
+	host/rigs/vm/run $(C2) $(VM)
 
 ##@ Set up (the targets above do it when needed)
 .PHONY: setup basic debian deps rootfs runc versions clean
@@ -130,11 +163,30 @@ $(R)/.done:
 	@CGO_ENABLED=1 GOFLAGS=-tags=seccomp .tools/build-module github.com/opencontainers/runc $(RUNC) $(@D) .
 	@touch $@
 
+$(APPS)/.done: .tools/apps
+	@.tools/apt debootstrap=debootstrap
+	@.tools/apps $(@D)
+	@touch $@
+
+.build/foreign/gvisor-%/.done: | debian
+	@CGO_ENABLED=0 .tools/build-module gvisor.dev/gvisor $* $(@D) runsc shim
+	@mv $(@D)/bin/shim $(@D)/bin/containerd-shim-runsc-v1
+	@touch $@
+
+.build/foreign/runc-%/.done: | debian
+	@CGO_ENABLED=1 .tools/build-module github.com/opencontainers/runc $* $(@D) .
+	@touch $@
+
+.build/foreign/nvidia-%/.done: | debian
+	@CGO_ENABLED=1 .tools/build-module github.com/NVIDIA/nvidia-container-toolkit $* $(@D) cmd/nvidia-container-runtime
+	@touch $@
+
 .build/rootfs/bin/busybox: .tools/rootfs | basic
 	@.tools/rootfs .build/rootfs
 
 $(TOOLS)/golangci-lint: TOOL := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 $(TOOLS)/gotestsum:     TOOL := gotest.tools/gotestsum
+$(TOOLS)/govulncheck:   TOOL := golang.org/x/vuln/cmd/govulncheck
 $(TOOLS)/benchstat:     TOOL := golang.org/x/perf/cmd/benchstat
 $(TOOLS)/%: .tools/go.mod | debian
 	CGO_ENABLED=0 go build -C .tools -trimpath -o $(CURDIR)/$@ $(TOOL)

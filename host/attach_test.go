@@ -8,7 +8,9 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
 )
 
@@ -17,9 +19,9 @@ func TestAttemptsStayApart(t *testing.T) {
 	h := openHost(t, testConfig(t))
 	defer stopHost(t, h)
 	c := mustCreate(t, h, program(t, "trap 15 3", "print stdout one", "print stdout two", "sleep 60"))
-	waitFor(t, "it is ready", func() bool {
+	wait.Until(t, "it is ready", func() bool {
 		var out bytes.Buffer
-		err := h.Logs(t.Context(), c.ID, LogOptions{Tail: -1}, func(_ Stream, data []byte) error { out.Write(data); return nil })
+		err := h.Logs(t.Context(), c.ID, api.LogOptions{Tail: -1}, func(_ api.Stream, data []byte) error { out.Write(data); return nil })
 		return err == nil && strings.HasSuffix(out.String(), "two\n")
 	})
 	if err := h.Kill(t.Context(), c.ID, syscall.SIGTERM); err != nil {
@@ -29,10 +31,10 @@ func TestAttemptsStayApart(t *testing.T) {
 	if _, err := h.Start(t.Context(), c.ID); err != nil {
 		t.Fatal(err)
 	}
-	var begun Cursor
+	var begun api.Cursor
 	var out bytes.Buffer
-	opts := LogOptions{From: Cursor{Attempt: 1, Stdout: 2}, Tail: -1, Begun: func(c Cursor) error { begun = c; return nil }}
-	end, err := h.Attach(t.Context(), c.ID, opts, func(_ Stream, data []byte) error { out.Write(data); return nil })
+	opts := api.LogOptions{From: api.Cursor{Attempt: 1, Stdout: 2}, Tail: -1, Begun: func(c api.Cursor) error { begun = c; return nil }}
+	end, err := h.Attach(t.Context(), c.ID, opts, func(_ api.Stream, data []byte) error { out.Write(data); return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,22 +75,22 @@ func TestRepeatedRequests(t *testing.T) {
 	}
 }
 
-// TestRunTellsWhatIsMissing takes output slower than the limit allows.
-func TestRunTellsWhatIsMissing(t *testing.T) {
+// TestRunReportsWhatIsMissing takes output slower than the limit allows.
+func TestRunReportsWhatIsMissing(t *testing.T) {
 	h := openHost(t, testConfig(t))
 	defer stopHost(t, h)
 	opts := program(t, "count stdout 1000000")
 	opts.OutputMax = config.MinOutput
 	const written = 9*2 + 90*3 + 900*4 + 9000*5 + 90000*6 + 900000*7 + 8
 	id, got, dropped := "", int64(0), int64(0)
-	_, err := h.RunAttached(t.Context(), opts, Attachment{
-		Started: func(c Container) error { id = c.ID; return nil },
-		Output: func(_ Stream, data []byte) error {
+	_, err := h.RunAttached(t.Context(), opts, api.Attachment{
+		Started: func(c api.Container) error { id = c.ID; return nil },
+		Output: func(_ api.Stream, data []byte) error {
 			got += int64(len(data))
 			_, err := h.Wait(t.Context(), id)
 			return err
 		},
-		Dropped: func(_ Stream, n int64) error { dropped += n; return nil },
+		Dropped: func(_ api.Stream, n int64) error { dropped += n; return nil },
 	})
 	if err != nil || dropped == 0 || got+dropped != written {
 		t.Errorf("got %d bytes and %d dropped, %v; want %d together", got, dropped, err, written)

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/host/rigs/wait"
 )
 
 // TestBackendEvents follows an executor through its transitions.
@@ -16,15 +19,15 @@ func TestBackendEvents(t *testing.T) {
 		if err := h.WaitBackend(t.Context(), "a"); err != nil {
 			t.Fatal(err)
 		}
-		return h.backends["a"].Info().PID
+		return h.backends.All()["a"].Info().PID
 	}
 	first := ready()
 	if err := syscall.Kill(first, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "another is ready", func() bool { return h.backends["a"].Info().Starts == 2 })
+	wait.Until(t, "another is ready", func() bool { return h.backends.All()["a"].Info().Starts == 2 })
 	second := ready()
-	if info := h.backends["a"].Info(); !strings.Contains(info.LastError, "killed") || info.LastErrorAt.IsZero() {
+	if info := h.backends.All()["a"].Info(); !strings.Contains(info.LastError, "killed") || info.LastErrorAt.IsZero() {
 		t.Errorf("got last error %q of %s, want that it was killed", info.LastError, info.LastErrorAt)
 	}
 	if err := h.RestartBackend(t.Context(), "a"); err != nil {
@@ -41,7 +44,7 @@ func TestBackendEvents(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e.Backend != "a" || e.Type == EventBackendWaiting && !strings.Contains(e.Data["error"], "killed") {
+		if e.Backend != "a" || e.Type == api.EventBackendWaiting && !strings.Contains(e.Data["error"], "killed") {
 			t.Errorf("got %+v", e)
 		}
 		got = append(got, e.Type+" "+e.Data["pid"])
@@ -50,8 +53,8 @@ func TestBackendEvents(t *testing.T) {
 		}
 	}
 	want := []string{
-		EventBackendReady + " " + strconv.Itoa(first), EventBackendWaiting + " ", EventBackendReady + " " + strconv.Itoa(second),
-		EventBackendReady + " " + strconv.Itoa(third), EventBackendStopped + " ", EventBackendReady + " " + strconv.Itoa(fourth),
+		api.EventBackendReady + " " + strconv.Itoa(first), api.EventBackendWaiting + " ", api.EventBackendReady + " " + strconv.Itoa(second),
+		api.EventBackendReady + " " + strconv.Itoa(third), api.EventBackendStopped + " ", api.EventBackendReady + " " + strconv.Itoa(fourth),
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got events\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

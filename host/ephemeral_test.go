@@ -11,6 +11,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/host/rigs/realtest"
+	"github.com/davit-run/davit/host/rigs/wait"
+	"github.com/davit-run/davit/shared/linux"
 )
 
 // ephemeralEnv makes the test binary a program with an ephemeral host, below the
@@ -24,7 +29,7 @@ func ephemeralProgram(dir string) error {
 	if err != nil {
 		return err
 	}
-	opts := ContainerOptions{Rootfs: dir}
+	opts := api.ContainerOptions{Rootfs: dir}
 	opts.Process.Args = strings.Fields("sleep 60")
 	var pids []int
 	for range 3 {
@@ -34,11 +39,11 @@ func ephemeralProgram(dir string) error {
 		}
 		pids = append(pids, c.PID)
 	}
-	fmt.Println(append([]int{h.backends["a"].Info().PID}, pids...))
+	fmt.Println(append([]int{h.backends.All()["a"].Info().PID}, pids...))
 	select {}
 }
 
-// startEphemeral starts such a program and gives the processes behind it, the
+// startEphemeral starts such a program and returns the processes behind it, the
 // executor's first.
 func startEphemeral(t *testing.T, dir string) (*exec.Cmd, []int) {
 	t.Helper()
@@ -72,14 +77,10 @@ func startEphemeral(t *testing.T, dir string) (*exec.Cmd, []int) {
 	return cmd, pids
 }
 
-// lives tells whether a process is there and no zombie.
+// lives reports whether a process is there and no zombie.
 func lives(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return false
-	}
-	_, rest, _ := strings.Cut(string(stat), ") ")
-	return !strings.HasPrefix(rest, "Z")
+	stat, err := linux.StatOf(pid)
+	return err == nil && stat.State != 'Z'
 }
 
 func anyLives(pids []int) bool { return slices.ContainsFunc(pids, lives) }
@@ -90,11 +91,23 @@ func TestEphemeralContainersDieWithTheProgram(t *testing.T) {
 	if !lives(pids[0]) || !lives(pids[3]) {
 		t.Fatalf("processes %d do not all live", pids)
 	}
+	of, err := linux.CgroupsOf(pids[0])
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := program.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "all are gone", func() bool { return !anyLives(pids) })
-	if left, err := os.ReadDir(filepath.Join(cfg.StateDir, "backends/a/attempts")); err != nil || len(left) != 0 {
+	wait.Until(t, "all are gone", func() bool { return !anyLives(pids) })
+	for _, path := range of {
+		if name := filepath.Base(path); strings.HasPrefix(name, "executor.") {
+			if left := realtest.Cgroups(name); len(left) > 0 {
+				t.Errorf("the executor left its cgroups %v", left)
+			}
+			break
+		}
+	}
+	if left, err := os.ReadDir(filepath.Join(cfg.StateDir, "backends/a/workloads")); err != nil || len(left) != 0 {
 		t.Errorf("the executor left %v, %v", left, err)
 	}
 }
@@ -120,7 +133,7 @@ func TestEphemeralContainersWithoutAnExecutor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "the next host has removed all", func() bool {
+	wait.Until(t, "the next host has removed all", func() bool {
 		all, err := h.List()
 		return err == nil && len(all) == 0 && !anyLives(pids)
 	})
@@ -136,7 +149,7 @@ func TestCloseOfAnEphemeralHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := mustCreate(t, h, program(t, "ignore 15", "sleep 60"))
-	pids := []int{c.PID, h.backends["a"].Info().PID}
+	pids := []int{c.PID, h.backends.All()["a"].Info().PID}
 	if err := h.Close(); err != nil {
 		t.Error(err)
 	}

@@ -18,6 +18,8 @@ import (
 
 	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/host/internal/supervisor"
+	"github.com/davit-run/davit/host/rigs/asexecutor"
+	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/conformance/memory"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/plugin"
@@ -26,12 +28,12 @@ import (
 	goplugin "github.com/hashicorp/go-plugin"
 )
 
-const evilPrefix = "davit-executor-evil-"
+const evilPrefix = "evil-"
 
 // liar is the executor that says yes to every Create, about another container.
 const liar = "liar"
 
-// forgetful is the executor that lists nothing of what it has.
+// forgetful is an executor that has containers and lists none.
 const forgetful = "forgetful"
 
 func serveForgetful() {
@@ -100,24 +102,24 @@ func serveEvil(name string) {
 		Plugins: transport.PluginSet(logger, func(conn *transport.Conn) transport.Handlers {
 			evil := func(context.Context, []byte) (any, error) { return reply, nil }
 			return transport.Handlers{
-				transport.MethodHello: func(context.Context, []byte) (any, error) {
+				transport.MethodHello.Name: func(context.Context, []byte) (any, error) {
 					return transport.HelloReply{Protocol: transport.ProtocolVersion, Description: executor.Description{Name: name, Version: "1"}}, nil
 				},
-				transport.MethodValidate: func(context.Context, []byte) (any, error) { return []executor.Diagnostic{}, nil },
-				transport.MethodOpen: func(context.Context, []byte) (any, error) {
+				transport.MethodValidate.Name: func(context.Context, []byte) (any, error) { return []executor.Diagnostic{}, nil },
+				transport.MethodOpen.Name: func(context.Context, []byte) (any, error) {
 					return transport.OpenReply{Capabilities: caps}, nil
 				},
-				transport.MethodClose: func(context.Context, []byte) (any, error) {
+				transport.MethodClose.Name: func(context.Context, []byte) (any, error) {
 					go func() { // the host has the answer then
 						<-conn.Done()
 						os.Exit(0)
 					}()
 					return transport.None{}, nil
 				},
-				transport.MethodList:           func(context.Context, []byte) (any, error) { return []executor.Status{}, nil },
-				transport.MethodRuntimeList:    evil,
-				transport.MethodRuntimeResolve: evil,
-				transport.MethodCreate:         create,
+				transport.MethodList.Name:           func(context.Context, []byte) (any, error) { return []executor.Status{}, nil },
+				transport.MethodRuntimeList.Name:    evil,
+				transport.MethodRuntimeResolve.Name: evil,
+				transport.MethodCreate.Name:         create,
 			}
 		}),
 	})
@@ -188,7 +190,8 @@ func TestEvilReplyCostsItsBackendAlone(t *testing.T) {
 	defer stopHost(t, h)
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			// Much more than what is needed, and much less than for ever.
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
 			bomb := name == "map-bomb" || name == "length"
 			if err := h.WaitBackend(ctx, name); !bomb && err != nil {
@@ -217,14 +220,8 @@ func TestEvilReplyCostsItsBackendAlone(t *testing.T) {
 // addEvil adds a backend with an evil executor.
 func addEvil(t *testing.T, cfg *config.Config, name string) {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(self, filepath.Join(cfg.ExecutorDirs[0], evilPrefix+name)); err != nil {
-		t.Fatal(err)
-	}
-	cfg.Backends = append(cfg.Backends, config.Backend{Name: name, Executor: "evil-" + name})
+	asexecutor.Add(t, cfg.ExecutorDirs[0], evilPrefix+name)
+	cfg.Backends = append(cfg.Backends, config.Backend{Name: name, Executor: evilPrefix + name})
 }
 
 // That a list lacks a container does not make it lost, while the executor knows it
@@ -238,11 +235,11 @@ func TestUnlistedContainerIsNotLost(t *testing.T) {
 	opts := program(t, "await "+gate, "exit 4")
 	opts.Backend = forgetful
 	c := mustCreate(t, h, opts)
-	if err := syscall.Kill(h.backends[forgetful].Info().PID, syscall.SIGKILL); err != nil {
+	if err := syscall.Kill(h.backends.All()[forgetful].Info().PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "the executor is replaced", func() bool {
-		b := h.backends[forgetful].Info()
+	wait.Until(t, "the executor is replaced", func() bool {
+		b := h.backends.All()[forgetful].Info()
 		return b.Starts == 2 && b.State == supervisor.Ready
 	})
 	if err := os.WriteFile(gate, nil, 0o600); err != nil {
@@ -259,12 +256,12 @@ func TestLyingExecutorIsReplaced(t *testing.T) {
 	addEvil(t, &cfg, liar)
 	h := openHost(t, cfg)
 	defer func() { // of the liar's container nothing can be known, so it stays
-		for _, b := range h.backends {
+		for _, b := range h.backends.All() {
 			_ = b.Stop(t.Context())
 		}
 		_ = h.Close()
 	}()
-	ctx, cancel := context.WithTimeout(t.Context(), createTimeout/2)
+	ctx, cancel := context.WithTimeout(t.Context(), transport.Start/2)
 	defer cancel()
 	opts := program(t, "exit 0")
 	opts.Backend = liar
@@ -272,8 +269,8 @@ func TestLyingExecutorIsReplaced(t *testing.T) {
 	if !errors.Is(err, executor.OutcomeUnknown) || ctx.Err() != nil {
 		t.Fatalf("create: got %+v, %v (%v), want an unknown outcome", c, err, ctx.Err())
 	}
-	waitFor(t, "the backend fails", func() bool { return h.backends[liar].Info().State == supervisor.Failed })
-	b := h.backends[liar].Info()
+	wait.Until(t, "the backend fails", func() bool { return h.backends.All()[liar].Info().State == supervisor.Failed })
+	b := h.backends.All()[liar].Info()
 	if want := "create: the executor's reply makes no sense: it is about 0123456789abcdef/7"; b.Starts < 2 || !strings.Contains(b.LastError, want) {
 		t.Errorf("got %d starts and error %q, want more than one, and %q", b.Starts, b.LastError, want)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/davit-run/davit/shared/transport"
 )
 
-// ExecutorInfo is what an executor program tells about itself.
+// ExecutorInfo describes an executor program.
 type ExecutorInfo struct {
 	executor.Description
 	// Path of the program.
@@ -22,8 +22,8 @@ type ExecutorInfo struct {
 	Problem string `json:"problem,omitempty"`
 }
 
-// Describe gives what an executor that is installed in one of cfg's directories
-// tells about itself. It is started for a moment, without a backend.
+// Describe returns the description of an executor that is installed in one of cfg's
+// directories. It starts the program for a moment, without a backend.
 func Describe(ctx context.Context, cfg config.Config, name string) (ExecutorInfo, error) {
 	info := ExecutorInfo{Description: executor.Description{Name: name}}
 	path, err := supervisor.Find(cfg.WithDefaults().ExecutorDirs, name)
@@ -38,7 +38,7 @@ func Describe(ctx context.Context, cfg config.Config, name string) (ExecutorInfo
 	return found, nil
 }
 
-// DescribeFile gives what the program at path tells about itself.
+// DescribeFile returns the description of the executor program at path.
 func DescribeFile(ctx context.Context, path string) (ExecutorInfo, error) {
 	info := ExecutorInfo{Path: path}
 	err := supervisor.Ask(ctx, supervisor.Binary{Path: path}, transport.Hello{}, func(_ transport.Client, reply transport.HelloReply) error {
@@ -48,8 +48,8 @@ func DescribeFile(ctx context.Context, path string) (ExecutorInfo, error) {
 	return info, err
 }
 
-// Executors lists the executors that are installed in cfg's directories, by name.
-// Those that cannot be used are listed with the problem.
+// Executors lists the executors that are installed in cfg's directories, by name. An
+// executor that cannot be used is listed with its Problem.
 func Executors(ctx context.Context, cfg config.Config) []ExecutorInfo {
 	names := supervisor.Installed(cfg.WithDefaults().ExecutorDirs)
 	slices.Sort(names)
@@ -69,7 +69,7 @@ func Executors(ctx context.Context, cfg config.Config) []ExecutorInfo {
 	return infos
 }
 
-func ask(ctx context.Context, cfg config.Config, name, digest string, fn func(transport.Client, transport.HelloReply) error) error {
+func askProgram(ctx context.Context, cfg config.Config, name, digest string, fn func(transport.Client, transport.HelloReply) error) error {
 	path, err := supervisor.Find(cfg.ExecutorDirs, name)
 	if err != nil {
 		return err

@@ -6,18 +6,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/davit-run/davit/host/config"
-	"github.com/davit-run/davit/host/internal/output"
+	"github.com/davit-run/davit/host/internal/backends"
+	"github.com/davit-run/davit/host/internal/containers"
 	"github.com/davit-run/davit/host/internal/store"
-	"github.com/davit-run/davit/host/internal/supervisor"
-	"github.com/davit-run/davit/host/internal/trust"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/transport"
+	"github.com/davit-run/davit/shared/trust"
 	"github.com/hashicorp/go-hclog"
-
-	"github.com/davit-run/davit/shared/failpoint"
 )
 
 // storeFile is the store's name in the state directory.
@@ -28,17 +26,17 @@ type Options struct {
 	// Logger gets the log of the host and, under their names, of the backends.
 	// Nil discards it.
 	Logger hclog.Logger
-	// Version of the program, told to executors for their logs.
+	// Version of the program, which executors log.
 	Version string
-	// Linger keeps containers of an earlier host that have ended and remove
-	// themselves for that long after Open, so that those who followed them come
-	// back for the rest of the output and the exit. It is of use to hosts with
-	// clients in other processes.
+	// Linger delays, after Open, the automatic removal of containers that ended under
+	// an earlier host. Clients that followed them have that long to come back for the
+	// rest of the output and the exit. It is of use to hosts with clients in other
+	// processes.
 	Linger time.Duration
-	// Ephemeral makes containers end with the program, however it ends: Close kills
-	// and removes them, and when the program is killed its executors do so. What
-	// they could not do because they were killed first is done by the next Open
-	// with Ephemeral of the same state directory.
+	// Ephemeral makes containers end with the program, however it ends. Close kills
+	// and removes them; if the program is killed, its executors do so. If the executors
+	// were killed first, the next Open of the same state directory with Ephemeral does
+	// it.
 	Ephemeral bool
 
 	bootID string // for tests; see store.Options
@@ -47,41 +45,16 @@ type Options struct {
 // Host runs containers. It is safe for concurrent use. One state directory has
 // one Host at a time.
 type Host struct {
-	config   config.Config
-	logger   hclog.Logger
-	version  string
-	owner    *os.File // keeps other hosts from the run directory
-	store    *store.Store
-	output   *output.Dir
-	watcher  *output.Watcher
-	tracker  *output.Tracker
-	maxBytes int64     // default cap of an output stream
-	opened   time.Time // containers from before are an earlier host's
-	linger   time.Duration
-	programs *supervisor.Programs
-	// ephemeral is Options.Ephemeral.
-	ephemeral bool
-	backends  map[string]*backend
-
-	ctx    context.Context // ends with Close
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
-
-	mu      sync.Mutex
-	closing bool
-	// draining says that no container may be started any more.
-	draining bool
-	// holds keep containers from being removed automatically, by id.
-	holds map[string]int
-	// turns has the ids of containers that are being started or deleted; see turn.
-	turns map[string]chan struct{}
-	// ends are told to those who wait for an attempt.
-	ends map[executor.Ref]*ending
+	ephemeral  bool
+	owner      *os.File // keeps other hosts from the run directory
+	store      *store.Store
+	backends   *backends.Set
+	containers *containers.Manager
 }
 
-// Open opens the state directory and starts the backends. It returns before they
-// are ready: calls wait for the backend that they need, and one that cannot
-// start harms no other. ctx bounds Open alone.
+// Open opens the state directory and starts the backends. It returns before they are
+// ready: a call waits for the backend that it needs, and a backend that cannot start
+// harms no other. ctx bounds Open alone.
 func Open(ctx context.Context, cfg config.Config, opts Options) (*Host, error) {
 	cfg = cfg.WithDefaults()
 	if err := cfg.Validate().Err(); err != nil {
@@ -91,93 +64,117 @@ func Open(ctx context.Context, cfg config.Config, opts Options) (*Host, error) {
 		opts.Logger = hclog.NewNullLogger()
 	}
 	for _, dir := range []string{cfg.StateDir, cfg.RunDir} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("directory of the host: %w", err)
-		}
-		info, err := os.Stat(dir)
-		if err == nil {
-			err = trust.Check(dir, info)
-		}
-		if err != nil {
+		if err := ownDir(dir); err != nil {
 			return nil, fmt.Errorf("directory of the host: %w", err)
 		}
 	}
-	files, err := output.OpenDir(cfg.StateDir)
+	st, err := store.Open(filepath.Join(cfg.StateDir, storeFile), store.Options{BootID: opts.bootID, HostID: containers.KnownHostID(cfg.StateDir)})
 	if err != nil {
 		return nil, err
 	}
-	watcher, err := output.NewWatcher()
-	if err != nil {
-		return nil, errors.Join(err, files.Close())
-	}
-	_ = failpoint.Hit("host.open.directories")
-	st, err := store.Open(filepath.Join(cfg.StateDir, storeFile), store.Options{BootID: opts.bootID})
-	if err != nil {
-		return nil, errors.Join(err, watcher.Close(), files.Close())
-	}
-	_ = failpoint.Hit("host.open.store")
-	h := &Host{
-		config: cfg, logger: opts.Logger, version: opts.Version,
-		store: st, output: files, watcher: watcher, opened: time.Now(), linger: opts.Linger, ephemeral: opts.Ephemeral,
-		backends: map[string]*backend{},
-		holds:    map[string]int{}, ends: map[executor.Ref]*ending{}, turns: map[string]chan struct{}{},
-	}
-	h.maxBytes, _ = cfg.Output.MaxBytes() // was validated
-	if h.owner, err = ownRunDir(cfg.RunDir); err != nil {
-		return nil, errors.Join(err, st.Close(), watcher.Close(), files.Close())
-	}
-	h.tracker = output.NewTracker(watcher, h.outputNotice)
-	h.ctx, h.cancel = context.WithCancel(context.Background())
 	if damage := st.Info().Damage; damage != nil {
-		h.logger.Error("the state on disk was damaged", "damage", damage.String())
+		opts.Logger.Error("the state on disk was damaged", "damage", damage.String())
 	}
-	if err := ctx.Err(); err != nil {
+	if behind := st.Info().Behind; behind != nil {
+		opts.Logger.Error(behind.String() + "; what runs is adopted, from the copies beside the output and from what the backends know")
+	}
+	h := &Host{ephemeral: opts.Ephemeral, store: st}
+	if h.owner, err = ownRunDir(cfg.RunDir); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
-	if err := h.renew(ctx); err != nil {
-		h.logger.Error("containers of the earlier host were not looked at", "error", err)
-	}
-	if h.programs, err = supervisor.OpenPrograms(filepath.Join(cfg.StateDir, "executors")); err != nil {
-		return nil, errors.Join(fmt.Errorf("directory of the executors' programs: %w", err), h.close())
-	}
-	for i := range cfg.Backends {
-		if err := h.startBackend(&cfg.Backends[i]); err != nil {
-			return nil, errors.Join(err, h.close())
-		}
+	if err := h.start(ctx, cfg, opts); err != nil {
+		return nil, errors.Join(err, h.close())
 	}
 	return h, nil
 }
 
-// ID gives the host's id, which its state directory keeps.
+// ownDir makes a directory if need be, and checks that nobody else can write to it, nor
+// put another in its place.
+func ownDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	dir, err := filepath.Abs(dir)
+	if err == nil {
+		_, err = trust.File(dir)
+	}
+	return err
+}
+
+// start starts the parts.
+func (h *Host) start(ctx context.Context, cfg config.Config, opts Options) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	info := h.store.Info()
+	h.backends = backends.New(cfg, backends.Options{
+		HostID: info.HostID, Hello: transport.Hello{Version: opts.Version, Epoch: info.Epoch},
+		Logger: opts.Logger, Ephemeral: opts.Ephemeral,
+		Reports: func(backend string) executor.Host { return h.containers.Reports(backend) },
+		Ready:   func(ctx context.Context, s *backends.Session) error { return h.containers.Reconcile(ctx, s) },
+		Journal: func(ctx context.Context, e store.Event) error {
+			return h.store.Update(ctx, func(tx *store.Tx) error {
+				_, err := tx.Append(e)
+				return err
+			})
+		},
+	})
+	maxOutput, _ := cfg.Output.MaxBytes() // was validated
+	keepEnded, _ := cfg.Retention.EndedAge()
+	attemptsBytes, _ := cfg.Retention.AttemptsBytes()
+	var err error
+	h.containers, err = containers.Open(ctx, containers.Options{
+		Store: h.store, Backends: h.backends, Logger: opts.Logger,
+		StateDir: cfg.StateDir, MaxOutput: maxOutput, ForbidHooks: cfg.ForbidHooks, KeepEnded: keepEnded, AttemptsBytes: attemptsBytes, Linger: opts.Linger, Ephemeral: opts.Ephemeral,
+	})
+	if err != nil {
+		return err
+	}
+	h.warnRemoved(opts.Logger)
+	return h.backends.Start()
+}
+
+// warnRemoved logs which backends are not in the config and have containers.
+func (h *Host) warnRemoved(logger hclog.Logger) {
+	running, err := h.containers.Running()
+	if err != nil {
+		logger.Error("containers of backends that are not in the config were not looked for", "error", err)
+	}
+	for name, n := range running {
+		if !h.backends.Has(name) {
+			logger.Warn(backends.Removed(name), "backend", name, "containers", n)
+		}
+	}
+}
+
+// ID returns the host's id, which its state directory keeps.
 func (h *Host) ID() string { return h.store.Info().HostID }
 
-// Close stops the host. Containers and executors run on; the next Open of the
-// same state directory takes them up. With Options.Ephemeral they end.
+// Close stops the host. Containers and executors run on, and the next Open of the same
+// state directory goes on with them. With Options.Ephemeral they end.
 func (h *Host) Close() error {
+	var err error
 	if h.ephemeral {
-		return errors.Join(h.vanish(), h.close())
+		err = h.endAll()
 	}
-	return h.close()
+	return errors.Join(err, h.close())
 }
 
+// close stops the parts that there are.
 func (h *Host) close() error {
-	h.mu.Lock()
-	h.closing = true
-	h.mu.Unlock()
-	h.cancel()
-	for _, b := range h.backends {
-		b.Close()
+	var errs []error
+	if h.containers != nil {
+		h.containers.Interrupt()
 	}
-	h.wg.Wait()
-	h.tracker.Close()
-	return errors.Join(h.store.Close(), h.watcher.Close(), h.output.Close(), h.owner.Close())
-}
-
-// background runs fn, for which Close waits, unless the host is closing.
-func (h *Host) background(fn func()) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !h.closing {
-		h.wg.Go(fn)
+	if h.backends != nil {
+		h.backends.Close()
 	}
+	if h.containers != nil {
+		errs = append(errs, h.containers.Close())
+	}
+	errs = append(errs, h.store.Close())
+	if h.owner != nil {
+		errs = append(errs, h.owner.Close())
+	}
+	return errors.Join(errs...)
 }

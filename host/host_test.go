@@ -13,29 +13,24 @@ import (
 	"testing"
 	"time"
 
+	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/host/ocispec"
-	"github.com/davit-run/davit/shared/conformance/memory"
+	"github.com/davit-run/davit/host/rigs/asexecutor"
+	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
-	"github.com/davit-run/davit/shared/plugin"
-	"github.com/davit-run/davit/shared/transport"
-	"github.com/hashicorp/go-hclog"
 )
 
 // The test binary is also the executor that the hosts under test start, and the
 // processes of its workloads.
 func TestMain(m *testing.M) {
-	memory.RunWorkload()
-	if os.Getenv(transport.Handshake().MagicCookieKey) != "" {
-		if name, evil := strings.CutPrefix(filepath.Base(os.Args[0]), evilPrefix); evil {
-			serveEvil(name)
-			return
+	asexecutor.Serve(func(name string) {
+		if evil, ok := strings.CutPrefix(name, evilPrefix); ok {
+			serveEvil(evil)
+		} else {
+			asexecutor.Memory(name)
 		}
-		plugin.Serve(memory.NewProcesses())
-		return
-	}
-	// Programs that were built with -race sleep for a second when they exit.
-	os.Setenv("GORACE", "atexit_sleep_ms=0")
+	})
 	if dir := os.Getenv(ephemeralEnv); dir != "" {
 		os.Unsetenv(ephemeralEnv)
 		fmt.Fprintln(os.Stderr, ephemeralProgram(dir))
@@ -47,23 +42,7 @@ func TestMain(m *testing.M) {
 // testConfig configures backends of the memory executor, a and those named.
 func testConfig(t testing.TB, more ...string) config.Config {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "dv") // short enough for sockets
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	bin := filepath.Join(dir, "bin")
-	if err := os.Mkdir(bin, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(self, filepath.Join(bin, "davit-executor-memory")); err != nil {
-		t.Fatal(err)
-	}
-	return configAt(dir, more...)
+	return configAt(asexecutor.Dir(t, "memory"), more...)
 }
 
 func configAt(dir string, more ...string) config.Config {
@@ -80,8 +59,7 @@ func configAt(dir string, more ...string) config.Config {
 
 func openHost(t *testing.T, cfg config.Config) *Host {
 	t.Helper()
-	logger := hclog.New(&hclog.LoggerOptions{Output: testWriter{t}, Level: hclog.Debug})
-	h, err := Open(t.Context(), cfg, Options{Logger: logger, Version: "test"})
+	h, err := Open(t.Context(), cfg, Options{Logger: asexecutor.Logger(t), Version: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,19 +74,12 @@ func stopHost(t *testing.T, h *Host) {
 	}
 }
 
-type testWriter struct{ t *testing.T }
-
-func (w testWriter) Write(p []byte) (int, error) {
-	w.t.Log(strings.TrimRight(string(p), "\n"))
-	return len(p), nil
-}
-
 // program is a container of the memory executor, which ignores the rootfs.
-func program(t *testing.T, steps ...string) ContainerOptions {
-	return ContainerOptions{Rootfs: t.TempDir(), Process: ocispec.Options{Args: strings.Fields(strings.Join(steps, " ; "))}}
+func program(t *testing.T, steps ...string) api.ContainerOptions {
+	return api.ContainerOptions{Rootfs: t.TempDir(), Process: ocispec.Options{Args: strings.Fields(strings.Join(steps, " ; "))}}
 }
 
-func mustCreate(t *testing.T, h *Host, opts ContainerOptions) Container {
+func mustCreate(t *testing.T, h *Host, opts api.ContainerOptions) api.Container {
 	t.Helper()
 	c, err := h.Create(t.Context(), opts)
 	if err != nil {
@@ -117,9 +88,9 @@ func mustCreate(t *testing.T, h *Host, opts ContainerOptions) Container {
 	return c
 }
 
-func mustWait(t *testing.T, h *Host, id string) *End {
+func mustWait(t *testing.T, h *Host, id string) *api.End {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	end, err := h.Wait(ctx, id)
 	if err != nil {
@@ -128,7 +99,7 @@ func mustWait(t *testing.T, h *Host, id string) *End {
 	return end
 }
 
-func wantCode(t *testing.T, end *End, want int) {
+func wantCode(t *testing.T, end *api.End, want int) {
 	t.Helper()
 	if end.Code == nil || *end.Code != want {
 		t.Errorf("got exit %+v, want code %d", end.Exit, want)
@@ -141,9 +112,9 @@ func TestRun(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	var id string
 	end, err := h.Run(t.Context(), program(t, "print stdout hello", "print stderr oops", "exit 3"),
-		func(c Container) error { id = c.ID; return nil },
-		func(s Stream, data []byte) error {
-			if s == Stderr {
+		func(c api.Container) error { id = c.ID; return nil },
+		func(s api.Stream, data []byte) error {
+			if s == api.Stderr {
 				stderr.Write(data)
 			} else {
 				stdout.Write(data)
@@ -161,7 +132,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("got %+v", end)
 	}
 	c, err := h.Inspect(id)
-	if err != nil || c.State != StateExited || c.Exit == nil || c.Backend != "a" {
+	if err != nil || c.State != api.StateExited || c.Exit == nil || c.Backend != "a" {
 		t.Errorf("inspect: got %+v, %v", c, err)
 	}
 }
@@ -190,14 +161,14 @@ func TestBadRequestsMakeNothing(t *testing.T) {
 	good := program(t, "exit 0")
 	tests := []struct {
 		name  string
-		spoil func(*ContainerOptions)
+		spoil func(*api.ContainerOptions)
 		want  executor.Code
 	}{
-		{"unknown backend", func(o *ContainerOptions) { o.Backend = "nope" }, executor.NotFound},
-		{"unknown runtime", func(o *ContainerOptions) { o.Runtime = "nope" }, executor.NotFound},
-		{"neither bundle nor rootfs", func(o *ContainerOptions) { o.Rootfs = "" }, executor.Invalid},
-		{"both", func(o *ContainerOptions) { o.Bundle = "/x" }, executor.Invalid},
-		{"name", func(o *ContainerOptions) { o.Name = "../x" }, executor.Invalid},
+		{"unknown backend", func(o *api.ContainerOptions) { o.Backend = "nope" }, executor.NotFound},
+		{"unknown runtime", func(o *api.ContainerOptions) { o.Runtime = "nope" }, executor.NotFound},
+		{"neither bundle nor rootfs", func(o *api.ContainerOptions) { o.Rootfs = "" }, executor.Invalid},
+		{"both", func(o *api.ContainerOptions) { o.Bundle = "/x" }, executor.Invalid},
+		{"name", func(o *api.ContainerOptions) { o.Name = "../x" }, executor.Invalid},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -221,7 +192,7 @@ func TestFailedStart(t *testing.T) {
 		t.Errorf("got %v, want command not found", err)
 	}
 	all, err := h.List()
-	if err != nil || len(all) != 1 || all[0].State != StateFailed || all[0].Error == "" {
+	if err != nil || len(all) != 1 || all[0].State != api.StateFailed || all[0].Error == "" {
 		t.Fatalf("got %+v, %v; want one failed container that says why", all, err)
 	}
 	if _, err := h.Wait(t.Context(), all[0].ID); !errors.Is(err, executor.FailedPrecondition) {
@@ -329,37 +300,40 @@ func TestAutoRemoveWaitsForTheReader(t *testing.T) {
 	for range 20 {
 		var out bytes.Buffer
 		var id string
-		end, err := h.Run(t.Context(), opts, func(c Container) error { id = c.ID; return nil }, func(_ Stream, data []byte) error { out.Write(data); return nil })
+		end, err := h.Run(t.Context(), opts, func(c api.Container) error { id = c.ID; return nil }, func(_ api.Stream, data []byte) error { out.Write(data); return nil })
 		if err != nil || out.String() != "hello\n" {
 			t.Fatalf("got %q, %v", out.String(), err)
 		}
 		wantCode(t, end, 0)
-		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
-			if _, err := h.Inspect(id); errors.Is(err, executor.NotFound) {
-				break
-			}
-			if time.Now().After(deadline) {
-				t.Fatal("never removed")
-			}
-		}
+		wait.Until(t, "it is removed", func() bool {
+			_, err := h.Inspect(id)
+			return errors.Is(err, executor.NotFound)
+		})
 	}
 }
 
 func TestInterruptedRemovalIsCompleted(t *testing.T) {
 	cfg := testConfig(t)
 	first := openHost(t, cfg)
-	opts := program(t, "exit 0")
+	opts := program(t, "print stdout x", "exit 0")
 	opts.AutoRemove = true
-	c, release, err := first.create(t.Context(), opts) // never released: the host dies first
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = release
+	// Somebody reads its output, slowly, when the host dies.
+	made, reading, over := make(chan api.Container, 1), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
+		_, _ = first.RunAttached(t.Context(), opts, api.Attachment{
+			Started: func(c api.Container) error { made <- c; return nil },
+			Output:  func(api.Stream, []byte) error { <-reading; return nil },
+		})
+	}()
+	c := <-made
 	mustWait(t, first, c.ID)
 	first.Close()
+	close(reading)
+	<-over
 	second := openHost(t, cfg)
 	defer stopHost(t, second)
-	waitFor(t, "it is removed", func() bool {
+	wait.Until(t, "it is removed", func() bool {
 		_, err := second.Inspect(c.ID)
 		return errors.Is(err, executor.NotFound)
 	})
@@ -380,10 +354,10 @@ func TestContainersOutliveTheHost(t *testing.T) {
 	if err := second.WaitBackend(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
-	if info := second.backends["a"].Info(); info.Attaches != 1 || info.Starts != 0 {
+	if info := second.backends.All()["a"].Info(); info.Attaches != 1 || info.Starts != 0 {
 		t.Errorf("got %d attaches, %d starts; want the executor that ran", info.Attaches, info.Starts)
 	}
-	if c, err := second.Inspect(runs.ID); err != nil || c.State != StateRunning || c.PID != runs.PID {
+	if c, err := second.Inspect(runs.ID); err != nil || c.State != api.StateRunning || c.PID != runs.PID {
 		t.Errorf("got %+v, %v; want it to run as process %d", c, err, runs.PID)
 	}
 	if err := os.WriteFile(gate, nil, 0o600); err != nil {
@@ -392,7 +366,7 @@ func TestContainersOutliveTheHost(t *testing.T) {
 	wantCode(t, mustWait(t, second, runs.ID), 5)
 	wantCode(t, mustWait(t, second, ends.ID), 6)
 	var out bytes.Buffer
-	if err := second.Logs(t.Context(), runs.ID, LogOptions{Tail: -1}, func(_ Stream, data []byte) error { out.Write(data); return nil }); err != nil || out.String() != "before\nafter\n" {
+	if err := second.Logs(t.Context(), runs.ID, api.LogOptions{Tail: -1}, func(_ api.Stream, data []byte) error { out.Write(data); return nil }); err != nil || out.String() != "before\nafter\n" {
 		t.Errorf("got %q, %v", out.String(), err)
 	}
 }
@@ -406,11 +380,7 @@ func TestExitWhileNoHostRuns(t *testing.T) {
 	if err := os.WriteFile(gate, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(20 * time.Second); syscall.Kill(c.PID, 0) == nil; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the workload did not end")
-		}
-	}
+	wait.Until(t, "the workload has ended", func() bool { return syscall.Kill(c.PID, 0) != nil })
 	second := openHost(t, cfg)
 	defer stopHost(t, second)
 	wantCode(t, mustWait(t, second, c.ID), 9)
@@ -423,7 +393,7 @@ func TestKilledExecutorLosesNothing(t *testing.T) {
 	c := mustCreate(t, h, program(t, "await "+gate, "exit 4"))
 	bystander := program(t, "exit 0")
 	bystander.Backend = "b"
-	if err := syscall.Kill(h.backends["a"].Info().PID, syscall.SIGKILL); err != nil {
+	if err := syscall.Kill(h.backends.All()["a"].Info().PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	wantCode(t, mustWait(t, h, mustCreate(t, h, bystander).ID), 0)
@@ -439,7 +409,8 @@ func TestBackendThatCannotStart(t *testing.T) {
 	cfg.Backends[0].Executor = "absent"
 	h := openHost(t, cfg)
 	defer stopHost(t, h)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	wait.Until(t, "the backend has failed", func() bool { return h.backends.All()["a"].Info().LastError != "" })
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := h.Create(ctx, program(t, "exit 0"))
 	if !errors.Is(err, executor.Unavailable) || !strings.Contains(err.Error(), "davit-executor-absent") {
@@ -472,7 +443,7 @@ func TestEvents(t *testing.T) {
 	}
 	var types []string
 	var last uint64
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for e, err := range h.Events(ctx, 0) {
 		if err != nil {
@@ -486,10 +457,10 @@ func TestEvents(t *testing.T) {
 			continue
 		}
 		types = append(types, e.Type)
-		if e.Type == EventExited && e.Data["code"] != "2" {
+		if e.Type == api.EventExited && e.Data["code"] != "2" {
 			t.Errorf("got %+v", e)
 		}
-		if e.Type == EventRemoved {
+		if e.Type == api.EventRemoved {
 			break
 		}
 	}
@@ -517,15 +488,6 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-func waitFor(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("timed out waiting until %s", what)
-		}
-	}
-}
-
 func TestStartAgain(t *testing.T) {
 	h := openHost(t, testConfig(t))
 	defer stopHost(t, h)
@@ -537,7 +499,7 @@ func TestStartAgain(t *testing.T) {
 	}
 	wantCode(t, mustWait(t, h, c.ID), 3)
 	var out bytes.Buffer
-	if err := h.Logs(t.Context(), c.ID, LogOptions{Tail: -1}, func(_ Stream, d []byte) error { out.Write(d); return nil }); err != nil || out.String() != "x\n" {
+	if err := h.Logs(t.Context(), c.ID, api.LogOptions{Attempt: 2, Tail: -1}, func(_ api.Stream, d []byte) error { out.Write(d); return nil }); err != nil || out.String() != "x\n" {
 		t.Errorf("got %q, %v; want the output of the second attempt alone", out.String(), err)
 	}
 	sleeper := mustCreate(t, h, program(t, "sleep 60"))
@@ -555,8 +517,8 @@ func TestOutputLimit(t *testing.T) {
 	mustWait(t, h, c.ID)
 	var out bytes.Buffer
 	var dropped int64
-	err := h.Logs(t.Context(), c.ID, LogOptions{Tail: -1, Dropped: func(_ Stream, n int64) error { dropped += n; return nil }},
-		func(_ Stream, data []byte) error { out.Write(data); return nil })
+	err := h.Logs(t.Context(), c.ID, api.LogOptions{Tail: -1, Dropped: func(_ api.Stream, n int64) error { dropped += n; return nil }},
+		func(_ api.Stream, data []byte) error { out.Write(data); return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -576,17 +538,18 @@ func TestTimestamps(t *testing.T) {
 	c := mustCreate(t, h, program(t, "print stdout one", "print stdout two"))
 	mustWait(t, h, c.ID)
 	var out bytes.Buffer
-	if err := h.Logs(t.Context(), c.ID, LogOptions{Tail: -1, Timestamps: true}, func(_ Stream, data []byte) error { out.Write(data); return nil }); err != nil {
+	if err := h.Logs(t.Context(), c.ID, api.LogOptions{Tail: -1, Timestamps: true}, func(_ api.Stream, data []byte) error { out.Write(data); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(out.String()) {
 		stamp, rest, _ := strings.Cut(line, " ")
+		stamp, _, _ = strings.Cut(stamp, "~") // how far it may be off
 		at, err := time.Parse(time.RFC3339Nano, stamp)
 		if err != nil || at.Before(before) || at.After(time.Now().Add(time.Second)) || rest != "one\n" && rest != "two\n" {
 			t.Errorf("got line %q, %v", line, err)
 		}
 	}
-	if err := h.Logs(t.Context(), c.ID, LogOptions{Tail: -1, Since: time.Now().Add(time.Hour)}, func(_ Stream, data []byte) error { t.Errorf("got %q since a time to come", data); return nil }); err != nil {
+	if err := h.Logs(t.Context(), c.ID, api.LogOptions{Tail: -1, Since: time.Now().Add(time.Hour)}, func(_ api.Stream, data []byte) error { t.Errorf("got %q since a time to come", data); return nil }); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -600,9 +563,9 @@ func BenchmarkRun(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer func() { _ = h.Shutdown(context.Background(), time.Second) }()
-	opts := ContainerOptions{Rootfs: b.TempDir(), Process: ocispec.Options{Args: []string{"exit", "0"}}, AutoRemove: true}
+	opts := api.ContainerOptions{Rootfs: b.TempDir(), Process: ocispec.Options{Args: []string{"exit", "0"}}, AutoRemove: true}
 	for b.Loop() {
-		if _, err := h.Run(b.Context(), opts, nil, func(Stream, []byte) error { return nil }); err != nil {
+		if _, err := h.Run(b.Context(), opts, nil, func(api.Stream, []byte) error { return nil }); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -2,34 +2,28 @@ package host
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 	"golang.org/x/sys/unix"
 )
 
-// ownRunDir makes this process the only host on a run directory until the file is
-// closed. The store does so for the state directory: a host on another one would
-// take this one's executors for its own.
+// ownRunDir locks a run directory, so that this process is the only host on it until the
+// file is closed. The store locks the state directory; a host with another state
+// directory would still take the executors of this run directory for its own.
 func ownRunDir(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "host.lock"), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	f, err := linux.Open(filepath.Join(dir, "host.lock"), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW)
 	if err != nil {
 		return nil, err
 	}
-	if err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == nil {
-		if f.Truncate(0) == nil { // for people
-			_, _ = fmt.Fprintf(f, "%d\n", os.Getpid())
-		}
+	if err = linux.Lock(f, 0); err == nil {
 		return f, nil
 	}
-	defer f.Close()
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		pid, _ := io.ReadAll(io.NewSectionReader(f, 0, 32))
-		return nil, executor.Errorf(executor.FailedPrecondition, "%s is in use by another host (pid %s); stop it, or choose another run directory", dir, strings.TrimSpace(string(pid)))
+	_ = f.Close()
+	if locked, ok := errors.AsType[*linux.LockedError](err); ok {
+		err = executor.Errorf(executor.FailedPrecondition, "%s is in use by another host%s; stop it, or choose another run directory", dir, locked.Holder())
 	}
-	return nil, fmt.Errorf("lock on %s: %w", dir, err)
+	return nil, err
 }

@@ -8,7 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/davit-run/davit/host/internal/store"
+	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
 )
 
@@ -29,9 +30,9 @@ func TestRestartPolicies(t *testing.T) {
 			opts := program(t, tt.step)
 			opts.Restart = tt.policy
 			c := mustCreate(t, h, opts)
-			waitFor(t, "the policy gives up", func() bool {
+			wait.Until(t, "the policy gives up", func() bool {
 				now, err := h.Inspect(c.ID)
-				return err == nil && now.State == StateExited
+				return err == nil && now.State == api.StateExited
 			})
 			if now, _ := h.Inspect(c.ID); now.Attempt != tt.want {
 				t.Errorf("got %d attempts, want %d", now.Attempt, tt.want)
@@ -43,16 +44,16 @@ func TestRestartPolicies(t *testing.T) {
 			opts := program(t, "exit 0")
 			opts.Restart = policy
 			c := mustCreate(t, h, opts)
-			waitFor(t, "it runs a third time", func() bool {
+			wait.Until(t, "it runs a third time", func() bool {
 				now, err := h.Inspect(c.ID)
 				return err == nil && now.Attempt >= 3
 			})
-			if err := h.Stop(t.Context(), c.ID, time.Second); err != nil {
+			if err := h.Stop(t.Context(), c.ID, time.Minute); err != nil {
 				t.Fatal(err)
 			}
-			waitFor(t, "it stays stopped", func() bool {
+			wait.Until(t, "it stays stopped", func() bool {
 				now, err := h.Inspect(c.ID)
-				return err == nil && now.State == StateExited && now.RestartAt.IsZero()
+				return err == nil && stoppedForGood(now)
 			})
 		})
 	}
@@ -69,50 +70,13 @@ func TestRestartSurvivesTheHost(t *testing.T) {
 	second := openHost(t, cfg)
 	defer stopHost(t, second)
 	before := c.Attempt
-	waitFor(t, "the next host starts it again", func() bool {
+	wait.Until(t, "the next host starts it again", func() bool {
 		now, err := second.Inspect(c.ID)
 		return err == nil && now.Attempt > before+1
 	})
 }
 
-func TestParseRestartPolicy(t *testing.T) {
-	for value, ok := range map[string]bool{
-		"": true, "no": true, "always": true, "unless-stopped": true, "on-failure": true, "on-failure:3": true,
-		"sometimes": false, "always:3": false, "on-failure:": false, "on-failure:0": false, "on-failure:x": false,
-	} {
-		if _, err := ParseRestartPolicy(value); (err == nil) != ok {
-			t.Errorf("%q: got %v", value, err)
-		}
-	}
-}
-
-// TestRestartBackoff looks at what is planned, without waiting for it.
-func TestRestartBackoff(t *testing.T) {
-	c := &store.Container{Desired: store.WantRunning, Restart: store.RestartPolicy{Name: RestartAlways}}
-	fail := func(ran time.Duration) time.Duration {
-		c.FinishedAt = time.Now()
-		c.StartedAt = c.FinishedAt.Add(-ran)
-		before := time.Now()
-		planRestart(c, true)
-		return c.RestartAt.Sub(before).Round(50 * time.Millisecond)
-	}
-	for i, want := range []time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond} {
-		if got := fail(time.Second); got != want {
-			t.Errorf("restart %d: waits %s, want %s", i, got, want)
-		}
-	}
-	for range 30 {
-		fail(0)
-	}
-	if got := fail(0); got != time.Minute {
-		t.Errorf("after many: waits %s, want a minute", got)
-	}
-	if got := fail(10 * time.Second); got != 100*time.Millisecond {
-		t.Errorf("after a good run: waits %s, want 100ms", got)
-	}
-}
-
-func inspected(t *testing.T, h *Host, id string) Container {
+func inspected(t *testing.T, h *Host, id string) api.Container {
 	t.Helper()
 	c, err := h.Inspect(id)
 	if err != nil {
@@ -121,8 +85,8 @@ func inspected(t *testing.T, h *Host, id string) Container {
 	return c
 }
 
-// policied is a container with a restart policy that runs until it is told to end.
-func policied(t *testing.T, policy string, steps ...string) ContainerOptions {
+// policied is a container with a restart policy that runs until it gets a signal.
+func policied(t *testing.T, policy string, steps ...string) api.ContainerOptions {
 	opts := program(t, append(steps, "sleep 60")...)
 	opts.Restart = policy
 	return opts
@@ -134,14 +98,14 @@ func TestRestartSurvivesTheExecutor(t *testing.T) {
 	c := mustCreate(t, h, policied(t, "always"))
 	for attempt := 2; attempt < 4; attempt++ {
 		// Both at once: the next executor finds the end, and the policy goes on.
-		for _, pid := range []int{h.backends["a"].Info().PID, inspected(t, h, c.ID).PID} {
+		for _, pid := range []int{h.backends.All()["a"].Info().PID, inspected(t, h, c.ID).PID} {
 			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
 		}
-		waitFor(t, "it is started again", func() bool {
+		wait.Until(t, "it is started again", func() bool {
 			now := inspected(t, h, c.ID)
-			return now.Attempt == attempt && now.State == StateRunning
+			return now.Attempt == attempt && now.State == api.StateRunning
 		})
 	}
 }
@@ -154,7 +118,7 @@ func TestRestartAfterAReboot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids := map[string]Container{}
+	ids := map[string]api.Container{}
 	for _, policy := range []string{"no", "always", "unless-stopped", "on-failure"} {
 		ids[policy] = mustCreate(t, first, policied(t, policy))
 	}
@@ -162,7 +126,7 @@ func TestRestartAfterAReboot(t *testing.T) {
 	if err := first.Stop(t.Context(), stopped.ID, time.Second); err != nil {
 		t.Fatal(err)
 	}
-	executorPID := first.backends["a"].Info().PID
+	executorPID := first.backends.All()["a"].Info().PID
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +135,7 @@ func TestRestartAfterAReboot(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, dir := range []string{"state/backends/a/attempts", "run"} {
+	for _, dir := range []string{"state/backends/a/workloads", "run"} {
 		if err := os.RemoveAll(filepath.Join(filepath.Dir(cfg.StateDir), dir)); err != nil {
 			t.Fatal(err)
 		}
@@ -189,13 +153,13 @@ func TestRestartAfterAReboot(t *testing.T) {
 		if policy == "no" {
 			continue
 		}
-		waitFor(t, policy+" runs again", func() bool {
+		wait.Until(t, policy+" runs again", func() bool {
 			now := inspected(t, second, c.ID)
-			return now.Attempt == 2 && now.State == StateRunning
+			return now.Attempt == 2 && now.State == api.StateRunning
 		})
 	}
 	for _, id := range []string{ids["no"].ID, stopped.ID} {
-		if c := inspected(t, second, id); c.State != StateExited || c.Attempt != 1 {
+		if c := inspected(t, second, id); c.State != api.StateExited || c.Attempt != 1 {
 			t.Errorf("got %+v, want it to stay as it is", c)
 		}
 	}
@@ -246,17 +210,24 @@ func TestRestartAfterAStop(t *testing.T) {
 	defer stopHost(t, second)
 	for _, tt := range tests {
 		if tt.again {
-			waitFor(t, tt.name+" runs again", func() bool {
+			wait.Until(t, tt.name+" runs again", func() bool {
 				c := inspected(t, second, ids[tt.name])
-				return c.Attempt == 2 && c.State == StateRunning
+				return c.Attempt == 2 && c.State == api.StateRunning
 			})
 		}
 	}
 	for _, tt := range tests {
-		if c := inspected(t, second, ids[tt.name]); !tt.again && c.State != StateExited {
+		if c := inspected(t, second, ids[tt.name]); !tt.again && c.State != api.StateExited {
 			t.Errorf("%s: got %+v, want it to stay ended", tt.name, c)
 		}
 	}
+}
+
+// stoppedForGood reports whether a container was stopped, in an attempt that ran or in
+// one that was about to, and is not started again.
+func stoppedForGood(c api.Container) bool {
+	ended := c.State == api.StateExited || c.State == api.StateFailed && strings.Contains(c.Error, "stopped before it was started")
+	return ended && c.RestartAt.IsZero()
 }
 
 // TestStopWhileItRestarts stops containers in a loop of restarts, at any moment.
@@ -268,11 +239,11 @@ func TestStopWhileItRestarts(t *testing.T) {
 		opts.Restart = "always"
 		c := mustCreate(t, h, opts)
 		time.Sleep(time.Duration(i) * 17 * time.Millisecond)
-		if err := h.Stop(t.Context(), c.ID, time.Second); err != nil {
+		if err := h.Stop(t.Context(), c.ID, time.Minute); err != nil {
 			t.Fatal(err)
 		}
 		stopped := inspected(t, h, c.ID)
-		if stopped.State != StateExited || !stopped.RestartAt.IsZero() {
+		if !stoppedForGood(stopped) {
 			t.Errorf("got %+v, want it to have ended for good", stopped)
 		}
 		time.Sleep(50 * time.Millisecond)

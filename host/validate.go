@@ -3,22 +3,33 @@ package host
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/host/diag"
+	"github.com/davit-run/davit/host/internal/backends"
+	"github.com/davit-run/davit/host/internal/containers"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/transport"
 )
 
-// Validate checks a config without a running host and without its backends. Each
-// executor is started for a moment, to ask it what settings it takes and
-// whether it takes these.
-func Validate(ctx context.Context, cfg config.Config) config.Diagnostics {
+// Validate checks a config without a running host and without opening its backends. It
+// starts each executor for a moment, to ask which settings the executor knows and
+// whether it accepts these.
+func Validate(ctx context.Context, cfg config.Config) diag.Diagnostics {
 	cfg = cfg.WithDefaults()
 	diags := cfg.Validate()
 	for i := range cfg.Backends {
 		b := &cfg.Backends[i]
-		err := ask(ctx, cfg, b.Executor, b.SHA256, func(client transport.Client, reply transport.HelloReply) error {
-			_, found := decode(ctx, b, client, reply.Description)
+		if err := containers.CheckDefaults(b.Defaults); err != nil {
+			diags = append(diags, b.Resolve([]executor.Diagnostic{{
+				Severity: executor.SeverityError, Path: []string{"defaults"},
+				Message: fmt.Sprintf("defaults of backend %q: %s", b.Name, err),
+			}})...)
+		}
+		err := askProgram(ctx, cfg, b.Executor, b.SHA256, func(client transport.Client, reply transport.HelloReply) error {
+			_, found := backends.Decode(ctx, b, client, reply.Description)
 			diags = append(diags, found...)
 			return nil
 		})
@@ -29,5 +40,29 @@ func Validate(ctx context.Context, cfg config.Config) config.Diagnostics {
 			}})...)
 		}
 	}
+	return append(diags, removedBackends(cfg)...)
+}
+
+// removedBackends warns of backends that are not in the config and have containers.
+func removedBackends(cfg config.Config) (diags diag.Diagnostics) {
+	found := containers.BackendsIn(cfg.StateDir)
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		if slices.ContainsFunc(cfg.Backends, func(b config.Backend) bool { return b.Name == name }) {
+			continue
+		}
+		diags = append(diags, diag.Diagnostic{
+			Severity: executor.SeverityWarning,
+			Message:  fmt.Sprintf("backend %q is not in the config, and has %s in %s", name, count(found[name], "container"), cfg.StateDir),
+			Hint:     "without it nobody looks after what runs there; put it back, or remove its containers first",
+		})
+	}
 	return diags
+}
+
+// count returns a number of things.
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/davit-run/davit/host"
+	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/host/ocispec"
 )
@@ -34,7 +35,7 @@ func main() {
 	os.Exit(code)
 }
 
-// run runs the steps and gives the exit code of the first that failed, or 0. It
+// run runs the steps and returns the exit code of the first that failed, or 0. It
 // leaves nothing behind, also when ctx ends.
 func run(ctx context.Context, configFile, rootfs, stepFile string) (code int, err error) {
 	steps, err := readSteps(stepFile)
@@ -55,7 +56,7 @@ func run(ctx context.Context, configFile, rootfs, stepFile string) (code int, er
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, h.Shutdown(context.WithoutCancel(ctx), 0)) }()
+	defer func() { err = errors.Join(err, h.Shutdown(context.WithoutCancel(ctx), api.OwnStopTimeout)) }()
 	for _, s := range steps {
 		if code, err := s.run(ctx, h, rootfs); code != 0 || err != nil {
 			return code, err
@@ -71,13 +72,13 @@ func (s step) run(ctx context.Context, h *host.Host, rootfs string) (int, error)
 	defer out.flush()
 	defer fail.flush()
 	fmt.Printf("%s: on %s\n", s.name, s.backend)
-	end, err := h.Run(ctx, host.ContainerOptions{
+	end, err := h.Run(ctx, api.ContainerOptions{
 		Backend:    s.backend,
 		Rootfs:     rootfs,
 		Process:    ocispec.Options{Args: s.command},
 		AutoRemove: true,
-	}, nil, func(stream host.Stream, data []byte) error {
-		if stream == host.Stderr {
+	}, nil, func(stream api.Stream, data []byte) error {
+		if stream == api.Stderr {
 			return fail.write(data)
 		}
 		return out.write(data)

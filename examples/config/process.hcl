@@ -13,7 +13,8 @@ backend "host" {
   }
 }
 
-# The same with the container's root file system as the root directory.
+# The same with the container's root file system as the root directory, and with /proc,
+# /dev and the mounts that are asked for in it.
 backend "chroot" {
   executor = "process"
 }

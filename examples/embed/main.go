@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"github.com/davit-run/davit/host"
+	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/host/ocispec"
 )
@@ -39,8 +40,8 @@ func run(ctx context.Context, executors, rootfs string, command []string) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
-	end, err := h.Run(ctx, host.ContainerOptions{Rootfs: rootfs, Process: ocispec.Options{Args: command}}, nil,
-		func(_ host.Stream, data []byte) error { _, err := os.Stdout.Write(data); return err })
+	end, err := h.Run(ctx, api.ContainerOptions{Rootfs: rootfs, Process: ocispec.Options{Args: command}}, nil,
+		func(_ api.Stream, data []byte) error { _, err := os.Stdout.Write(data); return err })
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/lifecycle"
+	"github.com/hashicorp/go-hclog"
 )
 
 // newExecutor describes the program. What it declares here is what `davit
@@ -21,7 +23,7 @@ func newExecutor() executor.Executor {
 			{Name: "env", Type: executor.StringMap, Description: "variables added to the environment of every workload"},
 		}},
 		Validate:  validate,
-		Prototype: (*backend)(nil),
+		Prototype: (*lifecycle.Backend[order, *process])(nil),
 		Open:      open,
 	}
 }
@@ -52,20 +54,16 @@ func validate(settings executor.Settings) []executor.Diagnostic {
 }
 
 // open is called once in the life of the process, with settings that are valid.
-func open(_ context.Context, env executor.Environment, host executor.Host) (executor.Backend, error) {
+func open(ctx context.Context, env executor.Environment, host executor.Host) (executor.Backend, error) {
 	var c config
 	if env.Settings.Config != nil {
 		if err := json.Unmarshal(env.Settings.Config, &c); err != nil {
 			return nil, executor.Errorf(executor.Invalid, "config: %w", err)
 		}
 	}
-	b := &backend{
-		host:     host,
-		config:   c,
-		attempts: filepath.Join(env.StateDir, "attempts"),
-		sockets:  env.RunDir,
-		watches:  map[executor.Ref]*watch{},
+	d := &driver{config: c, dir: filepath.Join(env.StateDir, "containers"), sockets: env.RunDir}
+	if err := os.MkdirAll(d.dir, 0o700); err != nil {
+		return nil, err
 	}
-	b.lifetime, b.stop = context.WithCancel(context.Background())
-	return b, os.MkdirAll(b.attempts, 0o700)
+	return lifecycle.New(d, host, hclog.FromContext(ctx)), nil
 }

@@ -37,7 +37,7 @@ type answer struct {
 	Record  record        `json:"record"`
 }
 
-// monitor starts a workload and stays for as long as it runs. It gives the exit
+// monitor starts a workload and stays for as long as it runs. It returns the exit
 // code of the process.
 func monitor() int {
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
@@ -78,7 +78,7 @@ func monitorWorkload() error {
 	return nil // the end of this process is what others wait for
 }
 
-// exitOf gives the end of a process as executors report it.
+// exitOf returns the end of a process as executors report it.
 func exitOf(state *os.ProcessState) executor.Exit {
 	code, end := state.ExitCode(), executor.Exit{At: time.Now()}
 	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
@@ -122,9 +122,6 @@ func (o order) start() (*exec.Cmd, error) {
 		}
 		defer stderr.Close()
 	}
-	if o.Stdio.Stdin.Kind != executor.StreamNull {
-		return nil, executor.Errorf(executor.Unsupported, "this executor gives workloads no input")
-	}
 	if _, err := os.Stat(filepath.Join(o.Spec.Root.Path, o.Spec.Process.Cwd)); err != nil {
 		return nil, executor.Errorf(executor.Invalid, "working directory: %w", err)
 	}
@@ -151,7 +148,7 @@ func (o order) start() (*exec.Cmd, error) {
 	return nil, executor.Errorf(code, "%w", err)
 }
 
-// candidates gives the paths at which the command may be.
+// candidates returns the paths at which the command may be.
 func (o order) candidates() []string {
 	command := o.Spec.Process.Args[0]
 	if strings.Contains(command, "/") {

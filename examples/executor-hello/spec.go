@@ -39,7 +39,7 @@ func readSpec(text json.RawMessage) (spec, error) {
 	return s, nil
 }
 
-// chroot gives the root directory of the process, or "" for the machine's own.
+// chroot returns the root directory of the process, or "" for that of the machine.
 func (s spec) chroot() string {
 	if s.Root.Path == "/" {
 		return ""
@@ -47,7 +47,7 @@ func (s spec) chroot() string {
 	return s.Root.Path
 }
 
-// credential gives the user of the process, or nil for our own.
+// credential returns the user of the process, or nil for the same user.
 func (s spec) credential() *syscall.Credential {
 	if u := s.Process.User; u.UID != 0 || u.GID != 0 || os.Geteuid() == 0 {
 		return &syscall.Credential{Uid: u.UID, Gid: u.GID}

@@ -3,19 +3,20 @@ package containerd
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
-	"strings"
 
 	tasksapi "github.com/containerd/containerd/api/services/tasks/v1"
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/executors/internal/runtimes"
+	"github.com/davit-run/davit/executors/internal/settings"
 	"github.com/davit-run/davit/executors/internal/spool"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/lifecycle"
+	"github.com/davit-run/davit/shared/linux"
 	"github.com/hashicorp/go-hclog"
 )
 
-// Executor gives the containerd executor.
+// Executor returns the containerd executor.
 func Executor() executor.Executor {
 	return executor.Executor{
 		Name:      "containerd",
@@ -23,7 +24,7 @@ func Executor() executor.Executor {
 		Config:    configSchema(),
 		Runtime:   runtimes.Schema(),
 		Validate:  validate,
-		Prototype: (*Backend)(nil),
+		Prototype: &Backend{},
 		Open: func(ctx context.Context, env executor.Environment, host executor.Host) (executor.Backend, error) {
 			return Open(ctx, env, host)
 		},
@@ -32,20 +33,26 @@ func Executor() executor.Executor {
 
 // Backend runs containers through one containerd daemon.
 type Backend struct {
-	env    executor.Environment
-	host   executor.Host
-	config Config
-	owner  oci.Owner
-	table  *runtimes.Table
-	conn   *conn
-	own    *private // the daemon, if the backend owns it
-	marks  marks
-	guard  *spool.Guard
-	prober runtimes.Prober
-	boot   string
-	log    hclog.Logger
+	*lifecycle.Backend[*plan, *process]
+	*runtimes.Catalog
+	driver *driver
+}
 
-	attempts *oci.Attempts[*oci.Attempt]
+// driver is the [lifecycle.Driver] of containerd.
+type driver struct {
+	catalog *runtimes.Catalog
+	env     executor.Environment
+	config  Config
+	owner   oci.Owner
+	cgroups *oci.Parent
+	conn    *conn
+	own     *private // the daemon, if the backend owns it
+	cids    cids
+	marks   marks
+	guard   *spool.Guard
+	ooms    *oci.OOMWatcher
+	boot    string
+	log     hclog.Logger
 }
 
 var _ interface {
@@ -54,94 +61,98 @@ var _ interface {
 	executor.RuntimeLister
 	executor.Checker
 	executor.Closer
+	executor.Pauser
+	executor.StrayKeeper
 } = (*Backend)(nil)
 
 // Open connects to the containerd that the settings name, or to one of the
 // backend's own.
 func Open(ctx context.Context, env executor.Environment, host executor.Host) (*Backend, error) {
-	config, diags := parseConfig(env.Settings.Config)
-	table, more := config.Table(env.Settings, filepath.Join(env.RunDir, "runc"))
-	if diags = append(diags, more...); len(diags) > 0 {
-		d := diags[0]
-		return nil, executor.Errorf(executor.Invalid, "%s: %s", strings.Join(d.Path, "."), d.Message)
+	config, table, found := oci.ReadSettings(env.Settings, filepath.Join(env.RunDir, "runc"), parseConfig)
+	if err := settings.Refuse(found); err != nil {
+		return nil, err
 	}
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	boot, err := linux.BootID()
 	if err != nil {
 		return nil, err
 	}
-	b := &Backend{
-		env:      env,
-		host:     host,
-		config:   config,
-		owner:    oci.Owner{Host: env.HostID, Backend: env.Backend},
-		table:    table,
-		marks:    marks{filepath.Join(env.RunDir, "started")},
-		boot:     strings.TrimSpace(string(boot)),
-		log:      hclog.FromContext(ctx),
-		attempts: oci.NewAttempts[*oci.Attempt](hclog.FromContext(ctx)),
+	d := &driver{
+		catalog: &runtimes.Catalog{Table: table, Configured: env.Settings.Runtimes},
+		env:     env,
+		config:  config,
+		owner:   oci.Owner{Host: env.HostID, Backend: env.Backend},
+		marks:   marks{filepath.Join(env.RunDir, "started")},
+		boot:    boot,
+		log:     hclog.FromContext(ctx),
 	}
+	d.cgroups = d.owner.Parent()
+	d.catalog.Find, d.catalog.Ready = d.locate, d.reachable
 	address := config.Address
 	if address == "" {
-		if b.own, err = startPrivate(env, config, b.log); err != nil {
+		if d.own, err = startPrivate(env, config, d.log); err != nil {
 			return nil, err
 		}
-		address = b.own.address()
+		address = d.own.address()
 	}
-	b.conn, err = newConn(address, config.Namespace)
+	d.conn, err = newConn(address, config.Namespace)
 	if err == nil {
-		if err = b.ready(ctx); err == nil {
-			b.guard = spool.NewGuard(b.log, spool.Interval)
-			b.sweepWrappers(ctx)
-			return b, nil
+		if err = d.ready(ctx); err == nil {
+			d.guard = spool.NewGuard(d.log, spool.Interval)
+			d.cgroups.Tidy()
+			d.ooms = oci.NewOOMWatcher()
+			d.sweepWrappers(ctx)
+			return &Backend{lifecycle.New(d, host, d.log), d.catalog, d}, nil
 		}
-		err = errors.Join(err, b.conn.close())
+		err = errors.Join(err, d.conn.close())
 	}
-	if b.own != nil {
-		b.own.leave()
-		err = executor.Errorf(executor.CodeOf(err), "%w; see the log of the backend's own containerd, %s", err, b.own.logFile())
+	if d.own != nil {
+		d.own.leave()
+		err = executor.Errorf(executor.CodeOf(err), "%w; see the log of the backend's own containerd, %s", err, d.own.logFile())
 	}
 	return nil, err
 }
 
-// ready waits until containerd can be asked.
-func (b *Backend) ready(ctx context.Context) error {
-	return b.conn.ready(ctx, b.config.connectTimeout)
+// ready waits until containerd can be called.
+func (d *driver) ready(ctx context.Context) error {
+	return d.conn.ready(ctx, d.config.connectTimeout)
 }
 
-// wrappers is where scripts for runtimes with args are kept.
-func (b *Backend) wrappers() string { return filepath.Join(b.env.StateDir, "wrappers") }
+// wrappers returns the directory of the scripts for runtimes with args.
+func (d *driver) wrappers() string { return filepath.Join(d.env.StateDir, "wrappers") }
 
-// sweepWrappers removes the scripts that no container uses. Those of containers
-// that come later are written again.
-func (b *Backend) sweepWrappers(ctx context.Context) {
-	recs, err := b.records(ctx)
+// sweepWrappers removes the scripts that no container uses. Later containers write
+// theirs again.
+func (d *driver) sweepWrappers(ctx context.Context) {
+	recs, err := d.records(ctx)
 	if err == nil {
 		used := make(map[string]bool)
 		for _, r := range recs {
 			used[r.binary] = true
 		}
-		err = runtimes.Sweep(b.wrappers(), used)
+		err = runtimes.Sweep(d.wrappers(), used)
 	}
 	if err != nil {
-		b.log.Warn("wrapper scripts could not be tidied up", "error", err)
+		d.log.Warn("unused wrapper scripts cannot be removed", "error", err)
 	}
 }
 
-// Close stops watching. Containers run on, and so does the daemon if it is the
-// backend's own, unless it has no tasks any more. Records of containers that have
-// ended are on its disk.
+// Close ends the watchers. Containers run on. A daemon of the backend's own runs on,
+// too, unless it has no tasks left. Records of containers that have ended are on its
+// disk.
 func (b *Backend) Close(ctx context.Context) error {
-	b.attempts.Close()
-	b.guard.Close()
-	b.owner.RemoveOwnCgroup()
-	if b.own == nil {
-		return b.conn.close()
+	_ = b.Backend.Close(ctx)
+	d := b.driver
+	d.guard.Close()
+	d.cgroups.Tidy()
+	d.ooms.Close()
+	if d.own == nil {
+		return d.conn.close()
 	}
-	left, err := b.conn.tasks.List(ctx, &tasksapi.ListTasksRequest{})
-	err = errors.Join(err, b.conn.close())
+	left, err := d.conn.tasks.List(ctx, &tasksapi.ListTasksRequest{})
+	err = errors.Join(err, d.conn.close())
 	if err != nil || len(left.GetTasks()) > 0 {
-		b.own.leave()
+		d.own.leave()
 		return err
 	}
-	return b.own.stop(ctx)
+	return d.own.stop(ctx)
 }

@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/executors/internal/oci"
+	"github.com/davit-run/davit/executors/internal/settings"
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// Config is what a backend's config block may say.
+// Config is a backend's config block.
 type Config struct {
 	oci.Config
 	Address        string `json:"address"`
@@ -28,14 +29,15 @@ func configSchema() executor.Schema {
 	}, oci.ConfigAttributes()...)}
 }
 
-// maxSocketPath is what fits in a sockaddr_un beside the closing zero.
+// maxSocketPath is the longest path that fits in a sockaddr_un beside the closing
+// zero.
 const maxSocketPath = 107
 
 // parseConfig decodes the block, applies the defaults, and checks what can be
 // checked without I/O.
 func parseConfig(body json.RawMessage) (Config, []executor.Diagnostic) {
 	c := Config{Config: oci.DefaultConfig(), Containerd: "containerd", ConnectTimeout: "10s"}
-	found := oci.DecodeConfig(body, &c)
+	found := settings.Decode(body, &c, "config")
 	if len(found) > 0 {
 		return c, found
 	}
@@ -61,7 +63,6 @@ func parseConfig(body json.RawMessage) (Config, []executor.Diagnostic) {
 
 // validate is the executor's Validate.
 func validate(s executor.Settings) []executor.Diagnostic {
-	c, diags := parseConfig(s.Config)
-	_, more := c.Table(s, "/")
-	return append(diags, more...)
+	_, _, found := oci.ReadSettings(s, "/", parseConfig)
+	return found
 }

@@ -23,7 +23,9 @@ func TestValidate(t *testing.T) {
 		{"timeout", `{"connect_timeout":"soon"}`, "config.connect_timeout"},
 		{"zero-timeout", `{"connect_timeout":"0s"}`, "config.connect_timeout"},
 		{"shim", `{"default_shim":"containerd-shim-runc-v2"}`, "config.default_shim"},
-		{"slice-without-systemd", `{"cgroup_parent":"x.slice"}`, "config.cgroup_parent"},
+		{"slice-alone", `{"cgroup_parent":"x.slice"}`, ""},
+		{"path-alone", `{"cgroup_parent":"/x"}`, ""},
+		{"slice-without-systemd", `{"cgroup_parent":"x.slice","systemd_cgroup":false}`, "config.cgroup_parent"},
 		{"path-with-systemd", `{"cgroup_parent":"/x","systemd_cgroup":true}`, "config.cgroup_parent"},
 		{"unknown", `{"adress":"/x"}`, "config"},
 	} {

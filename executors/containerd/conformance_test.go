@@ -2,33 +2,55 @@ package containerd
 
 import (
 	"encoding/json"
+	"os/exec"
+	"path/filepath"
 	"testing"
 
-	"github.com/davit-run/davit/executors/realtest"
+	"github.com/davit-run/davit/host/rigs/realtest"
 	"github.com/davit-run/davit/shared/conformance"
 	"github.com/davit-run/davit/shared/executor"
 )
 
+// TestConformance runs all checks on the program, against each version of containerd
+// with another generation of its shims, or with all of them (make matrix). Checks
+// that show more of a backend without the kit run directly on the newest version.
 func TestConformance(t *testing.T) {
-	for _, version := range []string{realtest.V16, realtest.V24} {
-		t.Run(version, func(t *testing.T) {
-			t.Parallel() // it mostly waits
-			d := startDaemon(t, version)
-			config, err := json.Marshal(map[string]string{"address": d.Address})
-			if err != nil {
-				t.Fatal(err)
-			}
-			e := Executor()
-			conformance.Test(t, conformance.Target{
-				Executor: &e,
-				Spec:     conformance.OCI(realtest.Rootfs(t)),
-				Settings: executor.Settings{Config: config},
-				Refused: []executor.Settings{
-					{Config: json.RawMessage(`{"address":"relative.sock"}`)},
-					{Config: json.RawMessage(`{"connect_timeout":"soon"}`)},
-					{DefaultRuntime: "nope"},
-				},
+	program := build(t)
+	everyDaemon(t, func(t *testing.T, version string) {
+		d := startDaemon(t, version)
+		config, err := json.Marshal(map[string]string{"address": d.Address})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, runtime := range runtimesOn(version) {
+			t.Run(runtime, func(t *testing.T) {
+				target := conformance.Target{
+					Binary:   program,
+					Spec:     conformance.OCI(realtest.Rootfs(t)),
+					Settings: executor.Settings{Config: config},
+					Runtime:  runtime,
+					Refused: []executor.Settings{
+						{Config: json.RawMessage(`{"address":"relative.sock"}`)},
+						{Config: json.RawMessage(`{"connect_timeout":"soon"}`)},
+						{DefaultRuntime: "nope"},
+					},
+				}
+				if version == realtest.V24 {
+					e := Executor()
+					target.Executor = &e
+				}
+				conformance.Test(t, target)
 			})
-		})
+		}
+	})
+}
+
+// build builds the executor's program.
+func build(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "davit-executor-containerd")
+	if out, err := exec.Command("go", "build", "-o", path, "./cmd/davit-executor-containerd").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
 	}
+	return path
 }

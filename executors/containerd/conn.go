@@ -14,7 +14,7 @@ import (
 	versionapi "github.com/containerd/containerd/api/services/version/v1"
 	"github.com/containerd/errdefs/pkg/errgrpc"
 	"github.com/davit-run/davit/shared/executor"
-	"golang.org/x/sys/unix"
+	"github.com/davit-run/davit/shared/linux"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/connectivity"
@@ -22,8 +22,8 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// conn is a connection to a containerd. It comes back by itself when the daemon
-// does. Errors of unary calls are those of containerd/errdefs.
+// conn is a connection to a containerd. It reconnects by itself when the daemon comes
+// back. Errors of unary calls are those of containerd/errdefs.
 type conn struct {
 	address    string
 	cc         *grpc.ClientConn
@@ -33,7 +33,7 @@ type conn struct {
 	versions   versionapi.VersionClient
 
 	mu      sync.Mutex
-	peer    int   // pid at the other end, 0 if it cannot be told
+	peer    int   // pid at the other end, 0 if it is not known
 	dials   int   // connections made so far
 	dialErr error // of the last attempt
 	daemon  *daemonInfo
@@ -42,7 +42,7 @@ type conn struct {
 // The pause between attempts to connect. containerd starts in some 30 ms.
 var reconnect = backoff.Config{BaseDelay: 20 * time.Millisecond, Multiplier: 1.5, Jitter: 0.2, MaxDelay: 500 * time.Millisecond}
 
-// newConn makes a connection without waiting for it.
+// newConn returns a connection without waiting for it.
 func newConn(address, namespace string) (*conn, error) {
 	c := &conn{address: address}
 	withNamespace := func(ctx context.Context) context.Context {
@@ -83,26 +83,12 @@ func (c *conn) dial(ctx context.Context, address string) (net.Conn, error) {
 		return nil, err
 	}
 	c.dials++
-	c.peer = peerPID(nc)
+	c.peer = 0
+	if pid, _, err := linux.PeerOf(nc.(*net.UnixConn)); err == nil {
+		c.peer = pid
+	}
 	c.daemon = nil
 	return nc, nil
-}
-
-// peerPID gives the process that listens at the other end of a Unix socket, or 0.
-func peerPID(nc net.Conn) int {
-	raw, err := nc.(*net.UnixConn).SyscallConn()
-	if err != nil {
-		return 0
-	}
-	pid := 0
-	if err := raw.Control(func(fd uintptr) {
-		if cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
-			pid = int(cred.Pid)
-		}
-	}); err != nil {
-		return 0
-	}
-	return pid
 }
 
 // ready waits for a connection, for at most d. The error is

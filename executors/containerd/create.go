@@ -11,23 +11,24 @@ import (
 
 	containersapi "github.com/containerd/containerd/api/services/containers/v1"
 	tasksapi "github.com/containerd/containerd/api/services/tasks/v1"
-	tasktypes "github.com/containerd/containerd/api/types/task"
 	"github.com/containerd/errdefs"
 	"github.com/davit-run/davit/executors/internal/oci"
+	"github.com/davit-run/davit/executors/internal/quirks"
 	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/shared/executor"
-	"github.com/davit-run/davit/shared/failpoint"
+	"github.com/davit-run/davit/shared/lifecycle"
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
 const (
-	// grace is how long a call to containerd may go on after the host gave up.
+	// grace is how long a call to containerd may continue after the host's context
+	// has ended.
 	grace = 5 * time.Second
-	// createTries is how often a create is begun that something is in the way of,
-	// over some 10 s.
+	// createTries is how often a create is tried while something is in its way, over
+	// some 10 s.
 	createTries = 9
-	// shimDeaths is how many shims may die before they have made the container. One
-	// may be taken along by the clean-up of a create that was cut off earlier.
+	// shimDeaths is how many shims may die before they have made the container. The
+	// clean-up of a create that was cut off earlier may take one of them with it.
 	shimDeaths = 2
 	// cleanupTimeout bounds the removal of a half-made container.
 	cleanupTimeout = 20 * time.Second
@@ -47,185 +48,207 @@ type plan struct {
 	stdio   oci.Stdio
 	errors  oci.InitErrors
 	files   executor.Stdio
+	root    string // where the OCI runtime has its state, "" for its default
+	deaths  int    // of shims, so far
 }
 
-// Create implements [executor.Backend].
-func (b *Backend) Create(ctx context.Context, w executor.Workload) (executor.Status, error) {
-	p, err := b.plan(w)
-	if err != nil {
-		return executor.Status{}, err
+// newRecord returns the record that is created for p.
+func (d *driver) newRecord(p *plan) record {
+	return record{
+		ref: p.ref, cid: p.cid, runtime: p.runtime.Name, shim: p.shim.Shim, boot: d.boot,
+		binary: p.binary, root: p.root, errors: p.errors,
 	}
-	if err := b.ready(ctx); err != nil {
-		return executor.Status{}, err
-	}
-	run, err := b.preflight(ctx, p.runtime.Name, p.shim)
+}
+
+// Prepare implements [lifecycle.Driver].
+func (d *driver) Prepare(ctx context.Context, w executor.Workload) (*plan, error) {
+	p, err := d.plan(w)
 	if err != nil {
-		return executor.Status{}, err
+		return nil, err
+	}
+	if err := d.ready(ctx); err != nil {
+		return nil, err
+	}
+	run, err := d.preflight(ctx, p.runtime.Name, p.shim)
+	if err != nil {
+		return nil, err
 	}
 	p.drain, p.shield = run.drain(), run.shield
-	defer b.attempts.Creating(p.ref.ID)()
-
-	// The record is tried first, since it is almost never there. If containerd
-	// is restarted meanwhile, what it then has tells how far we had come.
-	deaths := 0
-	for tries := range createTries {
-		if tries > 1 && !oci.Pause(ctx, 20*time.Millisecond<<tries) {
-			break
-		}
-		st, err := b.create(ctx, p)
-		switch {
-		case errors.Is(err, errCutOff):
-			if rerr := b.ready(ctx); rerr != nil {
-				return executor.Status{}, executor.Errorf(executor.OutcomeUnknown, "containerd ended while it created %s: %w", p.ref, rerr)
-			}
-		case errors.Is(err, errShimDied) && deaths < shimDeaths:
-			deaths++
-		case !errors.Is(err, errInTheWay):
-			return st, err
-		}
-		st, found, err := b.settle(ctx, &p)
-		if found || err != nil && !errors.Is(err, executor.Unavailable) {
-			return st, err
-		}
-	}
-	err = executor.Errorf(executor.Unavailable, "containerd did not stay up for long enough to create %s", p.ref)
-	if _, started := b.marks.read(p.cid, p.ref.Attempt); started {
-		return executor.Status{}, executor.Errorf(executor.OutcomeUnknown, "%w", err)
-	}
-	return executor.Status{}, b.undo(ctx, p, err)
+	return p, oci.CheckTmpfsModes(p.spec, run.oci, func() string { return d.catalog.Version(ctx, run.oci, "--version") })
 }
 
-// unsure reports whether an error leaves open what became of a call. A start of
-// which that is so is not undone: whoever asks again would start it a second
-// time, and finds out what it did instead.
+// Inherit implements [lifecycle.Inheritor]: p continues what an earlier try began.
+func (d *driver) Inherit(p *plan, from *process) { p.errors = from.errors }
+
+// Retry implements [lifecycle.Retrier]. If containerd is restarted, what it then has
+// shows how far a start had come.
+func (d *driver) Retry(ctx context.Context, p *plan, tries int, cause error) error {
+	switch {
+	case errors.Is(cause, errCutOff):
+		if err := d.ready(ctx); err != nil {
+			return executor.Errorf(executor.OutcomeUnknown, "containerd ended while it created %s: %w", p.ref, err)
+		}
+	case errors.Is(cause, errShimDied):
+		if p.deaths++; p.deaths > shimDeaths {
+			return cause
+		}
+	}
+	if tries == 1 || tries < createTries && oci.Pause(ctx, 20*time.Millisecond<<tries) {
+		return nil
+	}
+	err := executor.Errorf(executor.Unavailable, "container %s could not be created in %d tries: %w", p.ref, tries, cause)
+	if _, started := d.marks.read(p.cid, p.ref.Attempt); started {
+		return executor.Errorf(executor.OutcomeUnknown, "%w", err)
+	}
+	return d.undo(ctx, p, err)
+}
+
+// unsure reports whether an error leaves open what became of a call. Such a start is
+// not undone, since a repeated call would then start the container a second time.
+// Instead the repeated call finds out what the start did.
 func unsure(err error) bool {
 	return errdefs.IsUnavailable(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-var (
-	// errInTheWay: there is a record, or a rest of an attempt that was cut off.
-	errInTheWay = errors.New("something is in the way")
-	// errShimDied: so it did, before the container was started, and nothing is left.
-	errShimDied = errors.New("the shim died before it had started the container")
-	// errCutOff: containerd ended half-way, and what was made is as it was.
-	errCutOff = errors.New("containerd ended")
+// again is a reason to try a start again, after a look at what there is.
+type again string
+
+const (
+	// errInTheWay: there is a record, or remains of an attempt that was cut off.
+	errInTheWay again = "something is in the way"
+	// errShimDied: the shim died before the container was started, and nothing is
+	// left.
+	errShimDied again = "the shim died before it had started the container"
+	// errCutOff: containerd ended half-way, and what was made until then is still
+	// there.
+	errCutOff again = "containerd ended"
 )
 
-// plan checks the request without asking containerd.
-func (b *Backend) plan(w executor.Workload) (plan, error) {
-	if err := w.Ref.Validate(); err != nil {
-		return plan{}, err
-	}
-	p := plan{ref: w.Ref, cid: b.owner.ContainerID(w.Ref.ID), runtime: w.Runtime, files: w.Stdio}
+func (a again) Error() string { return string(a) }
+
+// by returns the reason with the error that shows it.
+func (a again) by(err error) error { return fmt.Errorf("%w: %w", a, oci.Fault(err)) }
+
+// Is makes the engine try again: each reason is a [lifecycle.ErrInTheWay].
+func (a again) Is(target error) bool { return target == lifecycle.ErrInTheWay }
+
+// plan checks the request without a call to containerd.
+func (d *driver) plan(w executor.Workload) (*plan, error) {
+	p := &plan{ref: w.Ref, cid: d.cid(w.Ref.ID), runtime: w.Runtime, files: w.Stdio}
 	var err error
 	if p.shim, err = runtimes.Decode(w.Runtime.Resolved); err != nil {
-		return plan{}, err
+		return nil, err
 	}
-	systemd := p.shim.Options.SystemdCgroup
-	if p.spec, err = oci.PrepareSpec(w.Spec, b.owner.Cgroup(b.config.CgroupParent, p.cid, systemd != nil && *systemd)); err != nil {
-		return plan{}, err
+	if p.spec, err = oci.PrepareSpec(w.Spec, oci.Cgrouping{Owner: d.owner, Parent: d.config.CgroupParent, CID: p.cid, Systemd: &p.shim.Options.SystemdCgroup}); err != nil {
+		return nil, err
+	}
+	if p.shim.Kind() != runtimes.KindGeneric {
+		if err := p.spec.CheckCommand(); err != nil {
+			return nil, err
+		}
 	}
 	if p.stdio, err = oci.NewStdio(w.Stdio, p.spec.Terminal); err != nil {
-		return plan{}, err
+		return nil, err
 	}
-	if p.binary, err = p.shim.Binary(b.wrappers(), p.stdio.Merged); err != nil {
-		return plan{}, err
+	if p.binary, err = p.shim.Binary(d.wrappers(), p.stdio.Merged); err != nil {
+		return nil, err
 	}
 	p.stdio = p.stdio.Split(p.shim.Kind() != runtimes.KindGeneric)
 	p.errors = oci.NewInitErrors(p.stdio.Stdout, p.stdio.Stderr)
-	p.wire, err = p.shim.Wire(p.binary)
+	if p.shim.Options.Root != nil {
+		p.root = filepath.Join(*p.shim.Options.Root, d.config.Namespace)
+	}
+	p.wire, err = p.shim.Wire(p.binary, p.spec.Pipes)
 	return p, err
 }
 
-// create makes record and task and starts it, or leaves nothing behind, save when
-// it gives errInTheWay or errCutOff. After these and errShimDied it may be tried again.
-func (b *Backend) create(ctx context.Context, p plan) (executor.Status, error) {
+// Start implements [lifecycle.Driver]. The record comes first, since it is almost
+// never there.
+func (d *driver) Start(ctx context.Context, p *plan) (*process, executor.Status, error) {
 	work, cancel := oci.Linger(ctx, grace)
 	defer cancel()
-	err := failpoint.Hit("containerd.create.begin")
-	if err == nil {
-		err = b.makeRecord(work, p)
-	}
+	defer d.cgroups.Hold()()
+	none := executor.Status{}
+	err := d.createRecord(work, p)
 	if errdefs.IsAlreadyExists(err) {
-		return executor.Status{}, errInTheWay
+		return nil, none, errInTheWay
 	}
 	var pid int
 	if err == nil {
-		err = failpoint.Hit("containerd.create.record")
-	}
-	if err == nil {
-		pid, err = b.makeTask(work, p)
-	}
-	if err == nil {
-		err = failpoint.Hit("containerd.create.task")
+		hurried := d.hurry(ctx, p.cid)
+		pid, err = d.createTask(work, p)
+		hurried()
 	}
 	var m mark
 	if err == nil && ctx.Err() == nil {
-		b.guard.Watch(p.ref, p.files, pid) // before its end can come
-		// Of a create that was cut off earlier, init's last words may be late.
+		d.guard.Watch(p.ref, p.files, pid) // before its end can come
+		// The output of an init whose create was cut off earlier may arrive late.
+		if !p.spec.Scheduled {
+			oci.ResetNice(pid)
+		}
 		if err = p.errors.Reset(); err == nil {
-			m, err = b.start(work, p.ref, p.cid, pid, p.errors, p.drain)
+			m, err = d.start(work, p.ref, p.cid, pid, p.errors, p.drain)
 		}
 		if err != nil {
-			b.guard.Forget(p.ref)
+			d.guard.Forget(p.ref)
+			m.OOM.Forget()
 		}
 	}
-	switch {
-	case err == nil && m != (mark{}):
-		// It runs. That nobody waits any more does not undo it: who asks again
+	if err == nil && m != (mark{}) {
+		// It runs, and is not undone although nobody waits any more: a repeated call
 		// must find it, or it would be started a second time.
-	case m != (mark{}) && unsure(err) && ctx.Err() != nil:
-		return executor.Status{}, executor.Errorf(executor.OutcomeUnknown, "start %s: %w", p.ref, oci.Fault(err))
-	case ctx.Err() != nil:
-		return executor.Status{}, b.undo(ctx, p, oci.Fault(ctx.Err()))
-	case errdefs.IsUnavailable(err):
-		return executor.Status{}, errCutOff
-	case err != nil && bundleInTheWay(err) != "":
-		if rerr := b.removeBundle(bundleInTheWay(err), p.cid); rerr != nil {
-			return executor.Status{}, b.undo(ctx, p, rerr)
-		}
-		return executor.Status{}, errInTheWay
-	case err != nil && m == (mark{}) && leftByAnother().MatchString(err.Error()):
-		return executor.Status{}, b.undoFor(ctx, p, err, errInTheWay)
-	case err != nil && m == (mark{}) && shimClosed().MatchString(err.Error()):
-		return executor.Status{}, b.undoFor(ctx, p, err, fmt.Errorf("%w: %w", errShimDied, oci.Fault(err)))
-	case err != nil:
-		return executor.Status{}, b.undo(ctx, p, oci.Fault(err))
+		st := executor.Status{Ref: p.ref, State: executor.Running, PID: pid, StartedAt: m.StartedAt, Runtime: p.runtime.Name}
+		return &process{driver: d, record: d.newRecord(p), mark: m, phase: lifecycle.Running, pid: pid}, st, nil
 	}
-	st := executor.Status{Ref: p.ref, State: executor.Running, PID: pid, StartedAt: m.StartedAt, Runtime: p.runtime.Name}
-	b.watch(st, m.OOM, p.drain)
-	return st, nil
+	return nil, none, d.failed(ctx, p, m, err)
 }
 
-// leftByAnother is how containerd and runc refuse an id whose earlier create was
-// cut off and is still being cleaned up: they find something of it, or it takes
-// something of ours along. The record was free, so it is nobody's.
-var leftByAnother = runtimes.Regexp(`already exists|failed to write bootstrap\.json|/io\.containerd\.runtime[^ ]*: no such file or directory|getwd: no such file or directory`)
+// failed cleans up after a start that did not succeed. Nothing is left behind, except
+// with errInTheWay and errCutOff. m is zero if the start of the task was not asked
+// for yet.
+func (d *driver) failed(ctx context.Context, p *plan, m mark, err error) error {
+	switch {
+	case m != (mark{}) && unsure(err) && ctx.Err() != nil:
+		return executor.Errorf(executor.OutcomeUnknown, "start %s: %w", p.ref, oci.Fault(err))
+	case ctx.Err() != nil:
+		return d.undo(ctx, p, oci.Fault(ctx.Err()))
+	case errdefs.IsUnavailable(err):
+		return errCutOff.by(err)
+	case quirks.BundleInTheWay(err, p.cid) != "":
+		if rerr := d.removeBundle(quirks.BundleInTheWay(err, p.cid), p.cid); rerr != nil {
+			return d.undo(ctx, p, fmt.Errorf("%w; and removing the bundle failed: %w", oci.Fault(err), rerr))
+		}
+		return errInTheWay.by(err)
+	case m == (mark{}) && quirks.LeftByAnother(err, p.cid):
+		return d.undoFor(ctx, p, err, errInTheWay.by(err))
+	case m == (mark{}) && quirks.ShimClosed(err):
+		return d.undoFor(ctx, p, err, errShimDied.by(err))
+	}
+	err = oci.StartFault(err, p.spec.Command)
+	if m == (mark{}) {
+		err = p.errors.Explain(err)
+	}
+	return d.undo(ctx, p, err)
+}
 
-// shimClosed is how containerd tells that a shim is gone.
-var shimClosed = runtimes.Regexp(`ttrpc: closed`)
-
-// makeRecord is the first step of a create.
-func (b *Backend) makeRecord(ctx context.Context, p plan) error {
+// createRecord creates the record: the first step of a create.
+func (d *driver) createRecord(ctx context.Context, p *plan) error {
 	inits, err := json.Marshal(p.errors)
 	if err != nil {
 		return err
 	}
-	root := ""
-	if p.shim.Options.Root != nil {
-		root = filepath.Join(*p.shim.Options.Root, b.config.Namespace)
-	}
-	_, err = b.conn.containers.Create(ctx, &containersapi.CreateContainerRequest{Container: &containersapi.Container{
+	_, err = d.conn.containers.Create(ctx, &containersapi.CreateContainerRequest{Container: &containersapi.Container{
 		ID: p.cid,
 		Labels: map[string]string{
-			labelHost:    b.owner.Host,
-			labelBackend: b.owner.Backend,
+			labelHost:    d.owner.Host,
+			labelBackend: d.owner.Backend,
+			labelState:   d.env.StateDir,
 			labelID:      p.ref.ID,
 			labelAttempt: strconv.Itoa(p.ref.Attempt),
 			labelRuntime: p.runtime.Name,
-			labelBoot:    b.boot,
+			labelBoot:    d.boot,
 			labelBinary:  p.binary,
-			labelRoot:    root,
+			labelRoot:    p.root,
 			labelErrors:  string(inits),
 		},
 		Runtime: &containersapi.Container_Runtime{Name: p.shim.Shim, Options: p.wire.Container},
@@ -234,12 +257,12 @@ func (b *Backend) makeRecord(ctx context.Context, p plan) error {
 	return err
 }
 
-// makeTask is the second: it makes the container's first process, which waits for
-// its start, and gives its pid.
-func (b *Backend) makeTask(ctx context.Context, p plan) (int, error) {
+// createTask creates the task: the second step of a create. It returns the pid of the
+// container's first process, which waits for its start.
+func (d *driver) createTask(ctx context.Context, p *plan) (int, error) {
 	shielded := make(chan error, 1)
-	go func() { shielded <- b.shield(ctx, p) }()
-	resp, err := b.conn.tasks.Create(ctx, &tasksapi.CreateTaskRequest{
+	go func() { shielded <- d.shield(ctx, p) }()
+	resp, err := d.conn.tasks.Create(ctx, &tasksapi.CreateTaskRequest{
 		ContainerID: p.cid,
 		Stdin:       p.stdio.Stdin,
 		Stdout:      p.stdio.Stdout,
@@ -248,70 +271,23 @@ func (b *Backend) makeTask(ctx context.Context, p plan) (int, error) {
 		Options:     p.wire.Task,
 	})
 	if serr := <-shielded; serr != nil && err == nil {
-		b.log.Warn("the exit may be lost if containerd is down at the end", "ref", p.ref, "error", serr)
+		d.log.Warn("the exit may be lost if containerd is down at the end", "ref", p.ref, "error", serr)
 	}
 	return int(resp.GetPid()), err
 }
 
-// start is the last step.
-func (b *Backend) start(ctx context.Context, ref executor.Ref, cid string, pid int, errors oci.InitErrors, drain oci.DrainCap) (mark, error) {
-	m := mark{Attempt: ref.Attempt, StartedAt: time.Now().UTC(), OOM: oci.OOMSourceOf(pid), Errors: errors, Drain: drain}
-	if err := b.marks.write(cid, m); err != nil {
+// start starts the task: the last step of a create.
+func (d *driver) start(ctx context.Context, ref executor.Ref, cid string, pid int, errors oci.InitErrors, drain oci.DrainCap) (mark, error) {
+	m := mark{Attempt: ref.Attempt, StartedAt: time.Now().UTC(), OOM: d.ooms.Watch(oci.OOMSourceOf(pid)), Errors: errors, Drain: drain}
+	if err := d.marks.write(cid, m, pid); err != nil {
 		return m, err
 	}
-	if err := failpoint.Hit("containerd.start.marked"); err != nil {
-		return m, err
-	}
-	_, err := b.conn.tasks.Start(ctx, &tasksapi.StartRequest{ContainerID: cid})
-	_ = failpoint.Hit("containerd.start.started")
-	return m, err
-}
-
-// settle deals with the record that is in the way of a create. found means that
-// it is of the same attempt and has a status; otherwise the way is free, and p
-// begins where an earlier try did.
-func (b *Backend) settle(ctx context.Context, p *plan) (st executor.Status, found bool, err error) {
-	r, err := b.record(ctx, p.ref.ID)
-	if errdefs.IsNotFound(err) {
-		return st, false, nil
-	}
-	if err != nil {
-		return st, false, oci.Fault(err)
-	}
-	if r.ref.Attempt > p.ref.Attempt {
-		return st, false, executor.Errorf(executor.FailedPrecondition, "container %s: attempt %d is known already", p.ref, r.ref.Attempt)
-	}
-	same := r.ref.Attempt == p.ref.Attempt
-	st, phase, err := b.adopt(ctx, r, p.files, same)
-	switch {
-	case err != nil:
-		return st, false, err
-	case phase == neverRan:
-		if same {
-			p.errors = r.errors
+	_, err := d.conn.tasks.Start(ctx, &tasksapi.StartRequest{ContainerID: cid})
+	if err == nil {
+		// It runs. A mark that cannot be written leaves only a doubt that nobody may have.
+		if werr := d.marks.answered(cid, m); werr != nil {
+			d.log.Warn("the answer to a start cannot be noted", "ref", ref, "error", werr)
 		}
-		return st, false, oci.Fault(b.unmake(ctx, r))
-	case same && !failpoint.Bug("second-start"):
-		return st, true, nil
-	case same:
-		return st, false, oci.Fault(b.destroy(ctx, r.ref, nil))
-	case !st.State.Ended():
-		return st, false, executor.Errorf(executor.AlreadyExists, "container %s: attempt %d is still running", p.ref, r.ref.Attempt)
 	}
-	if err := b.handOver(ctx, r.ref); err != nil {
-		return st, false, err
-	}
-	return st, false, oci.Fault(b.destroy(ctx, r.ref, nil))
-}
-
-// taskOf asks for the task of a container; nil means that there is none.
-func (b *Backend) taskOf(ctx context.Context, cid string) (*tasktypes.Process, error) {
-	resp, err := b.conn.tasks.Get(ctx, &tasksapi.GetRequest{ContainerID: cid})
-	if errdefs.IsNotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return resp.GetProcess(), nil
+	return m, err
 }

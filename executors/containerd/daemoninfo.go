@@ -12,8 +12,8 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// daemonInfo describes the containerd at the other end of a connection. It holds
-// for as long as the connection does.
+// daemonInfo describes the containerd at the other end of a connection. It is valid
+// for as long as the connection lasts.
 type daemonInfo struct {
 	version string
 	pid     int
@@ -24,7 +24,7 @@ type daemonInfo struct {
 	path, dir string
 }
 
-// release gives the daemon's version in a comparable form, if it has one.
+// release returns the daemon's version in a comparable form, if it has one.
 func (d daemonInfo) release() (runtimes.Release, bool) { return runtimes.ParseRelease(d.version) }
 
 // info describes the daemon.
@@ -49,7 +49,7 @@ func (c *conn) info(ctx context.Context) (daemonInfo, error) {
 	return d, nil
 }
 
-// look reads what /proc tells about the daemon.
+// look reads what /proc says about the daemon.
 func (d *daemonInfo) look() {
 	proc := fmt.Sprintf("/proc/%d", d.pid)
 	for _, link := range []string{"ns/mnt", "root"} {

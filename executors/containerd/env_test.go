@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/executors/internal/oci"
-	"github.com/davit-run/davit/executors/realtest"
+	"github.com/davit-run/davit/host/rigs/realtest"
 	"github.com/davit-run/davit/shared/executor"
 )
 
@@ -59,7 +59,7 @@ func on(t *testing.T, d *realtest.Daemon, blocks ...executor.RuntimeSettings) *f
 	return newFixture(t, filepath.Base(d.Dir)+"/"+"b-"+filepath.Base(t.Name()), map[string]any{"address": d.Address}, blocks...)
 }
 
-// open opens the backend, again if it was closed.
+// open opens the backend, or opens it again after it was closed.
 func (f *fixture) open() {
 	f.t.Helper()
 	b, err := Open(realtest.Context(f.t), f.env, f.host)
@@ -73,26 +73,28 @@ func (f *fixture) open() {
 // be done within one: nothing is tidied up.
 func (f *fixture) crash() {
 	f.t.Helper()
-	f.b.attempts.Close()
-	f.b.conn.close()
-	if f.b.own != nil {
-		f.b.own.leave()
+	_ = f.b.Backend.Close(context.Background())
+	f.b.driver.conn.close()
+	if f.b.driver.own != nil {
+		f.b.driver.own.leave()
 	}
 }
 
 // cleanup removes all containers and closes the backend.
 func (f *fixture) cleanup() {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	list, err := f.b.List(ctx)
 	if err != nil {
 		f.t.Errorf("list at the end: %v", err)
 	}
 	for _, st := range list {
-		f.b.attempts.Stop(st.Ref.ID)
-		if err := f.b.destroy(ctx, st.Ref, nil); err != nil {
-			f.t.Errorf("destroy %s: %v", st.Ref, err)
+		if err := f.b.driver.remove(ctx, st.Ref, nil); err != nil {
+			f.t.Errorf("remove %s: %v", st.Ref, err)
 		}
+	}
+	if left := realtest.Cgroups(f.b.driver.owner.Key()); len(left) > 0 {
+		f.t.Errorf("the last container is gone, and not its backend's cgroup:\n%s", strings.Join(left, "\n"))
 	}
 	if err := f.b.Close(ctx); err != nil {
 		f.t.Errorf("close: %v", err)
@@ -108,7 +110,7 @@ func (f *fixture) resolve(name string) executor.Runtime {
 	return rt
 }
 
-// workload makes a request for a shell script.
+// workload returns a request for a shell script.
 func (f *fixture) workload(ref executor.Ref, runtime, script string) executor.Workload {
 	f.t.Helper()
 	return executor.Workload{

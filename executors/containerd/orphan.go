@@ -6,50 +6,57 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
-	"github.com/davit-run/davit/executors/internal/runtimes"
+	"github.com/davit-run/davit/executors/internal/oci"
+	"github.com/davit-run/davit/executors/internal/quirks"
 )
 
-// removeOrphan removes what the OCI runtime still has of a container of which
-// containerd knows no task any more. io.containerd.runc.v1 and the first shim
-// leave it behind if they fail after it was made, for instance because an output
-// file cannot be opened, and so does a shim that is killed then.
-func removeOrphan(ctx context.Context, r record) error {
-	if r.root == "" {
-		return nil // the runtime's own default
-	}
-	if _, err := os.Stat(filepath.Join(r.root, r.cid)); err != nil {
+// removeOrphan removes what is left of a container of which containerd knows no task any
+// more: what the OCI runtime still has of it, and processes that run on. doubtful says
+// that containerd was not seen to have removed the task in good order. Only then the
+// runtime is asked, which takes the start of a program.
+//
+// A runtime that fails cannot keep a container from being removed: when no process is
+// left, nothing is left that could run, and its error is only logged.
+func (d *driver) removeOrphan(ctx context.Context, r record, doubtful bool) error {
+	if r.boot != d.boot {
 		return nil
 	}
-	binary := cmp.Or(r.binary, "runc")
-	out, err := exec.CommandContext(ctx, binary, "--root", r.root, "delete", "--force", r.cid).CombinedOutput()
+	var asked error
+	o := quirks.Orphan{Binary: cmp.Or(r.binary, "runc"), Root: r.root, ID: r.cid}
+	ask := doubtful && r.root != "" // without a root it is the runtime's own default
+	if ask {
+		asked = o.Remove(ctx, "", oci.Environ())
+	}
+	remains := d.owner.Remains(d.config.CgroupParent, r.cid).With(d.marks.remains(r.cid))
+	found, err := remains.End(ctx)
+	if found > 0 {
+		d.log.Warn("processes that nobody ended were killed", "ref", r.ref, "processes", found)
+	}
+	remains.RemoveCgroups()
+	d.owner.TidyEarlier(r.cid)
 	if err != nil {
-		return fmt.Errorf("%s delete: %w: %s", binary, err, strings.TrimSpace(string(out)))
+		return errors.Join(asked, err)
 	}
-	return nil
+	if asked != nil {
+		d.log.Warn("what runs the container could not remove it; it was ended by force", "ref", r.ref, "error", asked)
+	}
+	if r.root == "" {
+		return nil
+	}
+	return o.Forget()
 }
 
-// bundleInTheWay finds the bundle in the error of a task that cannot be made
-// because its bundle exists, "" if that is not the error.
-func bundleInTheWay(err error) string {
-	if m := bundleExists().FindStringSubmatch(err.Error()); m != nil {
-		return m[1]
-	}
-	return ""
-}
-
-var bundleExists = runtimes.Regexp(`mkdir (/\S+): file exists`)
-
-// removeBundle removes a bundle whose shim is gone: containerd 1.6 forgets one if
-// it died while it started the shim. Since it is a removal by path it makes sure first that the path is what a bundle of ours must be, and
-// that nothing is mounted there: a mount would not let its directory go.
-func (b *Backend) removeBundle(dir, cid string) error {
+// removeBundle removes a bundle whose shim is gone: see [quirks.BundleInTheWay].
+// Since this is a removal by path, it first makes sure that the path is that of a
+// bundle of ours, and that nothing is mounted there: a directory with a mount cannot
+// be removed.
+func (d *driver) removeBundle(dir, cid string) error {
 	dir = strings.TrimSuffix(dir, " (deleted)")
 	if !strings.HasPrefix(filepath.Base(filepath.Dir(filepath.Dir(dir))), "io.containerd.runtime.") ||
-		filepath.Base(filepath.Dir(dir)) != b.config.Namespace || filepath.Base(dir) != cid {
+		filepath.Base(filepath.Dir(dir)) != d.config.Namespace || filepath.Base(dir) != cid {
 		return nil
 	}
 	if err := os.Remove(filepath.Join(dir, "rootfs")); err != nil && !errors.Is(err, os.ErrNotExist) {

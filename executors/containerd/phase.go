@@ -4,34 +4,26 @@ import (
 	tasktypes "github.com/containerd/containerd/api/types/task"
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/lifecycle"
 )
 
-// phase is where an attempt stands in containerd.
-type phase int
-
-const (
-	// neverRan: there is a record, but the workload was never run. Only a create
-	// that was cut off leaves this behind.
-	neverRan phase = iota
-	// created: the task waits for its start.
-	created
-	running
-	ended
-)
-
-// classify says where an attempt stands by what containerd and our mark tell.
+// classify determines where an attempt stands by what containerd and our mark say.
 // task is nil if there is none. boot is the present one.
-func classify(r record, task *tasktypes.Process, m mark, started bool, boot string) (executor.Status, phase) {
+//
+// A task that waits for its start counts as one that never ran if its start was not
+// asked for. Its create may have been cut off, and what containerd then undoes
+// half-way can leave a task that can be started but whose output goes nowhere.
+func classify(r record, task *tasktypes.Process, m mark, started bool, boot string) (executor.Status, lifecycle.Phase) {
 	st := executor.Status{Ref: r.ref, StartedAt: m.StartedAt, Runtime: r.runtime}
 	if !started {
-		st.StartedAt = r.createdAt // as near as can be told
+		st.StartedAt = r.createdAt // as near as is known
 	}
-	end := func(exit *executor.Exit) (executor.Status, phase) {
+	end := func(exit *executor.Exit) (executor.Status, lifecycle.Phase) {
 		st.State, st.Exit = executor.Exited, exit
 		if r.output != "" {
 			st.State, st.Output = executor.Released, r.output
 		}
-		return st, ended
+		return st, lifecycle.Ended
 	}
 	stopped := task.GetStatus() == tasktypes.Status_STOPPED
 	switch {
@@ -39,11 +31,11 @@ func classify(r record, task *tasktypes.Process, m mark, started bool, boot stri
 		return end(r.exit)
 	case task == nil && r.boot != boot:
 		return end(executor.LostExit("the machine was rebooted"))
-	case task == nil && (!started || m.Errors.Told()), stopped && !started,
-		stopped && m.Errors.Aborted(task.GetExitStatus(), m.StartedAt, task.GetExitedAt().AsTime()):
+	case task == nil && (!started || !m.Answered && m.Errors.OnlyInit()), stopped && !started,
+		stopped && !m.Answered && m.Errors.Aborted(task.GetExitStatus(), m.StartedAt, task.GetExitedAt().AsTime()):
 		// A task that ends without having been started was killed by an undo.
 		st.State, st.Exit = executor.Exited, executor.LostExit("the attempt was never started")
-		return st, neverRan
+		return st, lifecycle.NeverRan
 	case task == nil:
 		return end(executor.LostExit("containerd no longer knows the task; its shim must have died"))
 	}
@@ -52,12 +44,15 @@ func classify(r record, task *tasktypes.Process, m mark, started bool, boot stri
 		return end(oci.ExitOf(task.GetExitStatus(), task.GetExitedAt().AsTime(), executor.Recovered, m.OOM))
 	case tasktypes.Status_CREATED:
 		st.State, st.PID = executor.Running, int(task.GetPid())
-		return st, created
+		if !started {
+			return st, lifecycle.NeverRan
+		}
+		return st, lifecycle.Created
 	case tasktypes.Status_PAUSED, tasktypes.Status_PAUSING:
 		st.State, st.PID = executor.Paused, int(task.GetPid())
-		return st, running
+		return st, lifecycle.Running
 	default:
 		st.State, st.PID = executor.Running, int(task.GetPid())
-		return st, running
+		return st, lifecycle.Running
 	}
 }

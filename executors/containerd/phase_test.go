@@ -5,6 +5,7 @@ import (
 
 	tasktypes "github.com/containerd/containerd/api/types/task"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/lifecycle"
 )
 
 func TestClassify(t *testing.T) {
@@ -17,17 +18,18 @@ func TestClassify(t *testing.T) {
 		record  record
 		task    *tasktypes.Process
 		started bool
-		want    phase
+		want    lifecycle.Phase
 		source  executor.Provenance
 	}{
-		{"no task and no mark", record{boot: boot}, nil, false, neverRan, executor.Lost},
-		{"killed by an undo before its start", record{boot: boot}, task(tasktypes.Status_STOPPED), false, neverRan, executor.Lost},
-		{"waits for its start", record{boot: boot}, task(tasktypes.Status_CREATED), true, created, ""},
-		{"runs", record{boot: boot}, task(tasktypes.Status_RUNNING), true, running, ""},
-		{"ended", record{boot: boot}, task(tasktypes.Status_STOPPED), true, ended, executor.Recovered},
-		{"task gone after its start", record{boot: boot}, nil, true, ended, executor.Lost},
-		{"rebooted", record{boot: "another"}, nil, true, ended, executor.Lost},
-		{"exit in the record", record{boot: boot, exit: &executor.Exit{Code: &code, Source: executor.Observed}}, nil, false, ended, executor.Observed},
+		{"no task and no mark", record{boot: boot}, nil, false, lifecycle.NeverRan, executor.Lost},
+		{"killed by an undo before its start", record{boot: boot}, task(tasktypes.Status_STOPPED), false, lifecycle.NeverRan, executor.Lost},
+		{"waits for its start", record{boot: boot}, task(tasktypes.Status_CREATED), true, lifecycle.Created, ""},
+		{"waits and was not to be started", record{boot: boot}, task(tasktypes.Status_CREATED), false, lifecycle.NeverRan, ""},
+		{"runs", record{boot: boot}, task(tasktypes.Status_RUNNING), true, lifecycle.Running, ""},
+		{"ended", record{boot: boot}, task(tasktypes.Status_STOPPED), true, lifecycle.Ended, executor.Recovered},
+		{"task gone after its start", record{boot: boot}, nil, true, lifecycle.Ended, executor.Lost},
+		{"rebooted", record{boot: "another"}, nil, true, lifecycle.Ended, executor.Lost},
+		{"exit in the record", record{boot: boot, exit: &executor.Exit{Code: &code, Source: executor.Observed}}, nil, false, lifecycle.Ended, executor.Observed},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

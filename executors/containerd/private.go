@@ -9,13 +9,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/davit-run/davit/executors/internal/oci"
+	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/shared/executor"
-	"github.com/davit-run/davit/shared/failpoint"
+	"github.com/davit-run/davit/shared/linux"
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sys/unix"
 )
@@ -37,21 +38,23 @@ type private struct {
 const (
 	// privateTerm is how long the daemon may take to end after SIGTERM.
 	privateTerm = 10 * time.Second
-	// privatePoll is how often a daemon that is no child of ours is looked at.
-	privatePoll = 200 * time.Millisecond
-	// privateLogMax is the size from which the daemon's log is begun anew when
-	// the daemon is started.
+	// privateLogMax is the size from which a start of the daemon truncates its log.
 	privateLogMax = 16 << 20
+	// minPause and maxPause bound the pause before a daemon that ended is started
+	// again. Starts wait meanwhile, so even one that ends again and again is not left
+	// alone for long. The pause is short again after a daemon that was up for steady.
+	minPause, maxPause = 50 * time.Millisecond, 2 * time.Second
+	steady             = 10 * time.Second
 )
 
 func (p *private) address() string { return filepath.Join(p.run, "containerd.sock") }
 func (p *private) config() string  { return filepath.Join(p.run, "containerd.toml") }
 func (p *private) state() string   { return filepath.Join(p.run, "containerd") }
 
-// startPrivate takes up the daemon that runs, or starts one, and starts it again
-// whenever it ends.
+// startPrivate adopts the running daemon, or starts one, and starts it again whenever
+// it ends.
 func startPrivate(env executor.Environment, config Config, log hclog.Logger) (*private, error) {
-	program, err := exec.LookPath(config.Containerd)
+	program, err := runtimes.LookPath(config.Containerd, os.Getenv("PATH"))
 	if err != nil {
 		return nil, executor.Errorf(executor.FailedPrecondition,
 			"the backend has no address of a containerd, and %q to start as its own cannot be used: %w; install containerd, or set address in the backend's config", config.Containerd, err)
@@ -69,7 +72,7 @@ func startPrivate(env executor.Environment, config Config, log hclog.Logger) (*p
 
 // keep starts the daemon again whenever it ends.
 func (p *private) keep(ctx context.Context, ended func(context.Context)) {
-	for pause := 50 * time.Millisecond; ; {
+	for pause := minPause; ; {
 		up := time.Now()
 		if ended != nil {
 			ended(ctx)
@@ -77,8 +80,8 @@ func (p *private) keep(ctx context.Context, ended func(context.Context)) {
 		if ctx.Err() != nil {
 			return
 		}
-		if time.Since(up) > 10*time.Second {
-			pause = 50 * time.Millisecond
+		if time.Since(up) > steady {
+			pause = minPause
 		}
 		p.log.Error("the backend's containerd ended and is started again", "program", p.program, "log", p.logFile())
 		select {
@@ -86,7 +89,7 @@ func (p *private) keep(ctx context.Context, ended func(context.Context)) {
 		case <-ctx.Done():
 			return
 		}
-		pause = min(2*pause, 10*time.Second)
+		pause = min(2*pause, maxPause)
 		var err error
 		if ended, err = p.ensure(); err != nil {
 			p.log.Error("the backend's containerd cannot be started", "error", err)
@@ -94,7 +97,7 @@ func (p *private) keep(ctx context.Context, ended func(context.Context)) {
 	}
 }
 
-// ensure makes sure that the daemon runs. The function that it gives waits for
+// ensure makes sure that the daemon runs. The function that it returns waits for
 // the daemon's end, or for a context's.
 func (p *private) ensure() (ended func(context.Context), err error) {
 	unlock, err := p.lock()
@@ -108,13 +111,8 @@ func (p *private) ensure() (ended func(context.Context), err error) {
 	}
 	if running != nil {
 		return func(ctx context.Context) {
-			defer func() { _ = running.Release() }()
-			for ctx.Err() == nil && running.Signal(syscall.Signal(0)) == nil {
-				select {
-				case <-time.After(privatePoll):
-				case <-ctx.Done():
-				}
-			}
+			_ = running.Wait(ctx)
+			_ = running.Close()
 		}, nil
 	}
 	cmd, err := p.start()
@@ -134,8 +132,8 @@ func (p *private) ensure() (ended func(context.Context), err error) {
 	}, nil
 }
 
-// lock keeps others from finding no daemon, and starting one, before ours shows. It
-// is the directory that is locked, and the daemon does not inherit that.
+// lock keeps other processes from finding no daemon, and starting one, before ours
+// appears. It locks the directory; the daemon does not inherit the lock.
 func (p *private) lock() (unlock func(), err error) {
 	if err := os.MkdirAll(p.root, 0o711); err != nil {
 		return nil, err
@@ -151,31 +149,19 @@ func (p *private) lock() (unlock func(), err error) {
 	return func() { _ = dir.Close() }, nil
 }
 
-// find gives the daemon that runs on our config, or nil. The handle means this
-// process for as long as it is held.
-func (p *private) find() (*os.Process, error) {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
+// find returns the daemon that runs on our config, or nil.
+func (p *private) find() (*linux.Process, error) {
+	found, err := linux.FindProcesses(p.is)
+	if len(found) == 0 {
 		return nil, err
 	}
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil || !p.is(pid) {
-			continue
-		}
-		handle, err := os.FindProcess(pid)
-		if err != nil {
-			return nil, err
-		}
-		if p.is(pid) { // still, now that the pid cannot change its meaning
-			return handle, nil
-		}
-		_ = handle.Release()
+	for _, other := range found[1:] {
+		_ = other.Close()
 	}
-	return nil, nil
+	return found[0], nil
 }
 
-// is reports whether a process is a daemon on our config, run by our own user.
+// is reports whether a process is a daemon on our config that our own user runs.
 func (p *private) is(pid int) bool {
 	proc := filepath.Join("/proc", strconv.Itoa(pid))
 	line, err := os.ReadFile(filepath.Join(proc, "cmdline"))
@@ -196,7 +182,7 @@ func (p *private) is(pid int) bool {
 
 func (p *private) logFile() string { return filepath.Join(p.root, "log") }
 
-// start starts a daemon, with its own session and files for its output.
+// start starts a daemon, in its own session and with files for its output.
 func (p *private) start() (*exec.Cmd, error) {
 	if err := os.WriteFile(p.config(), p.configText(), 0o600); err != nil {
 		return nil, err
@@ -215,24 +201,18 @@ func (p *private) start() (*exec.Cmd, error) {
 	cmd.Dir = "/"
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "DAVIT_") && !strings.HasPrefix(v, "PLUGIN_") { // what concerns plugins alone
-			cmd.Env = append(cmd.Env, v)
-		}
-	}
 	// The shims beside the daemon are the ones that fit it.
-	cmd.Env = append(cmd.Env, "PATH="+filepath.Dir(p.program)+":"+os.Getenv("PATH"))
+	cmd.Env = append(oci.Environ(), "PATH="+filepath.Dir(p.program)+":"+os.Getenv("PATH"))
 	if err := cmd.Start(); err != nil {
 		return nil, executor.Errorf(executor.FailedPrecondition, "starting the backend's containerd: %w", err)
 	}
-	_ = failpoint.Hit("containerd.private.started")
 	p.log.Info("started the backend's containerd", "program", p.program, "pid", cmd.Process.Pid, "address", p.address())
 	return cmd, nil
 }
 
-// configText configures a daemon of containerd 1.6 or later: version 2 is the
-// form that they all read. What containers on a plain root file system do not
-// need is left out, which makes the daemon start in some 30 ms.
+// configText returns the config of a daemon of containerd 1.6 or later: version 2 is
+// the format that they all read. Plugins that containers on a plain root file system
+// do not need are disabled, so that the daemon starts in some 30 ms.
 func (p *private) configText() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "version = 2\nroot = %q\nstate = %q\ndisabled_plugins = [\n", filepath.Join(p.root, "root"), p.state())
@@ -248,7 +228,7 @@ func (p *private) configText() []byte {
 	return b.Bytes()
 }
 
-// leave stops looking after the daemon, which runs on.
+// leave stops supervising the daemon, which runs on.
 func (p *private) leave() {
 	p.cancel()
 	p.wg.Wait()
@@ -276,24 +256,18 @@ func (p *private) stop(ctx context.Context) error {
 }
 
 // endDaemon ends a process by SIGTERM, and by SIGKILL if it takes too long.
-func endDaemon(ctx context.Context, daemon *os.Process) error {
-	defer func() { _ = daemon.Release() }()
+func endDaemon(ctx context.Context, daemon *linux.Process) error {
+	defer func() { _ = daemon.Close() }()
 	ctx, cancel := context.WithTimeout(ctx, privateTerm)
 	defer cancel()
 	err := daemon.Signal(syscall.SIGTERM)
-	for err == nil {
-		select {
-		case <-time.After(5 * time.Millisecond):
-			err = daemon.Signal(syscall.Signal(0))
-		case <-ctx.Done():
-			if err := daemon.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
-				return err
-			}
-			return ctx.Err()
+	if err == nil {
+		if err = daemon.Wait(ctx); err != nil {
+			_ = daemon.Signal(syscall.SIGKILL)
 		}
 	}
-	if errors.Is(err, os.ErrProcessDone) {
-		return nil
+	if errors.Is(err, syscall.ESRCH) {
+		return nil // it has ended
 	}
 	return err
 }

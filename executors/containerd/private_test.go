@@ -7,9 +7,9 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
-	"github.com/davit-run/davit/executors/realtest"
+	"github.com/davit-run/davit/host/rigs/realtest"
+	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/hashicorp/go-hclog"
 )
@@ -19,7 +19,7 @@ func TestPrivateDaemon(t *testing.T) {
 		bin := realtest.Bin(t, version)
 		f := newFixture(t, "private/"+version, map[string]any{"containerd": filepath.Join(bin, "containerd")})
 		pid := func() int {
-			info, err := f.b.conn.info(t.Context())
+			info, err := f.b.driver.conn.info(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -27,9 +27,9 @@ func TestPrivateDaemon(t *testing.T) {
 		}
 		first, ref := pid(), first("p")
 		f.run(ref, "", untilTerm)
-		f.waitOutput(ref, "ready")
+		f.streams.WaitOutput(ref, "out", "ready")
 
-		// It is left alone while there is a container, and taken over.
+		// The daemon is left alone while there is a container, and adopted.
 		if err := f.b.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -43,18 +43,14 @@ func TestPrivateDaemon(t *testing.T) {
 			t.Errorf("after a crash: containerd has pid %d, want %d", got, first)
 		}
 
-		// It is started again when it dies, and the container lives.
+		// The daemon is started again when it dies, and the container lives.
 		if _, err := f.b.Restore(t.Context(), ref, executor.Stdio{}); err != nil {
 			t.Fatal(err)
 		}
 		if err := syscall.Kill(first, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		for deadline := time.Now().Add(10 * time.Second); pid2(f) == first; time.Sleep(10 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatal("containerd is not started again")
-			}
-		}
+		wait.Until(t, "containerd was started again", func() bool { return pid2(f) != first })
 		if st, err := f.b.Restore(t.Context(), ref, executor.Stdio{}); err != nil || st.State != executor.Running {
 			t.Errorf("after the daemon's death: got %+v, %v", st, err)
 		}
@@ -65,7 +61,7 @@ func TestPrivateDaemon(t *testing.T) {
 			t.Errorf("got %+v, %s", exit, out)
 		}
 
-		// It ends with the last container.
+		// The daemon ends with the last container.
 		last := pid()
 		if err := f.b.Delete(t.Context(), ref); err != nil {
 			t.Fatal(err)
@@ -73,25 +69,27 @@ func TestPrivateDaemon(t *testing.T) {
 		if err := f.b.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		waitGone(t, last)
+		realtest.WaitGone(t, last)
 		f.open() // for the clean-up
 	})
 }
 
-// pid2 gives the pid of the connected daemon, 0 while there is none.
+// pid2 returns the pid of the connected daemon, 0 while there is none.
 func pid2(f *fixture) int {
-	if f.b.ready(f.t.Context()) != nil {
+	if f.b.driver.ready(f.t.Context()) != nil {
 		return 0
 	}
-	info, err := f.b.conn.info(f.t.Context())
+	info, err := f.b.driver.conn.info(f.t.Context())
 	if err != nil {
 		return 0
 	}
 	return info.pid
 }
 
-// However many look for the daemon at once, one is started.
+// TestPrivateDaemonIsStartedOnce checks that one daemon is started, however many look
+// for it at once.
 func TestPrivateDaemonIsStartedOnce(t *testing.T) {
+	t.Parallel()
 	bin := realtest.Bin(t, realtest.V16)
 	dir := realtest.Dir(t)
 	realtest.NothingLeft(t, dir)
@@ -124,7 +122,7 @@ func TestPrivateDaemonIsStartedOnce(t *testing.T) {
 		t.Error(err)
 	}
 	for _, pid := range pids {
-		waitGone(t, pid)
+		realtest.WaitGone(t, pid)
 	}
 	for len(ends) > 0 {
 		(<-ends)(t.Context())

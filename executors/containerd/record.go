@@ -15,15 +15,16 @@ import (
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/shared/executor"
-	"github.com/davit-run/davit/shared/failpoint"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 )
 
-// Labels on a container's record in containerd. With them an attempt can be
-// found, and its end told, by an executor that has no memory of it.
+// Labels on a container's record in containerd. By them an executor without memory
+// finds an attempt and knows its end.
 const (
 	labelHost    = "davit.run/host"
 	labelBackend = "davit.run/backend"
+	// labelState is the StateDir of the executor. A container is lost with it.
+	labelState   = "davit.run/state"
 	labelID      = "davit.run/id"
 	labelAttempt = "davit.run/attempt"
 	labelRuntime = "davit.run/runtime"
@@ -58,12 +59,15 @@ type record struct {
 	errors    oci.InitErrors
 }
 
-// parse reads a record of one of the owner's containers.
-func parse(o oci.Owner, c *containersapi.Container) (record, error) {
+// owns reports whether a container is this backend's own.
+func (d *driver) owns(c *containersapi.Container) bool {
 	l := c.GetLabels()
-	if l[labelHost] != o.Host || l[labelBackend] != o.Backend {
-		return record{}, executor.Errorf(executor.AlreadyExists, "container %s in containerd belongs to somebody else", c.GetID())
-	}
+	return l[labelHost] == d.owner.Host && l[labelBackend] == d.owner.Backend
+}
+
+// parse reads a record of davit's, whoever's it is.
+func parse(c *containersapi.Container) (record, error) {
+	l := c.GetLabels()
 	attempt, err := strconv.Atoi(l[labelAttempt])
 	r := record{
 		ref:       executor.Ref{ID: l[labelID], Attempt: attempt},
@@ -91,45 +95,63 @@ func parse(o oci.Owner, c *containersapi.Container) (record, error) {
 	return r, nil
 }
 
-// record reads the record of an id, of whichever attempt it is. One that is not
-// there is errdefs.ErrNotFound.
-func (b *Backend) record(ctx context.Context, id string) (record, error) {
-	resp, err := b.conn.containers.Get(ctx, &containersapi.GetContainerRequest{ID: b.owner.ContainerID(id)})
+// record reads the record of an id, whatever its attempt. If there is none, the error
+// is errdefs.ErrNotFound.
+func (d *driver) record(ctx context.Context, id string) (record, error) {
+	resp, err := d.conn.containers.Get(ctx, &containersapi.GetContainerRequest{ID: d.cid(id)})
 	if err != nil {
 		return record{}, err
 	}
-	return parse(b.owner, resp.GetContainer())
+	if !d.owns(resp.GetContainer()) {
+		return record{}, executor.Errorf(executor.AlreadyExists, "container %s in containerd belongs to somebody else", resp.GetContainer().GetID())
+	}
+	return parse(resp.GetContainer())
 }
 
-// records reads all records that are ours.
-func (b *Backend) records(ctx context.Context) ([]record, error) {
-	filter := fmt.Sprintf("labels.%q==%q,labels.%q==%q", labelHost, b.owner.Host, labelBackend, b.owner.Backend)
+// records reads all records of this backend.
+func (d *driver) records(ctx context.Context) (recs []record, err error) {
+	filter := fmt.Sprintf("labels.%q==%q,labels.%q==%q", labelHost, d.owner.Host, labelBackend, d.owner.Backend)
+	err = d.scan(ctx, filter, func(c *containersapi.Container) error {
+		r, err := parse(c)
+		if err != nil {
+			d.log.Warn("record in containerd is not usable", "container", c.GetID(), "error", err)
+			return nil
+		}
+		if r.cid != d.owner.ContainerID(r.ref.ID) {
+			d.cids.set(r.ref.ID, r.cid)
+		}
+		recs = append(recs, r)
+		return nil
+	})
+	return recs, err
+}
+
+// scan calls fn for the containers that a filter selects.
+func (d *driver) scan(ctx context.Context, filter string, fn func(*containersapi.Container) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	// A plain List is bounded by the size of a message: some 800 specs.
-	stream, err := b.conn.containers.ListStream(ctx, &containersapi.ListContainersRequest{Filters: []string{filter}})
+	stream, err := d.conn.containers.ListStream(ctx, &containersapi.ListContainersRequest{Filters: []string{filter}})
 	if err != nil {
-		return nil, errgrpc.ToNative(err)
+		return errgrpc.ToNative(err)
 	}
-	var recs []record
 	for {
 		m, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
-			return recs, nil
+			return nil
 		}
 		if err != nil {
-			return nil, errgrpc.ToNative(err)
+			return errgrpc.ToNative(err)
 		}
-		r, err := parse(b.owner, m.GetContainer())
-		if err != nil {
-			b.log.Warn("record in containerd is not usable", "container", m.GetContainer().GetID(), "error", err)
-			continue
+		if err := fn(m.GetContainer()); err != nil {
+			return err
 		}
-		recs = append(recs, r)
 	}
 }
 
-// label sets one label of a record. A record that is gone needs none.
-func (b *Backend) label(ctx context.Context, cid, key, value string) error {
-	_, err := b.conn.containers.Update(ctx, &containersapi.UpdateContainerRequest{
+// label sets one label of a record. It is no error if the record is gone.
+func (d *driver) label(ctx context.Context, cid, key, value string) error {
+	_, err := d.conn.containers.Update(ctx, &containersapi.UpdateContainerRequest{
 		Container:  &containersapi.Container{ID: cid, Labels: map[string]string{key: value}},
 		UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"labels." + key}},
 	})
@@ -139,37 +161,35 @@ func (b *Backend) label(ctx context.Context, cid, key, value string) error {
 	return err
 }
 
-// dropRecord deletes a record and what is kept beside it. The record goes last:
-// without it nobody would look for the rest. tidy, if not nil, is called when the
-// shim is gone, and nothing carries output any more.
-func (b *Backend) dropRecord(ctx context.Context, r record, tidy func() error) error {
+// removeRecord removes a record and what is kept beside it. The record goes last:
+// without it nobody would look for the rest. tidy, unless nil, is called when the
+// shim is gone, so that nothing writes output any more. doubtful is that of
+// removeOrphan.
+func (d *driver) removeRecord(ctx context.Context, r record, doubtful bool, tidy func() error) error {
 	cid := r.cid
 	// A shim whose create was cut off may have lost its socket to the daemon, too.
-	if err := b.reapShim(ctx, cid, r.shim == runtimes.ShimLinuxV1 || tidy != nil); err != nil {
+	if err := d.reapShim(ctx, cid, r.shim == runtimes.ShimLinuxV1 || tidy != nil); err != nil {
 		return err
 	}
-	_ = failpoint.Hit("containerd.drop.shim")
 	if tidy != nil {
 		if err := tidy(); err != nil {
 			return err
 		}
 	}
-	if err := removeOrphan(ctx, r); err != nil {
+	if err := d.removeOrphan(ctx, r, doubtful); err != nil {
 		return err
 	}
-	if err := b.reapBundles(cid); err != nil {
+	if err := d.reapBundles(cid); err != nil {
 		return err
 	}
-	b.owner.RemoveCgroup(b.config.CgroupParent, cid)
-	if err := b.unshield(ctx, cid); err != nil {
+	d.cgroups.Tidy()
+	if err := d.unshield(ctx, cid); err != nil {
 		return err
 	}
-	_ = failpoint.Hit("containerd.drop.shield")
-	if err := b.marks.remove(cid); err != nil {
+	if err := d.marks.forget(cid); err != nil {
 		return err
 	}
-	_ = failpoint.Hit("containerd.drop.mark")
-	_, err := b.conn.containers.Delete(ctx, &containersapi.DeleteContainerRequest{ID: cid})
+	_, err := d.conn.containers.Delete(ctx, &containersapi.DeleteContainerRequest{ID: cid})
 	if err != nil && !errdefs.IsNotFound(err) {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/executors/internal/runtimes"
-	"github.com/davit-run/davit/executors/realtest"
+	"github.com/davit-run/davit/host/rigs/realtest"
 	"github.com/davit-run/davit/shared/executor"
 )
 
@@ -29,7 +29,7 @@ func TestPathRuntimes(t *testing.T) {
 	everyDaemon(t, func(t *testing.T, version string) {
 		d := startDaemon(t, version)
 		dir := realtest.Dir(t)
-		// An OCI binary that notes how it is called.
+		// An OCI binary that logs how it is called.
 		calls := filepath.Join(dir, "calls")
 		spy := filepath.Join(dir, "spy")
 		if err := os.WriteFile(spy, []byte("#!/bin/sh\necho \"$@\" >> "+calls+"\nwhile [ \"$1\" = --mark ]; do shift 2; done\nexec runc \"$@\"\n"), 0o700); err != nil {
@@ -78,7 +78,7 @@ func TestPathRuntimes(t *testing.T) {
 }
 
 func (f *fixture) scripts() []string {
-	s, err := filepath.Glob(filepath.Join(f.b.wrappers(), "*"))
+	s, err := filepath.Glob(filepath.Join(f.b.driver.wrappers(), "*"))
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -87,6 +87,7 @@ func (f *fixture) scripts() []string {
 
 // TestScriptOutlivesConfig changes the config under a container that runs.
 func TestScriptOutlivesConfig(t *testing.T) {
+	t.Parallel()
 	runc, err := exec.LookPath("runc")
 	if err != nil {
 		t.Skip(err)
@@ -95,7 +96,7 @@ func TestScriptOutlivesConfig(t *testing.T) {
 	ref := first("x")
 	rt := f.resolve("x")
 	f.run(ref, "x", untilTerm)
-	f.waitOutput(ref, "ready")
+	f.streams.WaitOutput(ref, "out", "ready")
 	f.crash()
 	f.env.Settings.Runtimes = nil
 	f.open()
@@ -111,7 +112,7 @@ func TestScriptOutlivesConfig(t *testing.T) {
 	if exit, _ := f.host.WaitReleased(t, ref); *exit.Code != 9 {
 		t.Errorf("got %+v", exit)
 	}
-	// The next attempt needs nothing of the config.
+	// The next attempt does not need the config.
 	w := f.workload(executor.Ref{ID: "x", Attempt: 2}, "", "exit 2")
 	w.Runtime = rt
 	if _, err := f.b.Create(t.Context(), w); err != nil {
@@ -123,6 +124,7 @@ func TestScriptOutlivesConfig(t *testing.T) {
 }
 
 func TestRefusedRuntimes(t *testing.T) {
+	t.Parallel()
 	dir := realtest.Dir(t)
 	plain := filepath.Join(dir, "plain")
 	if err := os.WriteFile(plain, nil, 0o600); err != nil {
@@ -144,7 +146,7 @@ func TestRefusedRuntimes(t *testing.T) {
 		{"unknown-name", executor.FailedPrecondition, "not on the PATH"},
 		{"plain", executor.FailedPrecondition, "not an executable file"},
 		{"kata", executor.FailedPrecondition, "containerd-shim-kata-v2 is neither on containerd's PATH"},
-		{"absent-shim", executor.FailedPrecondition, "nope"},
+		{"absent-shim", executor.FailedPrecondition, "the shim's binary " + filepath.Join(dir, "nope") + " does not exist; install it there"},
 		{runtimes.ShimRuncV1, executor.FailedPrecondition, "install the one of containerd 1.7"},
 		{runtimes.ShimLinuxV1, executor.FailedPrecondition, "ended with containerd 1.7; use io.containerd.runc.v2"},
 		{"rnuc", executor.NotFound, "did you mean runc?"},
@@ -208,10 +210,11 @@ func TestNoDaemon(t *testing.T) {
 
 // TestDaemonGone calls everything while there is no daemon.
 func TestDaemonGone(t *testing.T) {
+	t.Parallel()
 	d := startDaemon(t, realtest.V16)
 	f := on(t, d)
 	w := f.workload(first("x"), "", "true")
-	f.b.config.connectTimeout = 100 * time.Millisecond
+	f.b.driver.config.connectTimeout = 100 * time.Millisecond
 	d.Stop()
 	ctx := t.Context()
 	_, create := f.b.Create(ctx, w)
@@ -229,7 +232,7 @@ func TestDaemonGone(t *testing.T) {
 		}
 	}
 	d.Start()
-	f.b.config.connectTimeout = 10 * time.Second
+	f.b.driver.config.connectTimeout = time.Minute
 	if _, err := f.b.List(ctx); err != nil {
 		t.Errorf("list after the daemon's return: %v", err)
 	}

@@ -10,25 +10,23 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/shared/executor"
-	"github.com/davit-run/davit/shared/failpoint"
 )
 
-// undo removes what a failed create has made and gives the error to return.
-func (b *Backend) undo(ctx context.Context, p plan, cause error) error {
+// undo removes what a failed create has made and returns the error for the caller.
+func (d *driver) undo(ctx context.Context, p *plan, cause error) error {
 	ctx, cancel := oci.Detach(ctx, cleanupTimeout)
 	defer cancel()
-	_ = failpoint.Hit("containerd.undo.begin")
-	err := b.ready(ctx)
+	err := d.ready(ctx)
 	tidy := p.errors.Reset
-	if m, started := b.marks.read(p.cid, p.ref.Attempt); started {
+	if m, started := d.marks.read(p.cid, p.ref.Attempt); started {
 		tidy = m.Errors.Remove
 	}
 	if err == nil {
-		// Should this be cut off, its kill must not pass for the workload's end.
-		err = b.marks.remove(p.cid)
+		// If this is cut off, its kill must not be taken for the workload's end.
+		err = d.marks.remove(p.cid)
 	}
 	if err == nil {
-		err = b.destroy(ctx, p.ref, tidy)
+		err = d.remove(ctx, p.ref, tidy)
 	}
 	if err == nil {
 		err = tidy() // there may have been no record
@@ -39,73 +37,78 @@ func (b *Backend) undo(ctx context.Context, p plan, cause error) error {
 	return cause
 }
 
-// undoFor is undo that gives another error, unless the removal fails.
-func (b *Backend) undoFor(ctx context.Context, p plan, cause, instead error) error {
-	if err := b.undo(ctx, p, oci.Fault(cause)); errors.Is(err, executor.OutcomeUnknown) {
+// undoFor is undo that returns another error, unless the removal fails.
+func (d *driver) undoFor(ctx context.Context, p *plan, cause, instead error) error {
+	if err := d.undo(ctx, p, oci.Fault(cause)); errors.Is(err, executor.OutcomeUnknown) {
 		return err
 	}
 	return instead
 }
 
-// destroy removes all of an attempt in whatever state it is, and tells nobody. tidy,
-// if not nil, removes what was written in the name of its workload.
-func (b *Backend) destroy(ctx context.Context, ref executor.Ref, tidy func() error) error {
-	r, err := b.record(ctx, ref.ID)
+// remove kills and removes an attempt in any state, and notifies nobody. tidy,
+// unless nil, removes what was written in the name of its workload.
+func (d *driver) remove(ctx context.Context, ref executor.Ref, tidy func() error) error {
+	r, err := d.record(ctx, ref.ID)
 	if errdefs.IsNotFound(err) {
 		return nil
 	}
 	if err != nil || r.ref != ref {
 		return err
 	}
-	return b.demolish(ctx, r, tidy)
+	return d.removeAttempt(ctx, r, tidy)
 }
 
-// unmake removes all of an attempt that never ran, and what was written in the
-// name of its workload.
-func (b *Backend) unmake(ctx context.Context, r record) error {
-	return b.demolish(ctx, r, r.errors.Reset)
-}
-
-func (b *Backend) demolish(ctx context.Context, r record, tidy func() error) error {
-	if err := b.killTask(ctx, r.cid); err != nil {
+// removeAttempt does what remove does, for a record that was read.
+func (d *driver) removeAttempt(ctx context.Context, r record, tidy func() error) error {
+	deleted, err := d.killTask(ctx, r.cid)
+	if err != nil {
 		return err
 	}
-	_ = failpoint.Hit("containerd.destroy.killed")
-	return b.dropRecord(ctx, r, tidy)
+	return d.removeRecord(ctx, r, !deleted && r.output == "", tidy)
 }
 
-// killTask ends a task and deletes it. The kill comes first: to delete a task
-// that was never started takes some shims seconds. The first shim refuses for ever
-// or hangs, if its daemon was killed before it had made the container; it is killed
-// then.
-func (b *Backend) killTask(ctx context.Context, cid string) error {
+// killTask ends a task and deletes it, and reports whether there was one. The kill comes
+// first: some shims need seconds
+// to delete a task that was never started. A shim of the first generation refuses for
+// ever or hangs if its daemon was killed before it had made the container. Then the
+// shim is killed.
+func (d *driver) killTask(ctx context.Context, cid string) (deleted bool, err error) {
 	begin := time.Now()
-	for d := time.Millisecond; ; d = min(2*d, 100*time.Millisecond) {
+	for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
 		if time.Since(begin) > taskWait {
-			if shim := findShim(cid); shim != nil {
-				b.log.Warn("a shim that does not let go of its task is killed", "container", cid, "pid", shim.Pid)
-				_ = shim.Kill()
-				_ = shim.Release()
-			}
+			d.killShims(cid, "a shim that does not release its task is killed")
 			begin = time.Now()
 		}
-		err := b.killTaskOnce(ctx, cid)
+		err := d.killTaskOnce(ctx, cid)
 		if err == nil || errdefs.IsNotFound(err) {
-			return nil
+			return err == nil, nil
 		}
-		if !oci.Pause(ctx, d) {
-			return err
+		if !oci.Pause(ctx, wait) {
+			return false, err
 		}
 	}
 }
 
-func (b *Backend) killTaskOnce(ctx context.Context, cid string) error {
+// killShims kills the shims that were started for a container, and reports whether there
+// were any.
+func (d *driver) killShims(cid, why string) bool {
+	shims := findShims(cid)
+	for _, shim := range shims {
+		d.log.Warn(why, "container", cid, "pid", shim.PID)
+		_ = shim.Signal(syscall.SIGKILL)
+		_ = shim.Close()
+	}
+	return len(shims) > 0
+}
+
+func (d *driver) killTaskOnce(ctx context.Context, cid string) error {
 	ctx, cancel := context.WithTimeout(ctx, taskWait)
 	defer cancel()
-	_, err := b.conn.tasks.Kill(ctx, &tasksapi.KillRequest{ContainerID: cid, Signal: uint32(syscall.SIGKILL), All: true})
+	_, err := d.conn.tasks.Kill(ctx, &tasksapi.KillRequest{ContainerID: cid, Signal: uint32(syscall.SIGKILL), All: true})
 	if err != nil && !errdefs.IsNotFound(err) {
-		b.log.Debug("kill failed", "container", cid, "error", err)
+		d.log.Debug("kill failed", "container", cid, "error", err)
 	}
-	_, err = b.conn.tasks.Delete(ctx, &tasksapi.DeleteTaskRequest{ContainerID: cid})
+	d.thaw(ctx, cid)
+	_, err = d.conn.tasks.Delete(ctx, &tasksapi.DeleteTaskRequest{ContainerID: cid})
 	return err
 }

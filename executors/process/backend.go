@@ -3,21 +3,22 @@ package process
 import (
 	"context"
 	"os"
-	"strings"
 
 	"github.com/davit-run/davit/executors/internal/monitor/backend"
 	"github.com/davit-run/davit/executors/internal/oci"
+	"github.com/davit-run/davit/executors/internal/settings"
 	"github.com/davit-run/davit/shared/executor"
+	"golang.org/x/sys/unix"
 )
 
-// Executor gives the process executor.
+// Executor returns the process executor.
 func Executor() executor.Executor {
 	return executor.Executor{
 		Name:      "process",
 		Version:   "0.1.0",
 		Config:    configSchema(),
 		Validate:  validate,
-		Prototype: (*Backend)(nil),
+		Prototype: &Backend{Backend: &backend.Backend[backend.FreezableProcess]{}},
 		Open: func(ctx context.Context, env executor.Environment, host executor.Host) (executor.Backend, error) {
 			return Open(ctx, env, host)
 		},
@@ -26,42 +27,55 @@ func Executor() executor.Executor {
 
 // Backend runs processes on the host.
 type Backend struct {
-	*backend.Backend
-	*planner
+	*backend.Backend[backend.FreezableProcess]
+	*builder
 }
 
 // Open opens the backend in its directories.
 func Open(ctx context.Context, env executor.Environment, host executor.Host) (*Backend, error) {
-	config, diags := parseConfig(env.Settings.Config)
-	if len(diags) > 0 {
-		d := diags[0]
-		return nil, executor.Errorf(executor.Invalid, "%s: %s", strings.Join(d.Path, "."), d.Message)
+	config, found := parseConfig(env.Settings.Config)
+	if err := settings.Refuse(found); err != nil {
+		return nil, err
 	}
 	owner := oci.Owner{Host: env.HostID, Backend: env.Backend}
-	p := &planner{
+	p := &builder{
 		ignore:  config.Ignore,
 		user:    currentUser(),
+		mounts:  mayMount(),
 		owner:   owner,
 		cgroups: openCgroups(owner, config.CgroupParent),
 	}
-	b, err := backend.Open(ctx, env, host, p.plan)
+	b, err := backend.Open(ctx, env, host, backend.Freezable, p.job, backend.Hooks{Hold: p.cgroups.hold, Removed: p.cgroups.own.Tidy})
 	if err != nil {
 		return nil, err
 	}
-	return &Backend{Backend: b, planner: p}, nil
+	return &Backend{Backend: b, builder: p}, nil
 }
 
-// Close stops watching. Processes run on.
+// Offers implements [executor.Selective]: the machine may have no freezer.
+func (b *Backend) Offers(c executor.Capability) bool {
+	return b.Backend.Offers(c) && (c != executor.CapPause || b.builder == nil || b.cgroups.freezes())
+}
+
+// Close ends the watchers. Processes run on.
 func (b *Backend) Close(ctx context.Context) error {
 	err := b.Backend.Close(ctx)
-	b.cgroups.close()
+	b.cgroups.own.Tidy()
 	return err
 }
 
-// user is whom the executor runs as.
+// user is the user that the executor runs as.
 type user struct {
 	uid, gid int
 	groups   []int
+}
+
+// mayMount reports whether this process has CAP_SYS_ADMIN.
+func mayMount() bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	err := unix.Capget(&header, &data[0])
+	return err == nil && data[0].Effective&(1<<unix.CAP_SYS_ADMIN) != 0
 }
 
 func currentUser() user {

@@ -10,8 +10,8 @@ import (
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// BenchmarkTrue measures from the call of Create to Released, beside the least
-// that it could cost.
+// BenchmarkTrue measures from the call of Create to Released, and beside it the least
+// that this could cost.
 func BenchmarkTrue(b *testing.B) {
 	b.Run("exec", func(b *testing.B) {
 		for b.Loop() {

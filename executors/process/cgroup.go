@@ -11,140 +11,168 @@ import (
 	"github.com/davit-run/davit/executors/internal/monitor"
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/shared/executor"
-	"github.com/moby/sys/mountinfo"
+	"github.com/davit-run/davit/shared/linux"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// The controllers that are used. Memory tells of kills for want of it, and pids
-// keeps what is to be killed from multiplying; so these two are used always.
+// The controllers that are used. memory shows kills for want of it, pids keeps
+// processes from forking while they are killed, and freezer pauses. In version 2 every
+// cgroup can be frozen.
 const (
-	memory = "memory"
-	pids   = "pids"
-	cpu    = "cpu"
+	memory  = "memory"
+	pids    = "pids"
+	cpu     = "cpu"
+	freezer = "freezer"
+	cpuset  = "cpuset"
 )
 
-// cgroups is where a backend's cgroups are.
+// cgroups says where a backend's cgroups are.
 type cgroups struct {
-	// dirs holds the directory of the root of each controller's hierarchy, for
-	// the controllers that can be used. With v2 they are all the same.
-	dirs map[string]string
-	// homes holds the directory of the executor's own cgroup in each of version 1.
-	homes   map[string]string
-	v2      bool
+	// all has each hierarchy. A workload leaves its executor's cgroups in all of them, so
+	// that whatever is done to those does not affect it.
+	all []hierarchy
+	// dirs has the directory of the root of each controller's hierarchy, for the
+	// controllers that can be used. With v2 they are all the same.
+	dirs    map[string]string
+	unified string // the root of the hierarchy of version 2, if that is used
 	parent  string // of containers, a path in the hierarchies
+	own     *oci.Parent
 	problem string // why a controller cannot be used
 }
 
-// openCgroups makes the parents of the cgroups of containers, as far as it may.
+// hierarchy is a hierarchy of cgroups, or as much of it as is mounted.
+type hierarchy struct {
+	root string // directory
+	// home is the directory of the executor's own cgroup, in version 1.
+	home   string
+	cpuset bool
+}
+
+// openCgroups finds out where the parents of the cgroups of containers can be created.
 func openCgroups(owner oci.Owner, parent string) *cgroups {
 	if parent == "" {
 		parent = filepath.Dir(owner.Cgroup("", "x", false))
 	}
-	c := &cgroups{dirs: map[string]string{}, homes: ownCgroups(), parent: parent, problem: "there is no cgroup controller for it on this machine"}
-	mounts, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("cgroup", "cgroup2"))
+	own, _ := linux.CgroupsOf(os.Getpid())
+	c := &cgroups{dirs: map[string]string{}, parent: parent, problem: "there is no cgroup controller for it on this machine"}
+	c.own = oci.NewParent(c.removeParents)
+	mounts, err := linux.CgroupMounts()
 	if err != nil {
 		c.problem = err.Error()
 		return c
 	}
 	for _, m := range mounts {
-		options := strings.Split(m.VFSOptions, ",")
-		for _, name := range []string{memory, pids, cpu} {
-			if m.FSType != "cgroup" || !slices.Contains(options, name) {
+		if slices.ContainsFunc(c.all, func(h hierarchy) bool { return h.root == m.Mountpoint }) {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Join(m.Mountpoint, parent), 0o755); err != nil {
+			c.problem = err.Error()
+			continue
+		}
+		h := hierarchy{root: m.Mountpoint}
+		if !m.Unified {
+			i := slices.IndexFunc(m.Controllers, func(name string) bool { return own[name] != "" }) // others are options
+			if i < 0 {
 				continue
 			}
-			if err := os.MkdirAll(filepath.Join(m.Mountpoint, parent), 0o755); err != nil {
-				c.problem = err.Error()
-				continue
+			h.home, h.cpuset = m.Dir(own[m.Controllers[i]]), m.Has(cpuset)
+		}
+		c.all = append(c.all, h)
+		for _, name := range []string{memory, pids, cpu, freezer} {
+			if m.Has(name) {
+				c.dirs[name] = m.Mountpoint
 			}
-			home, err := filepath.Rel(m.Root, c.homes[name])
-			if err != nil {
-				c.problem = err.Error()
-				continue
-			}
-			c.dirs[name], c.homes[name] = m.Mountpoint, filepath.Join(m.Mountpoint, home)
 		}
 	}
-	if len(c.dirs) == 0 {
+	if c.dirs[memory]+c.dirs[pids]+c.dirs[cpu] == "" {
+		delete(c.dirs, freezer)
 		for _, m := range mounts {
-			if m.FSType == "cgroup2" {
+			if m.Unified {
 				c.openUnified(m.Mountpoint)
 			}
 		}
 	}
+	c.own.Tidy()
 	return c
 }
 
-// ownCgroups gives the path of this process's cgroup by the controllers of
-// version 1.
-func ownCgroups() map[string]string {
-	own := map[string]string{}
-	b, _ := os.ReadFile("/proc/self/cgroup")
-	for line := range strings.Lines(string(b)) {
-		if f := strings.SplitN(strings.TrimSpace(line), ":", 3); len(f) == 3 {
-			for name := range strings.SplitSeq(f[1], ",") {
-				own[name] = f[2]
-			}
-		}
+// hold makes the parents, and keeps them until release is called. In version 1 they are
+// made with what is below.
+func (c *cgroups) hold() (release func()) {
+	release = c.own.Hold()
+	if c.unified != "" {
+		_, _ = c.makeUnified() // making what is below shows an error
 	}
-	return own
+	return release
 }
 
-// openUnified makes the parents in a hierarchy of version 2, and hands the
-// controllers down to them.
+// openUnified finds out which controllers there are in a hierarchy of version 2.
 func (c *cgroups) openUnified(mountpoint string) {
-	dir := mountpoint
-	for part := range strings.SplitSeq(c.parent, "/") {
-		dir = filepath.Join(dir, part)
-		if err := os.Mkdir(dir, 0o755); err != nil && !os.IsExist(err) {
-			c.problem = err.Error()
-			return
-		}
-		for _, name := range []string{memory, pids, cpu} {
-			// Fails where processes are, and where the controller is not.
-			_ = os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+"+name), 0)
-		}
+	c.unified = mountpoint
+	dir, err := c.makeUnified()
+	if err != nil {
+		c.problem = err.Error()
+		return
 	}
-	c.v2 = true
 	b, err := os.ReadFile(filepath.Join(dir, "cgroup.subtree_control"))
 	if err != nil {
 		c.problem = err.Error()
 	}
 	for _, name := range []string{memory, pids, cpu} {
 		if slices.Contains(strings.Fields(string(b)), name) {
-			c.dirs[name] = mountpoint
+			c.dirs[name], c.dirs[freezer] = mountpoint, mountpoint
 		}
 	}
 }
 
-// close removes the parents where they are empty.
-func (c *cgroups) close() {
-	for _, root := range c.dirs {
-		_ = os.Remove(filepath.Join(root, c.parent))
+// makeUnified creates the parents in the hierarchy of version 2, and enables the
+// controllers for them.
+func (c *cgroups) makeUnified() (dir string, err error) {
+	dir = c.unified
+	for part := range strings.SplitSeq(c.parent, "/") {
+		dir = filepath.Join(dir, part)
+		if err := os.Mkdir(dir, 0o755); err != nil && !os.IsExist(err) {
+			return dir, err
+		}
+		for _, name := range []string{memory, pids, cpu} {
+			// This fails in a cgroup with processes, and without the controller.
+			_ = os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+"+name), 0)
+		}
+	}
+	return dir, nil
+}
+
+// freezes reports whether containers can be paused.
+func (c *cgroups) freezes() bool { return c.dirs[freezer] != "" }
+
+// removeParents removes the parents where they are empty.
+func (c *cgroups) removeParents() {
+	for _, h := range c.all {
+		_ = os.Remove(filepath.Join(h.root, c.parent))
 	}
 }
 
-// limit is a value for a controller's file, under the names that it has in the
-// two versions.
+// limit is a value for a controller's file, with the file's names in both versions.
 type limit struct {
 	field, controller string
 	v1, v2            string
 	value, valueV2    string
 }
 
-// plan gives the cgroup of a container. One that a spec names is taken as the
-// parent, so that no cgroup holds processes of others.
-func (c *cgroups) plan(l *specs.Linux, cid string) (monitor.Cgroup, error) {
+// of returns the cgroup of a container. If a spec names one, that becomes the parent,
+// so that no cgroup has processes of others.
+func (c *cgroups) of(l *specs.Linux, cid string) (monitor.Cgroup, error) {
 	var g monitor.Cgroup
 	if l == nil {
 		l = new(specs.Linux)
 	}
-	parent := c.parent
+	parent, relative := c.parent, false
 	if p := l.CgroupsPath; p != "" {
 		if strings.Contains(p, ":") || slices.Contains(strings.Split(p, "/"), "..") {
 			return g, executor.Errorf(executor.Unsupported, `linux.cgroupsPath: %q is not a plain path; give one such as /davit`, p)
 		}
 		parent = filepath.Join("/", p)
-		if !filepath.IsAbs(p) {
+		if relative = !filepath.IsAbs(p); relative {
 			parent = filepath.Join(c.parent, p)
 		}
 	}
@@ -154,22 +182,25 @@ func (c *cgroups) plan(l *specs.Linux, cid string) (monitor.Cgroup, error) {
 			return g, executor.Errorf(executor.Unsupported, `%s: %s; leave the limit out, or add %q to "ignore" in the backend's config`, v.field, c.problem, v.field)
 		}
 	}
-	for _, name := range []string{memory, pids, cpu} {
-		used := name != cpu || slices.ContainsFunc(limits, func(v limit) bool { return v.controller == cpu })
-		dir := monitor.CgroupDir{Path: filepath.Join(c.dirs[name], parent, cid), Home: c.homes[name]}
-		if c.v2 {
-			dir.Home = ""
+	for _, h := range c.all {
+		dir := monitor.CgroupDir{Path: filepath.Join(h.root, parent, cid), Home: h.home}
+		if h.cpuset {
+			dir.Cpuset = h.root
 		}
-		if c.dirs[name] != "" && used && !slices.Contains(g.Dirs, dir) {
-			g.Dirs = append(g.Dirs, dir)
+		if relative {
+			dir.Top = filepath.Join(h.root, c.parent)
 		}
+		g.Dirs = append(g.Dirs, dir)
 	}
 	if root := c.dirs[memory]; root != "" {
-		g.OOM = filepath.Join(root, parent, cid, map[bool]string{false: "memory.oom_control", true: "memory.events"}[c.v2])
+		g.OOM = filepath.Join(root, parent, cid, map[bool]string{false: "memory.oom_control", true: "memory.events"}[c.unified != ""])
+	}
+	if c.freezes() {
+		g.Freezer = filepath.Join(c.dirs[freezer], parent, cid)
 	}
 	for _, v := range limits {
 		file, value := v.v1, v.value
-		if c.v2 {
+		if c.unified != "" {
 			file, value = v.v2, v.valueV2
 		}
 		g.Files = append(g.Files, monitor.CgroupFile{Path: filepath.Join(c.dirs[v.controller], parent, cid, file), Value: value})
@@ -177,7 +208,7 @@ func (c *cgroups) plan(l *specs.Linux, cid string) (monitor.Cgroup, error) {
 	return g, nil
 }
 
-// limitsOf gives the limits that a spec asks for, in the order in which they can
+// limitsOf returns the limits that a spec asks for, in the order in which they can
 // be set.
 func limitsOf(r *specs.LinuxResources) []limit {
 	var list []limit

@@ -9,7 +9,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-func TestCgroupPlan(t *testing.T) {
+func TestCgroupOf(t *testing.T) {
 	n := func(v int64) *int64 { return &v }
 	u := func(v uint64) *uint64 { return &v }
 	limits := &specs.Linux{Resources: &specs.LinuxResources{
@@ -18,11 +18,20 @@ func TestCgroupPlan(t *testing.T) {
 		CPU:    &specs.LinuxCPU{Shares: u(1024), Quota: n(50), Period: u(200)},
 	}}
 	v1 := &cgroups{
+		all: []hierarchy{
+			{root: "/c/memory", home: "/c/memory/own"}, {root: "/c/pids", home: "/c/pids"}, {root: "/c/cpu", home: "/c/cpu"},
+			{root: "/c/cpuset", home: "/c/cpuset", cpuset: true}, {root: "/c/unified"},
+		},
 		dirs:   map[string]string{memory: "/c/memory", pids: "/c/pids", cpu: "/c/cpu"},
-		homes:  map[string]string{memory: "/c/memory/own", pids: "/c/pids", cpu: "/c/cpu"},
 		parent: "/davit",
 	}
-	v2 := &cgroups{dirs: map[string]string{memory: "/c", pids: "/c", cpu: "/c"}, homes: map[string]string{}, parent: "/davit", v2: true}
+	v2 := &cgroups{all: []hierarchy{{root: "/c"}}, dirs: map[string]string{memory: "/c", pids: "/c", cpu: "/c"}, parent: "/davit", unified: "/c"}
+	v1Dirs := func(parent string) []monitor.CgroupDir {
+		return []monitor.CgroupDir{
+			{Path: "/c/memory" + parent + "/x", Home: "/c/memory/own"}, {Path: "/c/pids" + parent + "/x", Home: "/c/pids"}, {Path: "/c/cpu" + parent + "/x", Home: "/c/cpu"},
+			{Path: "/c/cpuset" + parent + "/x", Home: "/c/cpuset", Cpuset: "/c/cpuset"}, {Path: "/c/unified" + parent + "/x"},
+		}
+	}
 	for _, tt := range []struct {
 		name  string
 		from  *cgroups
@@ -30,7 +39,7 @@ func TestCgroupPlan(t *testing.T) {
 		want  monitor.Cgroup
 	}{
 		{"v1", v1, limits, monitor.Cgroup{
-			Dirs: []monitor.CgroupDir{{Path: "/c/memory/davit/x", Home: "/c/memory/own"}, {Path: "/c/pids/davit/x", Home: "/c/pids"}, {Path: "/c/cpu/davit/x", Home: "/c/cpu"}},
+			Dirs: v1Dirs("/davit"),
 			Files: []monitor.CgroupFile{
 				{Path: "/c/memory/davit/x/memory.limit_in_bytes", Value: "100"}, {Path: "/c/memory/davit/x/memory.memsw.limit_in_bytes", Value: "150"},
 				{Path: "/c/pids/davit/x/pids.max", Value: "max"}, {Path: "/c/cpu/davit/x/cpu.shares", Value: "1024"},
@@ -48,13 +57,17 @@ func TestCgroupPlan(t *testing.T) {
 			OOM: "/c/davit/x/memory.events",
 		}},
 		{"named", v1, &specs.Linux{CgroupsPath: "/y"}, monitor.Cgroup{
-			Dirs: []monitor.CgroupDir{{Path: "/c/memory/y/x", Home: "/c/memory/own"}, {Path: "/c/pids/y/x", Home: "/c/pids"}},
+			Dirs: v1Dirs("/y"),
 			OOM:  "/c/memory/y/x/memory.oom_control",
+		}},
+		{"relative", v2, &specs.Linux{CgroupsPath: "y/z"}, monitor.Cgroup{
+			Dirs: []monitor.CgroupDir{{Path: "/c/davit/y/z/x", Top: "/c/davit"}},
+			OOM:  "/c/davit/y/z/x/memory.events",
 		}},
 		{"none", &cgroups{}, nil, monitor.Cgroup{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := tt.from.plan(tt.linux, "x")
+			got, err := tt.from.of(tt.linux, "x")
 			if err != nil || !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("got %+v, %v\nwant %+v", got, err, tt.want)
 			}
@@ -68,7 +81,7 @@ func TestCgroupPlan(t *testing.T) {
 		"leads out":     {v1, &specs.Linux{CgroupsPath: "../x"}},
 		"no controller": {&cgroups{problem: "none here"}, limits},
 	} {
-		if _, err := from.plan(from.Linux, "x"); executor.CodeOf(err) != executor.Unsupported {
+		if _, err := from.of(from.Linux, "x"); executor.CodeOf(err) != executor.Unsupported {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}

@@ -1,16 +1,15 @@
 package process
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"path/filepath"
 
+	"github.com/davit-run/davit/executors/internal/settings"
 	"github.com/davit-run/davit/executors/internal/specfields"
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// Config is what a backend's config block may say.
+// Config is a backend's config block.
 type Config struct {
 	Ignore       []string `json:"ignore"`
 	CgroupParent string   `json:"cgroup_parent"`
@@ -30,27 +29,18 @@ func configSchema() executor.Schema {
 // checked without I/O.
 func parseConfig(body json.RawMessage) (Config, []executor.Diagnostic) {
 	c := Config{Ignore: specfields.Default()}
-	var diags []executor.Diagnostic
-	bad := func(attribute, hint, format string, args ...any) {
-		diags = append(diags, executor.Diagnostic{
-			Severity: executor.SeverityError, Path: []string{"config", attribute}, Message: fmt.Sprintf(format, args...), Hint: hint,
-		})
+	found := settings.Decode(body, &c, "config")
+	if len(found) > 0 {
+		return c, found
 	}
-	if len(body) > 0 {
-		dec := json.NewDecoder(bytes.NewReader(body))
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(&c); err != nil {
-			return c, []executor.Diagnostic{{Severity: executor.SeverityError, Path: []string{"config"}, Message: err.Error()}}
-		}
-	}
-	diags = append(diags, fields.Check(c.Ignore)...)
+	found = append(found, fields.Check(c.Ignore)...)
 	if p := c.CgroupParent; p != "" && (!filepath.IsAbs(p) || filepath.Clean(p) != p || p == "/") {
-		bad("cgroup_parent", "give a path such as /davit", "%q is not the path of a cgroup", p)
+		found.Add("cgroup_parent", "give a path such as /davit", "%q is not the path of a cgroup", p)
 	}
-	return c, diags
+	return c, found
 }
 
 func validate(s executor.Settings) []executor.Diagnostic {
-	_, diags := parseConfig(s.Config)
-	return diags
+	_, found := parseConfig(s.Config)
+	return found
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// driven gives the workload of a number, and makes its output file.
+// driven returns the workload of a number, and creates its output file.
 func driven(dir string, n int) executor.Workload {
 	ref := first(fmt.Sprintf("d-%d", n))
 	path := filepath.Join(dir, "io", ref.ID+".1.out")

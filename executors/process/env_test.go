@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/executors/process"
-	"github.com/davit-run/davit/executors/realtest"
+	"github.com/davit-run/davit/host/rigs/realtest"
+	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// fixture is a backend with a host that keeps what it is told.
+// fixture is a backend with a host that keeps the reports that it receives.
 type fixture struct {
 	t    testing.TB
 	env  executor.Environment
@@ -26,13 +27,13 @@ type fixture struct {
 	streams realtest.Streams
 }
 
-// newFixture gives a backend of which nothing may be left at the end.
+// newFixture returns a backend, and checks that nothing of it is left at the end.
 func newFixture(t testing.TB, config string) *fixture {
 	t.Helper()
 	f := makeFixture(t, config)
 	mark := filepath.Base(f.path()) // in the command lines of workloads
 	if os.Geteuid() == 0 {
-		mark = f.b.Key() // in the names of cgroups, which hold them
+		mark = f.b.Key() // in the names of their cgroups
 	}
 	realtest.NothingLeft(t, mark)
 	t.Cleanup(f.cleanup)
@@ -71,17 +72,14 @@ func (f *fixture) open() {
 	f.b = b
 }
 
-// cleanup removes all containers and looks for what is left.
+// cleanup removes all containers and reports what is left.
 func (f *fixture) cleanup() {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	for {
+	wait.Holds(func() bool {
 		list, err := f.b.List(ctx)
 		if err != nil {
 			f.t.Error(err)
-		}
-		if len(list) == 0 || ctx.Err() != nil {
-			break
 		}
 		for _, st := range list {
 			if !st.State.Ended() {
@@ -89,7 +87,10 @@ func (f *fixture) cleanup() {
 			}
 			_ = f.b.Delete(ctx, st.Ref)
 		}
-		time.Sleep(time.Millisecond)
+		return len(list) == 0
+	})
+	if left := realtest.Cgroups(f.b.Key()); len(left) > 0 {
+		f.t.Errorf("the last container is gone, and not its backend's cgroup:\n%s", strings.Join(left, "\n"))
 	}
 	if err := f.b.Close(ctx); err != nil {
 		f.t.Error(err)
@@ -100,7 +101,7 @@ func (f *fixture) cleanup() {
 	}
 }
 
-// command gives a spec of a shell script on the host's own files.
+// command returns a spec of a shell script on the host's own files.
 func command(script string) *specs.Spec {
 	return &specs.Spec{
 		Version: "1.0.2",
@@ -128,25 +129,9 @@ func (f *fixture) run(ref executor.Ref, spec *specs.Spec) executor.Status {
 	return st
 }
 
-// waitOutput waits until an attempt has written something.
-func (f *fixture) waitOutput(ref executor.Ref, want string) {
-	f.t.Helper()
-	eventually(f.t, func() bool { return strings.Contains(f.streams.Output(ref, "out"), want) }, "%s: %q in its output", ref, want)
-}
-
-func eventually(t testing.TB, done func() bool, format string, args ...any) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
-		if done() {
-			return
-		}
-	}
-	t.Fatalf("there is still no "+format, args...)
-}
-
 func first(id string) executor.Ref { return executor.Ref{ID: id, Attempt: 1} }
 
-// fakeHost is a host that keeps what it is told.
+// fakeHost is a host that keeps the reports that it receives.
 type fakeHost struct {
 	mu       sync.Mutex
 	exits    map[executor.Ref]executor.Status
@@ -174,10 +159,10 @@ func (h *fakeHost) Released(_ context.Context, ref executor.Ref, out executor.Ou
 	return nil
 }
 
-// wait waits for the whole end of an attempt.
+// wait waits until an attempt is released.
 func (f *fixture) wait(ref executor.Ref) (exit executor.Exit, out executor.Output) {
 	f.t.Helper()
-	eventually(f.t, func() bool {
+	wait.Until(f.t, ref.String()+" is released", func() bool {
 		f.host.mu.Lock()
 		defer f.host.mu.Unlock()
 		o, ok := f.host.released[ref]
@@ -185,11 +170,11 @@ func (f *fixture) wait(ref executor.Ref) (exit executor.Exit, out executor.Outpu
 			exit, out = *f.host.exits[ref].Exit, o
 		}
 		return ok
-	}, "release of %s", ref)
+	})
 	return exit, out
 }
 
-// specConfig gives what is wrong with a config.
+// specConfig returns what is wrong with a config.
 func specConfig(config string) []executor.Diagnostic {
 	e := process.Executor()
 	return e.Validate(executor.Settings{Config: json.RawMessage(config)})

@@ -1,8 +1,14 @@
 package process
 
-import "github.com/davit-run/davit/executors/internal/specfields"
+import (
+	"encoding/json"
+	"slices"
 
-// fields are those of the spec that mean here what they say.
+	"github.com/davit-run/davit/executors/internal/specfields"
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// fields are the fields of the spec that this executor honours.
 var fields = specfields.Filter{
 	Workload: "a plain process on the host",
 	Honoured: []string{
@@ -29,5 +35,27 @@ var fields = specfields.Filter{
 		"linux.resources.cpu.quota",
 		"linux.resources.cpu.period",
 		"linux.resources.pids.limit",
+		"linux.seccomp",
 	},
+}
+
+// contained are the fields that it honours where a process has a root file system, and
+// so mounts, of its own.
+var contained = specfields.Filter{
+	Workload: fields.Workload,
+	Honoured: append(slices.Clone(fields.Honoured), "hostname", "mounts", "root.readonly", "linux.maskedPaths", "linux.readonlyPaths"),
+}
+
+// filter returns the fields that are honoured for a workload.
+func (p *builder) filter(w executor.Workload) specfields.Filter {
+	var spec struct {
+		Root struct {
+			Path string `json:"path"`
+		} `json:"root"`
+	}
+	ignored := func(field string) bool { return slices.Contains(p.ignore, field) }
+	if err := json.Unmarshal(w.Spec, &spec); err != nil || !p.mounts || spec.Root.Path == "" || spec.Root.Path == "/" || ignored("root") || ignored("root.path") {
+		return fields
+	}
+	return contained
 }

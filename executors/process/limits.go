@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// resources gives the numbers of resource limits.
+// resources returns the numbers of resource limits.
 var resources = map[string]int{
 	"RLIMIT_AS":         unix.RLIMIT_AS,
 	"RLIMIT_CORE":       unix.RLIMIT_CORE,
@@ -54,12 +54,12 @@ var capabilityNames = []string{
 	"CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
 }
 
-// capabilities gives the numbers of what a process may have, nil for whatever the
-// executor has. An executor that is not root has none to give.
+// capabilities returns the numbers of what a process may have, nil for whatever the
+// executor has. An executor that is not root cannot grant any.
 //
-// A program that root starts has all of the bounding set, so other sets can be
-// had only if they are the same.
-func (p *planner) capabilities(c *specs.LinuxCapabilities) ([]int, error) {
+// A program that root starts has all of the bounding set, so other sets are possible
+// only if they are equal.
+func (p *builder) capabilities(c *specs.LinuxCapabilities) ([]int, error) {
 	if c == nil || p.user.uid != 0 {
 		return nil, nil
 	}

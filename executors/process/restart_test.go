@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/executors/process"
+	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 )
 
 // crash ends the backend as if its process had been killed, as far as that can be
@@ -28,15 +30,14 @@ func (f *fixture) crash(meanwhile func()) {
 	f.open()
 }
 
-// monitorOf gives the monitor of a running workload.
+// monitorOf returns the monitor of a running workload.
 func monitorOf(t testing.TB, pid int) int {
 	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	stat, err := linux.StatOf(pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
-	monitor, _ := strconv.Atoi(fields[1])
+	monitor := stat.Parent
 	cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", monitor))
 	if !strings.HasPrefix(string(cmdline), "davit-monitor\x00") {
 		t.Fatalf("the parent of %d is %d, %q", pid, monitor, cmdline)
@@ -49,14 +50,14 @@ func kill(t testing.TB, pid int) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() bool { return !alive(pid) }, "end of process %d", pid)
+	wait.Until(t, "the process has ended", func() bool { return !alive(pid) })
 }
 
 func TestWorkloadKilledWhileNobodyWatches(t *testing.T) {
 	f := newFixture(t, "{}")
 	ref := first("victim")
 	st := f.run(ref, command("echo ready; sleep 300"))
-	f.waitOutput(ref, "ready")
+	f.streams.WaitOutput(ref, "out", "ready")
 	f.crash(func() { kill(t, st.PID) })
 	if _, err := f.b.Restore(t.Context(), ref, executor.Stdio{}); err != nil {
 		t.Fatal(err)
@@ -74,17 +75,17 @@ func TestMonitorKilled(t *testing.T) {
 			ref := first("orphan")
 			// One of its processes has the first one's session, one has its own.
 			st := f.run(ref, command(`trap '' TERM; sh -c 'trap "" HUP; echo $$; sleep 300' & `+ifRoot(`setsid sh -c 'echo $$; sleep 300' &`)+` sleep 0.2; echo ready; wait`))
-			f.waitOutput(ref, "ready")
+			f.streams.WaitOutput(ref, "out", "ready")
 			monitor := monitorOf(t, st.PID)
 			if watched {
 				kill(t, monitor)
 			} else {
 				f.crash(func() { kill(t, monitor) })
-				// It runs until its parent's death has reached it.
-				eventually(t, func() bool {
+				// It runs until it notices the death of its parent.
+				wait.Until(t, "its end is listed", func() bool {
 					list, err := f.b.List(t.Context())
 					return err == nil && len(list) == 1 && list[0].State == executor.Exited && list[0].Exit.Source == executor.Lost
-				}, "its end in the list")
+				})
 				if _, err := f.b.Restore(t.Context(), ref, executor.Stdio{}); err != nil {
 					t.Fatal(err)
 				}
@@ -98,7 +99,7 @@ func TestMonitorKilled(t *testing.T) {
 					t.Errorf("process %s has survived", pid)
 				}
 			}
-			// What was said once stays said.
+			// What was reported once does not change.
 			f.crash(func() {})
 			if st, err := f.b.Restore(t.Context(), ref, executor.Stdio{}); err != nil || st.Exit == nil || st.Exit.Source != executor.Lost {
 				t.Errorf("restore: got %+v, %v", st, err)
@@ -114,7 +115,7 @@ func ifRoot(s string) string {
 	return ""
 }
 
-// A monitor that is killed at any moment costs the exit at most.
+// TestMonitorKilledAtAnyMoment: when a monitor is killed, at most the exit is lost.
 func TestMonitorKilledAtAnyMoment(t *testing.T) {
 	f := newFixture(t, "{}")
 	for i := range 30 {
@@ -126,7 +127,7 @@ func TestMonitorKilledAtAnyMoment(t *testing.T) {
 			done <- err
 		}()
 		var monitor int
-		eventually(t, func() bool { monitor = monitorNamed(ref); return monitor != 0 || len(done) > 0 }, "monitor of %s", ref)
+		wait.Until(t, "there is a monitor", func() bool { monitor = monitorNamed(ref); return monitor != 0 || len(done) > 0 })
 		time.Sleep(time.Duration(rand.IntN(25)) * time.Millisecond)
 		if monitor != 0 {
 			_ = syscall.Kill(monitor, syscall.SIGKILL)
@@ -147,7 +148,7 @@ func TestMonitorKilledAtAnyMoment(t *testing.T) {
 	}
 }
 
-// monitorNamed gives the monitor of an attempt, 0 if there is none.
+// monitorNamed returns the monitor of an attempt, 0 if there is none.
 func monitorNamed(ref executor.Ref) int {
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, file := range files {
@@ -166,11 +167,11 @@ func TestReboot(t *testing.T) {
 	f.crash(func() {
 		// The workload of this life of the machine is to be gone as after a reboot.
 		kill(t, monitorOf(t, st.PID))
-		eventually(t, func() bool { return !alive(st.PID) }, "end of the workload")
+		wait.Until(t, "the workload has ended", func() bool { return !alive(st.PID) })
 		cgroups, _ := filepath.Glob(filepath.Join("/sys/fs/cgroup/*/davit", f.b.Key(), "*-"+f.b.Key()))
 		for _, dir := range cgroups {
 			// It is in use until the process that was its last is reaped.
-			eventually(t, func() bool { err := os.Remove(dir); return err == nil || os.IsNotExist(err) }, "removal of "+dir)
+			wait.Until(t, dir+" is removed", func() bool { err := os.Remove(dir); return err == nil || os.IsNotExist(err) })
 		}
 		job := filepath.Join(f.env.StateDir, "containers", ref.ID, "job.json")
 		b, err := os.ReadFile(job)
@@ -193,7 +194,7 @@ func TestReboot(t *testing.T) {
 // directory that it names, until it is killed.
 const envDriver = "DAVIT_TEST_DRIVER"
 
-// drive creates containers and notes before and after each what it does.
+// drive creates containers and prints, before and after each, what it does.
 func drive(dir string) {
 	env := executor.Environment{HostID: dir, Backend: "process", StateDir: filepath.Join(dir, "state"), RunDir: filepath.Join(dir, "run")}
 	b, err := process.Open(context.Background(), env, deafHost{})
@@ -217,8 +218,8 @@ func drive(dir string) {
 	}
 }
 
-// An executor that is killed at any moment costs nothing: what it created is
-// known to the next with its exit, and nothing is started twice.
+// TestExecutorKilledAtAnyMoment: when an executor is killed, nothing is lost. The
+// next one knows what it created, with its exit, and nothing is started twice.
 func TestExecutorKilledAtAnyMoment(t *testing.T) {
 	f := newFixture(t, "{}")
 	begin := time.Now()
@@ -242,7 +243,7 @@ func TestExecutorKilledAtAnyMoment(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n := range next {
-		// To create it once more reports it, or makes up for what was cut off.
+		// A second create reports it, or completes what was cut off.
 		w := driven(filepath.Dir(f.env.StateDir), n)
 		if _, err := f.b.Create(t.Context(), w); err != nil {
 			t.Errorf("create %d: %v", n, err)
@@ -264,7 +265,8 @@ func TestExecutorKilledAtAnyMoment(t *testing.T) {
 }
 
 // killDriver runs a driver that creates containers from a number on, kills it, and
-// gives the number of the container after its last. took is about how long it takes to create one.
+// returns the number of the container after its last. took is about how long it takes
+// to create one.
 func (f *fixture) killDriver(from int, took time.Duration) int {
 	f.t.Helper()
 	cmd := exec.Command("/proc/self/exe")
@@ -284,7 +286,7 @@ func (f *fixture) killDriver(from int, took time.Duration) int {
 		return n
 	}
 	enough := from + rand.IntN(3)
-	eventually(f.t, func() bool { return last() >= enough || stderr.Len() > 0 }, "container %d by the driver", enough)
+	wait.Until(f.t, "the driver has made enough containers", func() bool { return last() >= enough || stderr.Len() > 0 })
 	time.Sleep(time.Duration(rand.Int64N(int64(2 * took))))
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
@@ -292,4 +294,31 @@ func (f *fixture) killDriver(from int, took time.Duration) int {
 		f.t.Errorf("driver: %s", &stderr)
 	}
 	return last() + 1
+}
+
+// TestJobLost removes what is recorded of a job while its workload runs.
+func TestJobLost(t *testing.T) {
+	f := newFixture(t, "{}")
+	ref := first("lost")
+	st := f.run(ref, command("echo ready; sleep 300"))
+	f.streams.WaitOutput(ref, "out", "ready")
+	job := f.path("state", "containers", ref.ID, "job.json")
+	text, err := os.ReadFile(job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.crash(func() {
+		if err := os.Remove(job); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if !alive(st.PID) {
+		t.Fatal("it was killed for want of a record")
+	}
+	if _, err := f.b.Create(t.Context(), f.workload(ref, command("true"))); executor.CodeOf(err) != executor.AlreadyExists || !alive(st.PID) {
+		t.Errorf("create of the same id: got %v, alive %t", err, alive(st.PID))
+	}
+	if err := os.WriteFile(job, text, 0o600); err != nil { // so that it can be removed
+		t.Fatal(err)
+	}
 }

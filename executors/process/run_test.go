@@ -4,12 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
-	"github.com/davit-run/davit/executors/realtest"
 	"github.com/davit-run/davit/host/ocispec"
+	"github.com/davit-run/davit/host/rigs/realtest"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -29,8 +30,10 @@ func TestProcess(t *testing.T) {
 		want         string
 		root         bool
 	}{
-		{name: "env", script: `env | sort; echo "$@"`, want: "A=b c\nPATH=/usr/bin:/bin\nPWD=/\n\n",
-			edit: func(p *specs.Process) { p.Env = append(p.Env, "A=b c") }},
+		{name: "env", script: `env | sort; echo "$@"`, want: "A=b c\nHOME=/x\nPATH=/usr/bin:/bin\nPWD=/\n\n",
+			edit: func(p *specs.Process) { p.Env = append(p.Env, "A=b c", "HOME=/x") }},
+		{name: "home", script: `[ "$HOME" = "$(while IFS=: read n p u g c h s; do [ $u = $(id -u) ] && echo $h && break; done </etc/passwd)" ] && echo same`, want: "same\n"},
+		{name: "home-unknown", script: `echo $HOME`, want: "/\n", root: true, edit: func(p *specs.Process) { p.User.UID = 12345 }},
 		{name: "cwd", script: "pwd", want: "/usr\n", edit: func(p *specs.Process) { p.Cwd = "/usr" }},
 		{name: "umask", script: "umask", want: "0022\n"},
 		{name: "umask-set", script: "umask", want: "0077\n", edit: func(p *specs.Process) { p.User.Umask = new(uint32(0o077)) }},
@@ -104,7 +107,7 @@ func TestExit(t *testing.T) {
 	if exit, _ := f.wait(ref); *exit.Code != 128+int(syscall.SIGUSR1) || exit.Signal != syscall.SIGUSR1 {
 		t.Errorf("death by signal: got %+v", exit)
 	}
-	// A code that looks like a signal's is none.
+	// An exit code like that of a signal is not taken for one.
 	ref = first("no-signal")
 	f.run(ref, command("exit 137"))
 	if exit, _ := f.wait(ref); *exit.Code != 137 || exit.Signal != 0 {
@@ -112,7 +115,8 @@ func TestExit(t *testing.T) {
 	}
 }
 
-// What the first process leaves behind ends with it, also in sessions of its own.
+// TestDescendants: what the first process leaves behind ends with it, even in other
+// sessions.
 func TestDescendants(t *testing.T) {
 	f := newFixture(t, "{}")
 	ref := first("parent")
@@ -133,7 +137,7 @@ func TestDescendants(t *testing.T) {
 	}
 }
 
-// alive reports whether there is a process which is no zombie.
+// alive reports whether there is a process that is not a zombie.
 func alive(pid any) bool {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%v/stat", pid))
 	return err == nil && !strings.Contains(string(b), ") Z ")
@@ -172,7 +176,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// What `davit run --rootfs` asks for runs, in the root that it names.
+// TestDefaultSpec runs the spec of `davit run --rootfs`, in the root that it names.
 func TestDefaultSpec(t *testing.T) {
 	root(t)
 	f := newFixture(t, "{}")
@@ -193,6 +197,23 @@ func TestDefaultSpec(t *testing.T) {
 	}
 }
 
+// TestCommandsThatCannotBeExecuted: they fail as they do in a container.
+func TestCommandsThatCannotBeExecuted(t *testing.T) {
+	root(t)
+	f := newFixture(t, "{}")
+	rootfs := realtest.Rootfs(t)
+	for _, c := range realtest.Commands(t, rootfs) {
+		spec := command("")
+		spec.Process.Args = c.Args
+		spec.Root = &specs.Root{Path: rootfs}
+		spec.Process.Env = []string{"PATH=/bin"}
+		_, err := f.b.Create(t.Context(), f.workload(first(c.Name), spec))
+		if executor.CodeOf(err) != c.Code || !strings.Contains(err.Error(), c.Says) || strings.Contains(err.Error(), "make room") {
+			t.Errorf("%s: got %s: %v; want %s with %q", c.Name, executor.CodeOf(err), err, c.Code, c.Says)
+		}
+	}
+}
+
 func TestFailedCreateLeavesNothing(t *testing.T) {
 	f := newFixture(t, "{}")
 	for _, tt := range []struct {
@@ -203,7 +224,7 @@ func TestFailedCreateLeavesNothing(t *testing.T) {
 	}{
 		{"command-missing", func(s *specs.Spec) { s.Process.Args = []string{"nope"} }, executor.CommandNotFound, `"nope" is not found in PATH (/usr/bin:/bin)`},
 		{"path-missing", func(s *specs.Spec) { s.Process.Args = []string{"/bin/nope"} }, executor.CommandNotFound, "/bin/nope"},
-		{"command-is-dir", func(s *specs.Spec) { s.Process.Args = []string{"/etc"} }, executor.CommandNotExecutable, "/etc is a directory"},
+		{"command-is-dir", func(s *specs.Spec) { s.Process.Args = []string{"/etc"} }, executor.CommandNotExecutable, "/etc: is a directory"},
 		{"no-program", func(s *specs.Spec) { s.Process.Args = []string{f.path("garbage")} }, executor.CommandNotExecutable, "exec format error"},
 		{"no-interpreter", func(s *specs.Spec) { s.Process.Args = []string{f.path("script")} }, executor.CommandNotFound, "no such file"},
 		{"no-cwd", func(s *specs.Spec) { s.Process.Cwd = "/nope" }, executor.Invalid, `process.cwd "/nope"`},
@@ -252,6 +273,9 @@ func TestRefused(t *testing.T) {
 			s.Mounts = []specs.Mount{{Destination: dest, Type: kind, Source: "/tmp", Options: options}}
 		}
 	}
+	bind := func(source, dest string) func(*specs.Spec) {
+		return func(s *specs.Spec) { s.Mounts = []specs.Mount{{Destination: dest, Type: "bind", Source: source}} }
+	}
 	linux := func(edit func(*specs.Linux)) func(*specs.Spec) {
 		return func(s *specs.Spec) {
 			if s.Linux == nil {
@@ -283,7 +307,8 @@ func TestRefused(t *testing.T) {
 		{"one-device", "linux.resources.devices", linux(func(l *specs.Linux) {
 			l.Resources.Devices = []specs.LinuxDeviceCgroup{{Type: "c", Major: new(int64(1)), Access: "rwm"}}
 		})},
-		{"seccomp", "linux.seccomp", linux(func(l *specs.Linux) { l.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow} })},
+		{"seccomp", "", linux(func(l *specs.Linux) { l.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow} })},
+		{"seccomp-notify", "linux.seccomp", linux(func(l *specs.Linux) { l.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActNotify} })},
 		{"sysctl", "linux.sysctl", linux(func(l *specs.Linux) { l.Sysctl = map[string]string{"net.ipv4.ip_forward": "1"} })},
 		{"block-io", "linux.resources.blockIO", linux(func(l *specs.Linux) {
 			l.Resources.BlockIO = &specs.LinuxBlockIO{Weight: new(uint16(10))}
@@ -294,6 +319,11 @@ func TestRefused(t *testing.T) {
 		{"cpus", "linux.resources.cpu.cpus", linux(func(l *specs.Linux) { l.Resources.CPU = &specs.LinuxCPU{Cpus: "0"} })},
 		{"propagation", "linux.rootfsPropagation", linux(func(l *specs.Linux) { l.RootfsPropagation = "shared" })},
 		{"hostname-of-id", "", func(s *specs.Spec) { s.Hostname = "hostname-of-id" }},
+		{"usual-sysctl", "", linux(func(l *specs.Linux) {
+			l.Sysctl = map[string]string{"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
+		})},
+		{"hosts-of-id", "", bind("/var/lib/davit/containers/hosts-of-id/etc/hosts", "/etc/hosts")},
+		{"hosts", "mounts", bind("/srv/hosts", "/etc/hosts")},
 		{"hostname", "hostname", func(s *specs.Spec) { s.Hostname = "web" }},
 		{"domainname", "domainname", func(s *specs.Spec) { s.Domainname = "x" }},
 		{"hooks", "hooks", func(s *specs.Spec) { s.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/true"}}} }},
@@ -348,7 +378,7 @@ func TestRefused(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	e := specConfig(`{"ignore":["mount","linux.secomp","seccomp","root","usual"],"cgroup_parent":"x"}`)
+	e := specConfig(`{"ignore":["mount","linux.secomp","seccomp","root","usual","zzzz"],"cgroup_parent":"x"}`)
 	var got []string
 	for _, d := range e {
 		got = append(got, strings.Join(d.Path, ".")+": "+d.Message+"; "+strings.SplitN(d.Hint, "?", 2)[0])
@@ -357,9 +387,33 @@ func TestConfig(t *testing.T) {
 		`config.ignore: "mount" is no field of the OCI spec that can be ignored; did you mean "mounts"`,
 		`config.ignore: "linux.secomp" is no field of the OCI spec that can be ignored; did you mean "linux.seccomp"`,
 		`config.ignore: "seccomp" is no field of the OCI spec that can be ignored; did you mean "linux.seccomp"`,
+		`config.ignore: "zzzz" is no field of the OCI spec that can be ignored; fields are named as in the OCI runtime spec, from its top`,
 		`config.cgroup_parent: "x" is not the path of a cgroup; give a path such as /davit`,
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestRelativeCgroup names a cgroup that is not absolute. It is made below the backend's
+// own, with its limits, and goes with the workload.
+func TestRelativeCgroup(t *testing.T) {
+	root(t)
+	f := newFixture(t, "{}")
+	ref := first("relative")
+	spec := command("cat /proc/self/cgroup")
+	spec.Linux = &specs.Linux{CgroupsPath: "web/x", Resources: &specs.LinuxResources{Pids: &specs.LinuxPids{Limit: new(int64(5))}}}
+	f.run(ref, spec)
+	f.wait(ref)
+	if out := f.streams.Output(ref, "out"); !strings.Contains(out, "/davit/") || !strings.Contains(out, "/web/x/") {
+		t.Errorf("it ran in %s", out)
+	}
+	if err := f.b.Delete(t.Context(), ref); err != nil {
+		t.Fatal(err)
+	}
+	for _, pattern := range []string{"/sys/fs/cgroup/davit/*/web", "/sys/fs/cgroup/*/davit/*/web"} {
+		if left, _ := filepath.Glob(pattern); len(left) > 0 {
+			t.Errorf("left behind: %v", left)
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/davit-run/davit/host/ocispec"
+	"github.com/davit-run/davit/host/rigs/realtest"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -15,12 +16,12 @@ import (
 // nobody is a user without rights.
 const nobody = 65534
 
-// Everything that needs no root works without it. With DAVIT_LONG=1 that is the
-// conformance suite, too.
+// TestUnprivileged checks that everything works without root that does not need it.
+// `make matrix` also runs the conformance suite so.
 func TestUnprivileged(t *testing.T) {
 	root(t)
 	tests := []string{"TestProcess", "TestExit", "TestDescendants", "TestMonitorKilled", "TestWorkloadKilledWhileNobodyWatches", "TestOwnUser"}
-	if os.Getenv("DAVIT_LONG") == "1" {
+	if realtest.Matrix() {
 		tests = append(tests, "TestConformance$/^direct")
 	}
 	cmd := exec.Command("/proc/self/exe", "-test.v", "-test.run=^"+strings.Join(tests, "$|^")+"$")
@@ -33,8 +34,8 @@ func TestUnprivileged(t *testing.T) {
 	}
 }
 
-// What asks for root gets the executor's own user, since specs cannot say that
-// they do not care; whoever else is asked for is refused.
+// TestOwnUser: a spec that asks for root gets the executor's own user, since specs
+// cannot leave the user open. Other users are refused.
 func TestOwnUser(t *testing.T) {
 	if os.Geteuid() != nobody {
 		t.Skip("needs to be run by TestUnprivileged")

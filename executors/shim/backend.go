@@ -2,50 +2,57 @@ package shim
 
 import (
 	"context"
-	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/executors/internal/runtimes"
+	"github.com/davit-run/davit/executors/internal/settings"
 	"github.com/davit-run/davit/executors/internal/spool"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/lifecycle"
+	"github.com/davit-run/davit/shared/linux"
 	"github.com/hashicorp/go-hclog"
 )
 
-// Executor gives the shim executor. own is the shim within this program, nil if
-// there is none: see package runcshim.
-func Executor(own *Own) executor.Executor {
+// Executor returns the shim executor. Davit's own shim is a process of the same
+// program: its main must call [minishim.Main] first. version is davit's, shown to
+// users as that of its shim.
+func Executor(version string) executor.Executor {
 	return executor.Executor{
 		Name:      "shim",
 		Version:   "0.1.0",
 		Config:    configSchema(),
 		Runtime:   runtimes.Schema(),
 		Validate:  validate,
-		Prototype: (*Backend)(nil),
+		Prototype: &Backend{},
 		Open: func(ctx context.Context, env executor.Environment, host executor.Host) (executor.Backend, error) {
-			return Open(ctx, own, env, host)
+			return Open(ctx, version, env, host)
 		},
 	}
 }
 
 // Backend runs containers by driving shims.
 type Backend struct {
-	env    executor.Environment
-	host   executor.Host
-	config Config
-	owner  oci.Owner
-	table  *runtimes.Table
-	own    *Own
-	spares *spares // nil without shims of our own
-	state  store
-	sink   *sink
-	guard  *spool.Guard
-	prober runtimes.Prober
-	boot   string
-	log    hclog.Logger
+	*lifecycle.Backend[*plan, *process]
+	*runtimes.Catalog
+	driver *driver
+}
 
-	attempts *oci.Attempts[*attempt]
+// driver is the [lifecycle.Driver] of shims.
+type driver struct {
+	catalog *runtimes.Catalog
+	env     executor.Environment
+	config  Config
+	owner   oci.Owner
+	cgroups *oci.Parent
+	version string // of davit
+	pool    pool
+	state   store
+	sink    *sink
+	guard   *spool.Guard
+	ooms    *oci.OOMWatcher
+	boot    string
+	log     hclog.Logger
 }
 
 var _ interface {
@@ -54,64 +61,59 @@ var _ interface {
 	executor.RuntimeLister
 	executor.Checker
 	executor.Closer
+	executor.Pauser
+	executor.StrayKeeper
 } = (*Backend)(nil)
 
 // Open opens the backend in its directories, and removes what an executor that
 // was killed had begun there.
-func Open(ctx context.Context, own *Own, env executor.Environment, host executor.Host) (*Backend, error) {
-	config, diags := parseConfig(env.Settings.Config)
-	table, more := config.Table(env.Settings, filepath.Join(env.RunDir, "runc"))
-	if diags = append(diags, more...); len(diags) > 0 {
-		d := diags[0]
-		return nil, executor.Errorf(executor.Invalid, "%s: %s", strings.Join(d.Path, "."), d.Message)
+func Open(ctx context.Context, version string, env executor.Environment, host executor.Host) (*Backend, error) {
+	config, table, found := oci.ReadSettings(env.Settings, filepath.Join(env.RunDir, "runc"), parseConfig)
+	if err := settings.Refuse(found); err != nil {
+		return nil, err
 	}
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	boot, err := linux.BootID()
 	if err != nil {
 		return nil, err
 	}
 	owner := oci.Owner{Host: env.HostID, Backend: env.Backend}
-	b := &Backend{
-		env:      env,
-		host:     host,
-		config:   config,
-		owner:    owner,
-		table:    table,
-		own:      own,
-		state:    store{dir: filepath.Join(env.StateDir, "containers"), owner: owner},
-		boot:     strings.TrimSpace(string(boot)),
-		log:      hclog.FromContext(ctx),
-		attempts: oci.NewAttempts[*attempt](hclog.FromContext(ctx)),
+	d := &driver{
+		catalog: &runtimes.Catalog{Table: table, Configured: env.Settings.Runtimes},
+		env:     env,
+		config:  config,
+		owner:   owner,
+		cgroups: owner.Parent(),
+		version: version,
+		state:   store{filepath.Join(env.StateDir, "containers")},
+		boot:    boot,
+		log:     hclog.FromContext(ctx),
 	}
-	if own != nil {
-		// The small shim has little to do at once, and every thread costs.
-		b.spares = &spares{env: []string{own.Mini, "GOMAXPROCS=1"}}
-	}
-	if err := b.state.open(); err != nil {
+	d.catalog.Find = d.locate
+	if err := d.state.open(); err != nil {
 		return nil, err
 	}
-	if err := b.sweep(); err != nil {
-		b.log.Warn("what was left behind cannot be removed", "error", err)
+	if err := d.sweep(); err != nil {
+		d.log.Warn("remains of earlier containers cannot be removed", "error", err)
 	}
-	if b.sink, err = listenSink(filepath.Join(env.RunDir, "events.sock")); err != nil {
+	d.cgroups.Tidy()
+	if d.sink, err = listenSink(filepath.Join(env.RunDir, "events.sock")); err != nil {
 		return nil, err
 	}
-	b.guard = spool.NewGuard(b.log, spool.Interval)
-	return b, nil
+	d.guard = spool.NewGuard(d.log, spool.Interval)
+	d.ooms = oci.NewOOMWatcher()
+	return &Backend{lifecycle.New(d, host, d.log), d.catalog, d}, nil
 }
 
-// wrappers is where scripts for runtimes with args are kept.
-func (b *Backend) wrappers() string { return filepath.Join(b.env.StateDir, "wrappers") }
+// wrappers returns the directory of the scripts for runtimes with args.
+func (d *driver) wrappers() string { return filepath.Join(d.env.StateDir, "wrappers") }
 
-// Close stops watching. Containers run on.
-func (b *Backend) Close(context.Context) error {
-	attempts := b.attempts.Close()
-	b.guard.Close()
-	for _, a := range attempts {
-		a.closeTask()
-	}
-	if b.spares != nil {
-		b.spares.close()
-	}
-	b.owner.RemoveOwnCgroup()
-	return b.sink.close()
+// Close ends the watchers. Containers run on.
+func (b *Backend) Close(ctx context.Context) error {
+	_ = b.Backend.Close(ctx)
+	d := b.driver
+	d.guard.Close()
+	d.pool.close()
+	d.cgroups.Tidy()
+	d.ooms.Close()
+	return d.sink.close()
 }

@@ -10,11 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/davit-run/davit/executors/realtest"
+	"github.com/davit-run/davit/host/rigs/realtest"
 )
 
-// BenchmarkStartToExit measures /bin/true from the call of Create to its release
-// and deletion, beside bare `runc run` of the same spec. Both take turns.
+// BenchmarkStartToExit measures /bin/true from the call of Create to its release and
+// deletion, beside bare `runc run` of the same spec. The two alternate.
 func BenchmarkStartToExit(b *testing.B) {
 	f := newFixture(b, nil)
 	var took [2][]time.Duration
@@ -75,7 +75,7 @@ func (f *fixture) runTrue(id string) {
 	}
 }
 
-// runcRun is the same with nothing but runc.
+// runcRun does the same with nothing but runc.
 func (f *fixture) runcRun(id string) {
 	bundle := filepath.Join(f.dir, id)
 	spec := realtest.Spec(f.t, f.rootfs, map[string]any{"cgroupsPath": "/davit/" + f.b.Key() + "/" + id}, "/bin/true")

@@ -5,10 +5,11 @@ import (
 	"path/filepath"
 
 	"github.com/davit-run/davit/executors/internal/oci"
+	"github.com/davit-run/davit/executors/internal/settings"
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// Config is what a backend's config block may say.
+// Config is a backend's config block.
 type Config struct {
 	oci.Config
 	ShimDirs []string `json:"shim_dirs"`
@@ -16,7 +17,7 @@ type Config struct {
 
 func configSchema() executor.Schema {
 	return executor.Schema{Attributes: append(oci.ConfigAttributes(),
-		executor.Attribute{Name: "shim_dirs", Type: executor.Strings, Description: "directories to look for shims in, before the executor's own shim and PATH"},
+		executor.Attribute{Name: "shim_dirs", Type: executor.Strings, Description: "directories to look for shims in, before davit's own shim and PATH"},
 	)}
 }
 
@@ -24,7 +25,7 @@ func configSchema() executor.Schema {
 // checked without I/O.
 func parseConfig(body json.RawMessage) (Config, []executor.Diagnostic) {
 	c := Config{Config: oci.DefaultConfig()}
-	found := oci.DecodeConfig(body, &c)
+	found := settings.Decode(body, &c, "config")
 	if len(found) > 0 {
 		return c, found
 	}
@@ -39,7 +40,6 @@ func parseConfig(body json.RawMessage) (Config, []executor.Diagnostic) {
 
 // validate is the executor's Validate.
 func validate(s executor.Settings) []executor.Diagnostic {
-	c, diags := parseConfig(s.Config)
-	_, more := c.Table(s, "/")
-	return append(diags, more...)
+	_, _, found := oci.ReadSettings(s, "/", parseConfig)
+	return found
 }

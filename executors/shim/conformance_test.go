@@ -5,8 +5,8 @@ import (
 	"os/exec"
 	"testing"
 
-	"github.com/davit-run/davit/executors/realtest"
 	"github.com/davit-run/davit/executors/shim"
+	"github.com/davit-run/davit/host/rigs/realtest"
 	"github.com/davit-run/davit/shared/conformance"
 	"github.com/davit-run/davit/shared/executor"
 )
@@ -14,7 +14,7 @@ import (
 func TestConformance(t *testing.T) {
 	runc, _ := exec.LookPath("runc")
 	realtest.Need(t, runc)
-	e := shim.Executor(own)
+	e := shim.Executor("test")
 	conformance.Test(t, conformance.Target{
 		Executor: &e,
 		Binary:   build(t),

@@ -7,45 +7,44 @@ import (
 )
 
 // Crash ends the backend as if its process had been killed, as far as that can be
-// done within one: nothing is tidied up.
+// done within one: nothing is removed.
 func (b *Backend) Crash() {
-	for _, a := range b.attempts.Close() {
-		a.closeTask()
-	}
-	b.spares.close() // its end of the connection goes with the process
-	_ = b.sink.close()
+	_ = b.Backend.Close(context.Background())
+	b.driver.pool.close() // its end of the connection goes with the process
+	_ = b.driver.sink.close()
 }
 
 // HalfMake does the first step of a create, as an executor does that is killed
 // after it.
 func (b *Backend) HalfMake(ctx context.Context, w executor.Workload) error {
-	p, err := b.plan(ctx, w)
+	p, err := b.driver.Prepare(ctx, w)
 	if err != nil {
 		return err
 	}
-	return b.state.add(p.record, p.spec.JSON, !p.mini)
+	return b.driver.state.add(p.record, p.spec.JSON)
 }
 
-// Destroy removes all of a container in whatever state it is.
-func (b *Backend) Destroy(ctx context.Context, id string) error {
-	b.stopWatching(id)
-	r, err := b.record(id)
+// Remove removes a container in any state.
+func (b *Backend) Remove(ctx context.Context, id string) error {
+	r, err := b.driver.record(id)
 	if err != nil || r.Ref.ID == "" {
 		return err
 	}
-	return b.destroy(ctx, r)
+	return b.driver.remove(ctx, r, false)
 }
 
 // Key is part of the names of all that belongs to the backend.
-func (b *Backend) Key() string { return b.owner.Key() }
+func (b *Backend) Key() string { return b.driver.owner.Key() }
 
-// Bundle gives the bundle of a container.
-func (b *Backend) Bundle(id string) string { return b.state.bundle(id) }
+// Bundle returns the bundle of a container.
+func (b *Backend) Bundle(id string) string {
+	return b.driver.state.bundle(record{Ref: executor.Ref{ID: id}, CID: b.driver.owner.ContainerID(id)})
+}
 
-// Socket gives the socket of a container's shim.
+// Socket returns the socket of a container's shim.
 func (b *Backend) Socket(id string) string {
-	r, _ := b.record(id)
-	c, _ := b.contact(r)
+	r, _ := b.driver.record(id)
+	c, _ := b.driver.contact(r)
 	path, _ := c.socket()
 	return path
 }

@@ -43,7 +43,7 @@ func TestGVisor(t *testing.T) {
 
 	ref = first("signalled")
 	f.run(ref, "gvisor", untilTerm)
-	f.waitOutput(ref, "ready")
+	f.streams.WaitOutput(ref, "out", "ready")
 	f.b.Crash()
 	f.open()
 	if st, err := f.b.Restore(t.Context(), ref, executor.Stdio{}); err != nil || st.State != executor.Running {

@@ -6,15 +6,11 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/davit-run/davit/executors/shim"
-	"github.com/davit-run/davit/executors/shim/runcshim"
+	"github.com/davit-run/davit/executors/shim/minishim"
 )
 
-// own is the shim within the test's program.
-var own *shim.Own
-
 func TestMain(m *testing.M) {
-	own = runcshim.Main()
+	minishim.Main()
 	os.Exit(m.Run())
 }
 

@@ -1,16 +1,55 @@
 package shim
 
-// Own stands for the shims within this very program. What makes a process of it
-// one of them is a variable of its environment, in the form NAME=VALUE.
-type Own struct {
-	// Env makes it behave like containerd-shim-runc-v2.
-	Env string
-	// Mini makes it a small one, which does the same with fewer process starts
-	// for all but terminals: see package minishim.
-	Mini string
-	// Version of the shim, shown to users.
-	Version string
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/davit-run/davit/executors/shim/minishim"
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// ownShim reports whether the attempt's shim is davit's own, package minishim.
+func (r record) ownShim() bool { return r.Shim == "" }
+
+// startOwn lets one of davit's own shims serve a container.
+func (d *driver) startOwn(p *plan) (contact, error) {
+	c, l, err := d.listen(p.record)
+	if err != nil {
+		return c, err
+	}
+	defer l.Close()
+	return c, d.pool.assign(minishim.Assignment{
+		Bundle: d.state.bundle(p.record), Namespace: p.Namespace,
+		Output: []executor.Stream{p.files.Stdout, p.files.Stderr},
+	}, l)
 }
 
-// self is this program, also after its file was replaced.
-const self = "/proc/self/exe"
+// listen creates the socket of one of davit's own shims.
+func (d *driver) listen(r record) (contact, *net.UnixListener, error) {
+	socket := d.ownSocket(r)
+	c := d.ownContact(r)
+	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return c, nil, err
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
+	if err != nil {
+		return c, nil, err
+	}
+	l.SetUnlinkOnClose(false)
+	return c, l, nil
+}
+
+// ownContact returns how to reach davit's own shim of a container.
+func (d *driver) ownContact(r record) contact {
+	return contact{Address: "unix://" + d.ownSocket(r), Version: 3}
+}
+
+// ownSocket returns the socket of davit's own shim for a container.
+func (d *driver) ownSocket(r record) string {
+	sum := sha256.Sum256([]byte(r.Ref.ID))
+	return filepath.Join(d.env.RunDir, hex.EncodeToString(sum[:8])+".sock")
+}

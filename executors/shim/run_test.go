@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/davit-run/davit/executors/realtest"
+	"github.com/davit-run/davit/host/rigs/realtest"
 	"github.com/davit-run/davit/shared/executor"
 )
 
@@ -84,7 +84,7 @@ func TestFailedCreateLeavesNothing(t *testing.T) {
 		}{
 			{"command-missing", func(w *executor.Workload) { w.Spec = realtest.Spec(t, f.rootfs, nil, "/bin/nope") }, executor.CommandNotFound, "/bin/nope"},
 			{"command-is-dir", func(w *executor.Workload) { w.Spec = realtest.Spec(t, f.rootfs, nil, "/etc") }, executor.CommandNotExecutable, "/etc"},
-			{"no-rootfs", func(w *executor.Workload) { w.Spec = realtest.Spec(t, f.rootfs+"/nope", nil, "/bin/true") }, executor.Internal, "nope"},
+			{"no-rootfs", func(w *executor.Workload) { w.Spec = realtest.Spec(t, f.rootfs+"/nope", nil, "/bin/true") }, executor.Invalid, "nope"},
 			{"no-output-file", func(w *executor.Workload) { w.Stdio.Stdout.Path = f.dir + "/nope/out" }, executor.Internal, "nope"},
 			{"no-process", func(w *executor.Workload) { w.Spec = []byte(`{"ociVersion":"1.0.2","root":{"path":"/"}}`) }, executor.Invalid, "process.args"},
 			{"no-json", func(w *executor.Workload) { w.Spec = []byte(`{"`) }, executor.Invalid, "spec"},
@@ -103,26 +103,15 @@ func TestFailedCreateLeavesNothing(t *testing.T) {
 		if err != nil || len(list) != 0 {
 			t.Errorf("list: got %+v, %v", list, err)
 		}
-		if left := realtest.Leftovers(f.b.Key()); len(left) > 0 && !onlyOwnCgroup(left) {
+		if left := realtest.Leftovers(f.b.Key()); len(left) > 0 {
 			t.Errorf("left behind:\n%s", strings.Join(left, "\n"))
 		}
 	})
 }
 
-// onlyOwnCgroup reports whether nothing is left but the parent of the backend's
-// cgroups, which it keeps until it is closed.
-func onlyOwnCgroup(left []string) bool {
-	for _, l := range left {
-		if !strings.HasPrefix(l, "cgroup ") || strings.Count(l, "/davit/") != 1 || strings.Contains(l, "-") && !strings.Contains(l, "name=") {
-			return false
-		}
-	}
-	return true
-}
-
-// TestWordsOfInitAreRemoved has a create cut off whose init, left alone, writes
-// why it ends to the workload's stderr.
-func TestWordsOfInitAreRemoved(t *testing.T) {
+// TestOutputOfInitIsRemoved cuts off a create. Its init, left alone, writes why it
+// ends to the workload's stderr.
+func TestOutputOfInitIsRemoved(t *testing.T) {
 	everyShim(t, func(t *testing.T, f *fixture, runtime string) {
 		for _, again := range []string{"create", "restore"} {
 			ref := first("words-" + again)
@@ -148,6 +137,53 @@ func TestWordsOfInitAreRemoved(t *testing.T) {
 			f.host.WaitReleased(t, ref)
 			if got := f.streams.Output(ref, "err"); got != "from before\nran\n" {
 				t.Errorf("%s: stderr is %q", again, got)
+			}
+		}
+	})
+}
+
+// TestCommandsThatCannotBeExecuted: none of them has run, and users see why.
+func TestCommandsThatCannotBeExecuted(t *testing.T) {
+	everyShim(t, func(t *testing.T, f *fixture, runtime string) {
+		for _, c := range realtest.Commands(t, f.rootfs) {
+			w := f.workload(first(c.Name), runtime, "")
+			w.Spec = realtest.Spec(t, f.rootfs, nil, c.Args...)
+			_, err := f.b.Create(t.Context(), w)
+			if executor.CodeOf(err) != c.Code || !strings.Contains(err.Error(), c.Says) || strings.Contains(err.Error(), "make room") {
+				t.Errorf("%s: got %s: %v; want %s with %q", c.Name, executor.CodeOf(err), err, c.Code, c.Says)
+			}
+		}
+		if list, err := f.b.List(t.Context()); err != nil || len(list) > 0 {
+			t.Errorf("list: got %+v, %v", list, err)
+		}
+	})
+}
+
+// TestCommandThatHooksMayMake: where a hook may make the program, the runtime says what
+// is wrong. What hooks themselves print is never taken for that.
+func TestCommandThatHooksMayMake(t *testing.T) {
+	everyShim(t, func(t *testing.T, f *fixture, runtime string) {
+		for name, tt := range map[string]struct {
+			command, hook string
+			code          executor.Code
+			says          string
+		}{
+			"missing":     {"/bin/nope", "true", executor.CommandNotFound, "/bin/nope"},
+			"directory":   {"/etc", "true", executor.CommandNotExecutable, "/etc"},
+			"not-found":   {"/bin/true", `echo 'exec: "/bin/true": executable file not found in $PATH' >&2; exit 1`, executor.Internal, "executable file not found"},
+			"exists":      {"/bin/true", `echo 'network br0 already exists' >&2; exit 1`, executor.Internal, "network br0 already exists"},
+			"shim-closed": {"/bin/true", `echo 'ttrpc: closed' >&2; exit 1`, executor.Internal, "ttrpc: closed"},
+			"full":        {"/bin/true", `echo 'write x: no space left on device' >&2; exit 1`, executor.Internal, "no space left on device"},
+		} {
+			count := filepath.Join(f.dir, name+".hook")
+			w := f.workload(first(name), runtime, "")
+			w.Spec = realtest.WithHook(t, realtest.Spec(t, f.rootfs, nil, tt.command), "createRuntime", "echo x >>"+count+"; "+tt.hook)
+			_, err := f.b.Create(t.Context(), w)
+			if executor.CodeOf(err) != tt.code || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("%s: got %s: %v; want %s with %q", name, executor.CodeOf(err), err, tt.code, tt.says)
+			}
+			if ran, _ := os.ReadFile(count); string(ran) != "x\n" {
+				t.Errorf("%s: the hook ran %d times, want once", name, strings.Count(string(ran), "x"))
 			}
 		}
 	})

@@ -11,7 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// sink takes the events of shims and drops them.
+// sink receives the events of shims and discards them.
 type sink struct {
 	path   string
 	server *ttrpc.Server
@@ -20,8 +20,8 @@ type sink struct {
 
 // listenSink replaces the sink of an executor that is gone.
 //
-// The socket's file stays when the sink is closed: shims that run on are refused
-// at once, where they would wait for a file that is not there.
+// The socket's file stays when the sink is closed. So shims that run on are refused
+// at once; without the file they would wait for it.
 func listenSink(path string) (*sink, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"syscall"
 	"time"
 
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
@@ -21,6 +22,9 @@ const (
 	dialTimeout = 5 * time.Second
 	// askTimeout bounds calls that a healthy shim answers from memory.
 	askTimeout = 5 * time.Second
+	// killTimeout is how long a shim may take to kill, for which it may call its runtime.
+	// A healthy one takes milliseconds. After that it is killed itself.
+	killTimeout = 5 * time.Second
 )
 
 // contact is how to reach a shim.
@@ -40,7 +44,7 @@ func (c contact) socket() (string, error) {
 }
 
 // task is a connection to the shim of a container. Its methods may be called
-// concurrently. Once the shim is gone they give ttrpc.ErrClosed.
+// concurrently. Once the shim is gone they return ttrpc.ErrClosed.
 type task struct {
 	client  *ttrpc.Client
 	service string
@@ -48,8 +52,8 @@ type task struct {
 	closed  chan struct{} // closed with the connection
 }
 
-// dial connects to the shim of a container. That nobody listens is an error for
-// which gone is true.
+// dial connects to the shim of a container. If nobody listens, gone is true for the
+// error.
 func dial(ctx context.Context, c contact, ns, cid string) (*task, error) {
 	path, err := c.socket()
 	if err != nil {
@@ -102,7 +106,20 @@ func (t *task) wait(ctx context.Context) (*taskapi.WaitResponse, error) {
 }
 
 func (t *task) kill(ctx context.Context, sig executor.Signal, all bool) error {
+	if sig == syscall.SIGKILL {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, killTimeout)
+		defer cancel()
+	}
 	return t.call(ctx, "Kill", &taskapi.KillRequest{ID: t.cid, Signal: uint32(sig), All: all}, &emptypb.Empty{})
+}
+
+func (t *task) pause(ctx context.Context) error {
+	return t.call(ctx, "Pause", &taskapi.PauseRequest{ID: t.cid}, &emptypb.Empty{})
+}
+
+func (t *task) resume(ctx context.Context) error {
+	return t.call(ctx, "Resume", &taskapi.ResumeRequest{ID: t.cid}, &emptypb.Empty{})
 }
 
 func (t *task) delete(ctx context.Context) error {

@@ -13,8 +13,9 @@ import (
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// assembler makes a module of a program of the conformance suite: a few hundred
-// bytes, which start in a tenth of the time that a module made by a compiler takes.
+// assembler makes a module of a program of the conformance suite. The module has a
+// few hundred bytes, and starts in a tenth of the time of a module made by a
+// compiler.
 type assembler struct {
 	code []byte
 	data []byte
@@ -42,7 +43,7 @@ const (
 	typeTakes = "\x60\x01" + i32 + "\x00"
 )
 
-// Where in memory what is.
+// Addresses in memory.
 const (
 	atVector = 0 // pointer and length of what is written
 	atCount  = 8
@@ -55,7 +56,7 @@ const (
 
 const root = 3 // descriptor of the preopened root directory
 
-// assemble writes the module into rootfs and gives its path in there.
+// assemble writes the module into rootfs and returns its path in there.
 func assemble(rootfs string, p conformance.Program, dir string) (string, error) {
 	a := &assembler{}
 	for _, s := range p {
@@ -144,7 +145,7 @@ func (a *assembler) wide(ns ...int) {
 	}
 }
 
-// text pushes where a text is, and its length.
+// text pushes the address of a text, and its length.
 func (a *assembler) text(s string) {
 	a.number(atData+len(a.data), len(s))
 	a.data = append(a.data, s...)
@@ -189,7 +190,7 @@ func segment(at int, data string) string {
 	return "\x00\x41" + string(appendSigned(nil, at)) + "\x0b" + vector(data)
 }
 
-// vector is bytes behind their number.
+// vector returns bytes with their number in front.
 func vector(s string) string { return length(len(s)) + s }
 
 func length(n int) string { return string(binary.AppendUvarint(nil, uint64(n))) }

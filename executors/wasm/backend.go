@@ -5,39 +5,38 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/davit-run/davit/executors/internal/monitor/backend"
+	"github.com/davit-run/davit/executors/internal/settings"
 	"github.com/davit-run/davit/executors/wasm/internal/engine"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/hashicorp/go-hclog"
 )
 
-// Executor gives the wasm executor.
+// Executor returns the wasm executor.
 func Executor() executor.Executor {
 	return executor.Executor{
 		Name:      "wasm",
 		Version:   "0.1.0",
 		Config:    configSchema(),
 		Validate:  validate,
-		Prototype: (*backend.Backend)(nil),
+		Prototype: &backend.Backend[*backend.Process]{},
 		Open: func(ctx context.Context, env executor.Environment, host executor.Host) (executor.Backend, error) {
 			return Open(ctx, env, host)
 		},
 	}
 }
 
-// cacheAge is how long compiled modules are kept that nobody uses.
+// cacheAge is how long unused compiled modules are kept.
 const cacheAge = 30 * 24 * time.Hour
 
 // Open opens the backend in its directories.
 func Open(ctx context.Context, env executor.Environment, host executor.Host) (executor.Backend, error) {
-	config, diags := parseConfig(env.Settings.Config)
-	if len(diags) > 0 {
-		d := diags[0]
-		return nil, executor.Errorf(executor.Invalid, "%s: %s", strings.Join(d.Path, "."), d.Message)
+	config, found := parseConfig(env.Settings.Config)
+	if err := settings.Refuse(found); err != nil {
+		return nil, err
 	}
 	if config.CacheDir == "" {
 		config.CacheDir = filepath.Join(env.StateDir, "cache")
@@ -48,12 +47,12 @@ func Open(ctx context.Context, env executor.Environment, host executor.Host) (ex
 	if err := engine.Prune(config.CacheDir, cacheAge); err != nil {
 		hclog.FromContext(ctx).Warn("cache cannot be pruned", "error", err)
 	}
-	p := planner{config: config, uid: os.Geteuid(), gid: os.Getegid()}
-	return backend.Open(ctx, env, host, p.plan)
+	p := builder{config: config, uid: os.Geteuid(), gid: os.Getegid()}
+	return backend.Open(ctx, env, host, backend.Plain, p.job, backend.Hooks{})
 }
 
-// openCache makes a directory for compiled modules, and refuses one that others
-// could write to: what is in it is executed.
+// openCache creates a directory for compiled modules. It refuses one that others
+// could write to, since its content is executed.
 func openCache(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err

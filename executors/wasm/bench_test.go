@@ -12,8 +12,8 @@ import (
 )
 
 // BenchmarkStart measures a module from its start to its end with a warm cache:
-// through the executor, in a process of its own, and beside it by wazero alone in
-// this process.
+// through the executor in a process of its own, and for comparison with wazero alone
+// in this process.
 func BenchmarkStart(b *testing.B) {
 	compiled, err := os.ReadFile(workloadModule(b))
 	if err != nil {

@@ -1,18 +1,17 @@
 package wasm
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"path/filepath"
 	"time"
 
+	"github.com/davit-run/davit/executors/internal/settings"
 	"github.com/davit-run/davit/executors/internal/specfields"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/docker/go-units"
 )
 
-// Config is what a backend's config block may say.
+// Config is a backend's config block.
 type Config struct {
 	Ignore      []string `json:"ignore"`
 	ModuleDirs  []string `json:"module_dirs"`
@@ -41,42 +40,34 @@ func configSchema() executor.Schema {
 // checked without I/O.
 func parseConfig(body json.RawMessage) (Config, []executor.Diagnostic) {
 	c := Config{Ignore: specfields.Default()}
-	if len(body) > 0 {
-		dec := json.NewDecoder(bytes.NewReader(body))
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(&c); err != nil {
-			return c, []executor.Diagnostic{{Severity: executor.SeverityError, Path: []string{"config"}, Message: err.Error()}}
-		}
+	found := settings.Decode(body, &c, "config")
+	if len(found) > 0 {
+		return c, found
 	}
-	diags := fields.Check(c.Ignore)
-	bad := func(attribute, hint, format string, args ...any) {
-		diags = append(diags, executor.Diagnostic{
-			Severity: executor.SeverityError, Path: []string{"config", attribute}, Message: fmt.Sprintf(format, args...), Hint: hint,
-		})
-	}
+	found = append(found, fields.Check(c.Ignore)...)
 	for _, dir := range c.ModuleDirs {
 		if !filepath.IsAbs(dir) {
-			bad("module_dirs", "give the absolute paths of directories", "%q is not an absolute path", dir)
+			found.Add("module_dirs", "give the absolute paths of directories", "%q is not an absolute path", dir)
 		}
 	}
 	if c.CacheDir != "" && !filepath.IsAbs(c.CacheDir) {
-		bad("cache_dir", "give the absolute path of a directory", "%q is not an absolute path", c.CacheDir)
+		found.Add("cache_dir", "give the absolute path of a directory", "%q is not an absolute path", c.CacheDir)
 	}
 	var err error
 	if c.MemoryLimit != "" {
 		if c.memory, err = units.RAMInBytes(c.MemoryLimit); err != nil || c.memory < minMemory {
-			bad("memory_limit", `give a size from 64k, such as "256m"`, "%q cannot be a memory limit", c.MemoryLimit)
+			found.Add("memory_limit", `give a size from 64k, such as "256m"`, "%q cannot be a memory limit", c.MemoryLimit)
 		}
 	}
 	if c.Timeout != "" {
 		if c.timeout, err = time.ParseDuration(c.Timeout); err != nil || c.timeout <= 0 {
-			bad("timeout", `give a time such as "90s" or "5m"`, "%q cannot be a timeout", c.Timeout)
+			found.Add("timeout", `give a time such as "90s" or "5m"`, "%q cannot be a timeout", c.Timeout)
 		}
 	}
-	return c, diags
+	return c, found
 }
 
 func validate(s executor.Settings) []executor.Diagnostic {
-	_, diags := parseConfig(s.Config)
-	return diags
+	_, found := parseConfig(s.Config)
+	return found
 }

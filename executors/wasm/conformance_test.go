@@ -26,7 +26,7 @@ func TestConformance(t *testing.T) {
 		Binary:   program(t),
 		Spec:     specOf(t.TempDir()),
 		Settings: executor.Settings{Config: config},
-		// A module holds all that it writes.
+		// A module keeps all that it writes in memory.
 		OutputBytes: 2 << 20,
 		Workloads:   8,
 		Refused: []executor.Settings{
@@ -40,7 +40,7 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// specOf gives a conformance.Target.Spec with modules that are made in rootfs.
+// specOf returns a conformance.Target.Spec with modules that are made in rootfs.
 func specOf(rootfs string) func(conformance.Program, string) (json.RawMessage, error) {
 	return func(p conformance.Program, scratch string) (json.RawMessage, error) {
 		const dir = "/scratch"

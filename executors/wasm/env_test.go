@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/executors/wasm"
+	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -17,8 +18,8 @@ import (
 // patience bounds each wait for what must happen.
 const patience = time.Minute
 
-// site is a backend with a host that keeps what it is told, and a root file
-// system.
+// site is a backend with a host that keeps the reports that it receives, and a root
+// file system.
 type site struct {
 	t       testing.TB
 	dir     string
@@ -78,17 +79,18 @@ func (s *site) open() {
 	s.backend = b
 }
 
-// close removes all containers and looks for what is left.
+// close removes all containers and reports what is left.
 func (s *site) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	for list := s.list(); len(list) > 0 && ctx.Err() == nil; list = s.list() {
+	wait.Holds(func() bool {
+		list := s.list()
 		for _, st := range list {
 			_ = s.backend.Signal(ctx, st.Ref, 9)
 			_ = s.backend.Delete(ctx, st.Ref)
 		}
-		time.Sleep(time.Millisecond)
-	}
+		return len(list) == 0
+	})
 	if err := s.backend.(executor.Closer).Close(ctx); err != nil {
 		s.t.Error(err)
 	}
@@ -117,7 +119,7 @@ func (s *site) Released(_ context.Context, _ executor.Ref, out executor.Output) 
 	return nil
 }
 
-// workload gives a workload with the files out and err.
+// workload returns a workload with the files out and err.
 func (s *site) workload(id string, args ...string) executor.Workload {
 	s.t.Helper()
 	spec := s.spec
@@ -146,7 +148,8 @@ func (s *site) start(args ...string) executor.Status {
 	return st
 }
 
-// wait gives the exit that the host is told next, once the output is complete.
+// wait returns the next exit that is reported to the host, once the output is
+// complete.
 func (s *site) wait() executor.Exit {
 	s.t.Helper()
 	timeout := time.After(patience)
@@ -168,7 +171,7 @@ func (s *site) wait() executor.Exit {
 	return exit
 }
 
-// run runs a workload to its end, removes it, and gives its exit and output.
+// run runs a workload to its end, removes it, and returns its exit and output.
 func (s *site) run(args ...string) (exit executor.Exit, stdout, stderr string) {
 	s.t.Helper()
 	st := s.start(args...)
@@ -179,7 +182,7 @@ func (s *site) run(args ...string) (exit executor.Exit, stdout, stderr string) {
 	return exit, s.read("out"), s.read("err")
 }
 
-// describe gives an exit's code and signal, and how they are known.
+// describe returns an exit's code and signal, and how they are known.
 func describe(e executor.Exit) string {
 	if e.Code == nil {
 		return string(e.Source)

@@ -2,8 +2,8 @@ package wasm
 
 import "github.com/davit-run/davit/executors/internal/specfields"
 
-// fields are those of the spec that mean something for a module. Some only
-// forbid what a module could not do anyway; those say "held".
+// fields are the fields of the spec that mean something for a module. Some only
+// forbid what a module cannot do anyway; those say "implied".
 var fields = specfields.Filter{
 	Workload: "a WebAssembly module",
 	Honoured: []string{
@@ -21,12 +21,12 @@ var fields = specfields.Filter{
 		"process.user.additionalGids",
 		"process.oomScoreAdj",
 		"process.rlimits",              // each is looked at
-		"process.noNewPrivileges",      // held: it cannot run programs
-		"process.capabilities",         // held: it has none
-		"process.apparmorProfile",      // held: it has no system calls
-		"process.selinuxLabel",         // held: likewise
-		"linux.seccomp",                // held: likewise
-		"linux.resources.pids.limit",   // held: it has no second thread
+		"process.noNewPrivileges",      // implied: it cannot run programs
+		"process.capabilities",         // implied: it has none
+		"process.apparmorProfile",      // implied: it has no system calls
+		"process.selinuxLabel",         // implied: likewise
+		"linux.seccomp",                // implied: likewise
+		"linux.resources.pids.limit",   // implied: it has no second thread
 		"linux.resources.memory.limit", // for its linear memory
 	},
 }

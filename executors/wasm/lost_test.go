@@ -10,13 +10,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/davit-run/davit/executors/wasm"
+	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// envCreator makes the test's program an executor that creates one workload, tells
+// envCreator makes the test's program an executor that creates one workload, prints
 // its process, and waits to be killed.
 const envCreator = "DAVIT_TEST_CREATOR"
 
@@ -42,7 +42,7 @@ func creator(input string) error {
 	select {}
 }
 
-// createElsewhere starts a workload by an executor that is then killed.
+// createElsewhere starts a workload with an executor that is then killed.
 func (s *site) createElsewhere(args ...string) (ref executor.Ref, pid int) {
 	s.t.Helper()
 	w := s.workload("c", args...)
@@ -95,23 +95,18 @@ func TestExecutorDies(t *testing.T) {
 			if err := tt.end(s, ref, pid); err != nil {
 				t.Fatal(err)
 			}
-			// Once it has ended nobody is there to see how.
-			for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+			// When it ends, nobody is left to see how.
+			wait.Until(t, "the workload has ended", func() bool {
 				list := s.list()
-				if len(list) == 1 && list[0].State.Ended() {
-					break
-				}
-				if time.Now().After(deadline) {
-					t.Fatalf("the workload does not end: %v", list)
-				}
-			}
+				return len(list) == 1 && list[0].State.Ended()
+			})
 			if _, err := s.backend.Restore(t.Context(), ref, executor.Stdio{}); err != nil {
 				t.Fatal(err)
 			}
 			exit := s.wait()
 			got := describe(exit)
 			if tt.want == "lost" && got == "137 9 recovered" {
-				return // it was a zombie still, from which the end can be read
+				return // it was still a zombie, from which the end can be read
 			}
 			if !strings.HasPrefix(got, tt.want) || exit.Source == executor.Observed {
 				t.Errorf("got %s, want %s", got, tt.want)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// built holds the programs that tests build, once.
+// built is the directory of the programs that tests build, once.
 var built string
 
 func TestMain(m *testing.M) {
@@ -46,10 +46,10 @@ var (
 	buildWorkload = goBuild("workload.wasm", "./testdata/workload", "GOOS=wasip1", "GOARCH=wasm")
 )
 
-// program gives the executor's program.
+// program returns the executor's program.
 func program(t testing.TB) string { return mustBuild(t, buildExecutor) }
 
-// workloadModule gives the module of testdata/workload.
+// workloadModule returns the module of testdata/workload.
 func workloadModule(t testing.TB) string { return mustBuild(t, buildWorkload) }
 
 func mustBuild(t testing.TB, build func() (string, error)) string {

@@ -12,8 +12,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// Modules that are there in every assembled form: the sections up to the code of
-// _start, which is of type () -> ().
+// void returns a module whose _start, of type () -> (), has some code.
 func void(code string) []byte {
 	return []byte("\x00asm\x01\x00\x00\x00" + "\x01" + vector("\x01"+typeVoid) + "\x03" + vector("\x01\x00") +
 		"\x07" + vector("\x01"+vector("_start")+"\x00\x00") + "\x0a" + vector("\x01"+vector("\x00"+code+"\x0b")))
@@ -52,7 +51,13 @@ func TestGoModule(t *testing.T) {
 			t.Errorf("got %d lines, first %q", len(lines), lines[:min(5, len(lines))])
 		}
 		if got := s.read("root/made"); got != "x\n" {
-			t.Errorf("the file it made holds %q", got)
+			t.Errorf("the file that it made has %q", got)
+		}
+	})
+	t.Run("log", func(t *testing.T) {
+		exit, stdout, stderr := s.run("workload", "print", "stdout", "one", "print", "stderr", "e", "damage", "stdout", "damage", "stderr", "print", "stdout", "two")
+		if describe(exit) != "0 0 observed" || stdout != "one\ntwo\n" || stderr != "e\n" {
+			t.Errorf("got %s, stdout %q, stderr %q", describe(exit), stdout, stderr)
 		}
 	})
 	t.Run("escape", func(t *testing.T) {
@@ -182,6 +187,7 @@ func TestCreateRefuses(t *testing.T) {
 			s.Mounts = []specs.Mount{{Destination: "/tmp", Type: "bind", Source: "/tmp", Options: []string{"idmap"}}}
 		}, executor.Unsupported, `"idmap"`},
 		"missing source": {"nop", func(s *specs.Spec) { s.Mounts = []specs.Mount{{Destination: "/tmp", Type: "bind", Source: "/none"}} }, executor.Invalid, "/none"},
+		"small stack":    {"nop", func(s *specs.Spec) { s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_STACK", Soft: 1 << 20}} }, executor.Unsupported, "RLIMIT_STACK"},
 		"other limit":    {"nop", func(s *specs.Spec) { s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_CPU"}} }, executor.Unsupported, "RLIMIT_CPU"},
 		"no root":        {"nop", func(s *specs.Spec) { s.Root = nil }, executor.Invalid, "root.path"},
 		"missing root":   {"nop", func(s *specs.Spec) { s.Root = &specs.Root{Path: "/none"} }, executor.Invalid, "/none"},
@@ -210,16 +216,27 @@ func TestCreateRefuses(t *testing.T) {
 	}
 }
 
-// TestUsual runs what every container's spec asks for.
+// TestUsual runs a spec with what every container's spec asks for.
 func TestUsual(t *testing.T) {
 	s := newSite(t, `{}`)
 	s.write("root/bin/nop.wasm", nop)
 	caps := []string{"CAP_CHOWN"}
 	s.spec.Process.Capabilities = &specs.LinuxCapabilities{Bounding: caps}
 	s.spec.Process.NoNewPrivileges = true
-	s.spec.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 1024, Hard: 1024}}
-	s.spec.Mounts = []specs.Mount{{Destination: "/proc", Type: "proc", Source: "proc"}, {Destination: "/dev", Type: "tmpfs", Source: "tmpfs"}}
+	s.spec.Process.Rlimits = []specs.POSIXRlimit{
+		{Type: "RLIMIT_NOFILE", Soft: 1024, Hard: 1024},
+		// The host's defaults, which every module keeps.
+		{Type: "RLIMIT_CORE"}, {Type: "RLIMIT_NPROC", Soft: 1, Hard: 1}, {Type: "RLIMIT_STACK", Soft: 8 << 20, Hard: 8 << 20},
+	}
+	s.spec.Process.User.AdditionalGids = []uint32{0, 6}
+	s.spec.Process.OOMScoreAdj = new(0)
+	s.spec.Mounts = []specs.Mount{
+		{Destination: "/proc", Type: "proc", Source: "proc"}, {Destination: "/dev", Type: "tmpfs", Source: "tmpfs"},
+		{Destination: "/etc/hosts", Type: "bind", Source: "/var/lib/davit/containers/c/etc/hosts", Options: []string{"rbind"}},
+	}
 	s.spec.Linux = &specs.Linux{
+		Sysctl:        map[string]string{"net.ipv4.ip_unprivileged_port_start": "0"},
+		Seccomp:       &specs.LinuxSeccomp{DefaultAction: specs.ActErrno},
 		Namespaces:    []specs.LinuxNamespace{{Type: specs.PIDNamespace}},
 		MaskedPaths:   []string{"/proc/kcore"},
 		ReadonlyPaths: []string{"/proc/sys"},

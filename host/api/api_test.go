@@ -14,8 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/davit-run/davit/host"
-	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/host/diag"
 	"github.com/davit-run/davit/host/ocispec"
 	"github.com/davit-run/davit/shared/executor"
 )
@@ -23,25 +22,25 @@ import (
 // TestCalls makes each call through a client and a server.
 func TestCalls(t *testing.T) {
 	code := 3
-	end := &host.End{Exit: executor.Exit{Code: &code, Signal: syscall.SIGKILL, Source: executor.Observed, At: time.Unix(5, 0).UTC()}, Attempt: 1, Output: executor.Complete}
-	container := host.Container{ID: "c1", Name: "a/b", Attempt: 4, State: host.StateExited, Command: []string{"sh", "-c", "<&>"}, Exit: end, CreatedAt: time.Unix(4, 0).UTC()}
-	options := host.ContainerOptions{
+	end := &End{Exit: executor.Exit{Code: &code, Signal: syscall.SIGKILL, Source: executor.Observed, At: time.Unix(5, 0).UTC()}, Attempt: 1, Output: executor.Complete}
+	container := Container{ID: "c1", Name: "a/b", Attempt: 4, State: StateExited, Command: []string{"sh", "-c", "<&>"}, Exit: end, CreatedAt: time.Unix(4, 0).UTC()}
+	options := ContainerOptions{
 		Name: "web", RequestID: "r1", Rootfs: "/srv", Process: ocispec.Options{Args: []string{"true"}}, AutoRemove: true,
-		StopSignal: syscall.SIGINT, StopTimeout: 90 * time.Second, Labels: map[string]string{"a": "b"},
+		StopSignal: syscall.SIGINT, StopTimeout: new(90 * time.Second), StartTimeout: 5 * time.Minute, Labels: map[string]string{"a": "b"},
 	}
 	var got []any // the arguments of the call at the host
 	f := &fake{
-		create: func(_ context.Context, o host.ContainerOptions) (host.Container, error) {
+		create: func(_ context.Context, o ContainerOptions) (Container, error) {
 			got = []any{o}
 			return container, nil
 		},
-		inspect: func(ref string) (host.Container, error) { got = []any{ref}; return container, nil },
-		list:    func() ([]host.Container, error) { got = nil; return []host.Container{container}, nil },
-		wait: func(_ context.Context, ref string, attempt int) (*host.End, error) {
+		inspect: func(ref string) (Container, error) { got = []any{ref}; return container, nil },
+		list:    func() ([]Container, error) { got = nil; return []Container{container}, nil },
+		wait: func(_ context.Context, ref string, attempt int) (*End, error) {
 			got = []any{ref, attempt}
 			return end, nil
 		},
-		start: func(_ context.Context, ref string) (host.Container, error) { got = []any{ref}; return container, nil },
+		start: func(_ context.Context, ref string) (Container, error) { got = []any{ref}; return container, nil },
 		kill: func(_ context.Context, ref string, sig executor.Signal) error {
 			got = []any{ref, sig}
 			return nil
@@ -51,14 +50,14 @@ func TestCalls(t *testing.T) {
 			return nil
 		},
 		remove:   func(_ context.Context, ref string, force bool) error { got = []any{ref, force}; return nil },
-		backends: func() ([]host.BackendInfo, error) { got = nil; return []host.BackendInfo{{Default: true}}, nil },
+		backends: func() ([]BackendInfo, error) { got = nil; return []BackendInfo{{Default: true}}, nil },
 		runtimes: func(_ context.Context, b string) ([]executor.RuntimeInfo, error) {
 			got = []any{b}
 			return []executor.RuntimeInfo{{Name: "runc"}}, nil
 		},
-		check: func(_ context.Context, b string) (config.Diagnostics, error) {
+		check: func(_ context.Context, b string) (diag.Diagnostics, error) {
 			got = []any{b}
-			return config.Diagnostics{{Message: "m", Hint: "h"}}, nil
+			return diag.Diagnostics{{Message: "m", Hint: "h"}}, nil
 		},
 	}
 	c, _ := serveFake(t, f)
@@ -78,21 +77,22 @@ func TestCalls(t *testing.T) {
 		{"inspect", func() result { return of(c.Inspect(ctx, "web")) }, []any{"web"}, container},
 		{"slash", func() result { return of(c.Inspect(ctx, "a/b")) }, []any{"a/b"}, container},
 		{"odd", func() result { return of(c.Inspect(ctx, "a?b#c d%2f\x00é")) }, []any{"a?b#c d%2f\x00é"}, container},
-		{"list", func() result { return of(c.List(ctx)) }, nil, []host.Container{container}},
+		{"list", func() result { return of(c.List(ctx)) }, nil, []Container{container}},
 		{"wait", func() result { return of(c.Wait(ctx, "a/b")) }, []any{"c1", 4}, end},
 		{"wait for an attempt", func() result { return of(c.WaitAttempt(ctx, "a/b", 2)) }, []any{"a/b", 2}, end},
 		{"start", func() result { return of(c.Start(ctx, "c1")) }, []any{"c1"}, container},
 		{"kill", func() result { return of(nil, c.Kill(ctx, "c1", syscall.SIGHUP)) }, []any{"c1", syscall.SIGHUP}, nil},
 		{"real-time signal", func() result { return of(nil, c.Kill(ctx, "c1", 40)) }, []any{"c1", syscall.Signal(40)}, nil},
 		{"stop", func() result { return of(nil, c.Stop(ctx, "c1", time.Second)) }, []any{"c1", time.Second}, nil},
-		{"stop with its own timeout", func() result { return of(nil, c.Stop(ctx, "c1", 0)) }, []any{"c1", time.Duration(0)}, nil},
+		{"stop with its own timeout", func() result { return of(nil, c.Stop(ctx, "c1", OwnStopTimeout)) }, []any{"c1", OwnStopTimeout}, nil},
+		{"stop at once", func() result { return of(nil, c.Stop(ctx, "c1", 0)) }, []any{"c1", time.Duration(0)}, nil},
 		{"stop without end", func() result { return of(nil, c.Stop(ctx, "c1", -time.Second)) }, []any{"c1", -time.Second}, nil},
 		{"remove", func() result { return of(nil, c.Remove(ctx, "c1", false)) }, []any{"c1", false}, nil},
 		{"remove by force", func() result { return of(nil, c.Remove(ctx, "c1", true)) }, []any{"c1", true}, nil},
-		{"backends", func() result { return of(c.Backends(ctx)) }, nil, []host.BackendInfo{{Default: true}}},
+		{"backends", func() result { return of(c.Backends(ctx)) }, nil, []BackendInfo{{Default: true}}},
 		{"runtimes", func() result { return of(c.Runtimes(ctx, "main")) }, []any{"main"}, []executor.RuntimeInfo{{Name: "runc"}}},
 		{"restart of a backend", func() result { return of(nil, c.RestartBackend(ctx, "main")) }, []any{"main"}, nil},
-		{"check", func() result { return of(c.Check(ctx, "main")) }, []any{"main"}, config.Diagnostics{{Message: "m", Hint: "h"}}},
+		{"check", func() result { return of(c.Check(ctx, "main")) }, []any{"main"}, diag.Diagnostics{{Message: "m", Hint: "h"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got = nil
@@ -169,12 +169,21 @@ func TestBadRequests(t *testing.T) {
 		{"no body", "POST", "/v1/containers", "", 400, "the request's body: EOF"},
 		{"unknown member", "POST", "/v1/containers", `{"rootfs":"/","memry":1}`, 400, `unknown field "memry"`},
 		{"wrong type", "POST", "/v1/containers", `{"rootfs":1}`, 400, "rootfs"},
+		{"member twice", "POST", "/v1/containers", `{"rootfs":"/a","rootfs":"/b"}`, 400, `the document has both "rootfs" and "rootfs"; keep one of them`},
+		{"member in another case", "POST", "/v1/containers", `{"ROOTFS":"/"}`, 400, `"ROOTFS" must be written "rootfs"`},
+		{"member within, in another case", "POST", "/v1/containers", `{"process":{"Args":["x"]}}`, 400, `"process.Args" must be written "args"`},
+		{"a body where none is", "POST", "/v1/containers/web/pause", `{"x":1}`, 400, `unknown field`},
 		{"two values", "POST", "/v1/containers", `{"rootfs":"/"}{}`, 400, "more than one JSON value"},
 		{"too large", "POST", "/v1/containers", `{"rootfs":"` + strings.Repeat("x", MaxBody) + `"}`, 413, "too large"},
 		{"too large after the value", "POST", "/v1/containers", `{"rootfs":"/"}` + strings.Repeat(" ", MaxBody), 413, "too large"},
 		{"deep", "POST", "/v1/containers", strings.Repeat("[", 1<<15), 400, "the request's body"},
 		{"stop timeout", "POST", "/v1/containers", `{"rootfs":"/","stop_timeout":10}`, 400, "stop_timeout"},
 		{"stop signal", "POST", "/v1/containers", `{"rootfs":"/","stop_signal":"NOPE"}`, 400, "NOPE"},
+		{"stop signal that does not exist", "POST", "/v1/containers", `{"rootfs":"/","stop_signal":"999"}`, 400, "signal 999 does not exist; signals go from 1 to 64"},
+		{"negative signal", "POST", "/v1/containers/x/kill", `{"signal":"-9"}`, 400, "signal -9 does not exist"},
+		{"body not UTF-8", "POST", "/v1/containers", "{\"rootfs\":\"/\xff\"}", 400, "the request's body is not UTF-8"},
+		{"path not UTF-8", "POST", "/v1/containers/%ff/stop", "", 400, "ref: \"\\xff\" is not UTF-8"},
+		{"parameter not UTF-8", "GET", "/v1/containers/x/wait?%ff=1", "", 400, "is not known here"},
 		{"timeout", "POST", "/v1/containers/x/stop", `{"timeout":"10 s"}`, 400, `unknown unit " s"`},
 		{"signal", "POST", "/v1/containers/x/kill", `{"signal":"SIGFOO"}`, 400, "SIGFOO"},
 		{"unknown parameter", "GET", "/v1/containers/x/logs?folow=1", "", 400, `parameter "folow" is not known here`},
@@ -205,7 +214,7 @@ func TestBadRequests(t *testing.T) {
 
 // TestDefaults shows what requests may leave out.
 func TestDefaults(t *testing.T) {
-	f := &fake{list: func() ([]host.Container, error) { return nil, nil }}
+	f := &fake{list: func() ([]Container, error) { return nil, nil }}
 	c, _ := serveFake(t, f)
 	var sig executor.Signal
 	f.kill = func(_ context.Context, _ string, s executor.Signal) error { sig = s; return nil }
@@ -214,10 +223,10 @@ func TestDefaults(t *testing.T) {
 	}
 	var timeout time.Duration
 	f.stop = func(_ context.Context, _ string, d time.Duration) error { timeout = d; return nil }
-	if raw(t, c, "POST", "/v1/containers/x/stop", ""); timeout != 0 {
+	if raw(t, c, "POST", "/v1/containers/x/stop", ""); timeout != OwnStopTimeout {
 		t.Errorf("stop: got %v", timeout)
 	}
-	if raw(t, c, "POST", "/v1/containers/x/stop", `{"timeout":"0s"}`); timeout != 1 {
+	if raw(t, c, "POST", "/v1/containers/x/stop", `{"timeout":"0s"}`); timeout != 0 {
 		t.Errorf("stop at once: got %v", timeout)
 	}
 	if got := raw(t, c, "GET", "/v1/containers", ""); got.body != "[]\n" {
@@ -227,7 +236,7 @@ func TestDefaults(t *testing.T) {
 
 func TestHangUpEndsTheWait(t *testing.T) {
 	waiting, over := make(chan struct{}), make(chan error, 1)
-	c, _ := serveFake(t, &fake{wait: func(ctx context.Context, _ string, _ int) (*host.End, error) {
+	c, _ := serveFake(t, &fake{wait: func(ctx context.Context, _ string, _ int) (*End, error) {
 		close(waiting)
 		<-ctx.Done()
 		over <- ctx.Err()
@@ -240,26 +249,26 @@ func TestHangUpEndsTheWait(t *testing.T) {
 	}
 	select {
 	case <-over:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the host still waits")
 	}
 }
 
 func TestPanicIsAnError(t *testing.T) {
-	f := &fake{list: func() ([]host.Container, error) { panic("boom") }}
+	f := &fake{list: func() ([]Container, error) { panic("boom") }}
 	c, _ := serveFake(t, f)
 	if _, err := c.List(t.Context()); !errors.Is(err, executor.Internal) || !strings.Contains(err.Error(), "boom") {
 		t.Errorf("got %v", err)
 	}
-	f.logs = func(_ context.Context, _ string, _ host.LogOptions, sink host.Sink) error {
-		_ = sink(host.Stdout, []byte("x"))
+	f.logs = func(_ context.Context, _ string, _ LogOptions, sink Sink) error {
+		_ = sink(Stdout, []byte("x"))
 		panic("boom")
 	}
-	err := c.Logs(t.Context(), "x", host.LogOptions{}, nil)
+	err := c.Logs(t.Context(), "x", LogOptions{}, nil)
 	if !errors.Is(err, executor.Unavailable) {
 		t.Errorf("in a stream: got %v, want a broken connection", err)
 	}
-	f.list = func() ([]host.Container, error) { return nil, nil }
+	f.list = func() ([]Container, error) { return nil, nil }
 	if _, err := c.List(t.Context()); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
@@ -267,7 +276,7 @@ func TestPanicIsAnError(t *testing.T) {
 
 func TestStoppingHost(t *testing.T) {
 	started := make(chan struct{})
-	c, stop := serveFake(t, &fake{wait: func(ctx context.Context, _ string, _ int) (*host.End, error) {
+	c, stop := serveFake(t, &fake{wait: func(ctx context.Context, _ string, _ int) (*End, error) {
 		close(started)
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -279,7 +288,7 @@ func TestStoppingHost(t *testing.T) {
 }
 
 func TestStoppingHostWaitsForNoUnusedConnection(t *testing.T) {
-	c, stop := serveFake(t, &fake{list: func() ([]host.Container, error) { return nil, nil }})
+	c, stop := serveFake(t, &fake{list: func() ([]Container, error) { return nil, nil }})
 	conn, err := net.Dial("unix", c.socket)
 	if err != nil {
 		t.Fatal(err)
@@ -320,7 +329,7 @@ func TestHostThatSpeaksSomethingElse(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, "<html>")
 	})}
-	l, err := Listen(config.Config{RunDir: shortDir(t)})
+	l, err := Listen(socketIn(shortDir(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -335,7 +344,22 @@ func TestHostThatSpeaksSomethingElse(t *testing.T) {
 	if err := c.Remove(t.Context(), "x", false); !errors.Is(err, executor.Internal) {
 		t.Errorf("redirect: got %v", err)
 	}
-	if _, err := c.Run(t.Context(), host.ContainerOptions{}, nil, nil); err == nil {
+	if _, err := c.Run(t.Context(), ContainerOptions{}, nil, nil); err == nil {
 		t.Error("html was taken for a stream")
+	}
+}
+
+func TestPrune(t *testing.T) {
+	var got PruneOptions
+	c, _ := serveFake(t, &fake{prune: func(_ context.Context, o PruneOptions) (Pruned, error) {
+		got = o
+		return Pruned{Containers: []ContainerUsage{{ID: "a", Bytes: 5}}, Bytes: 5}, nil
+	}})
+	want := PruneOptions{Older: 90 * time.Minute, DryRun: true}
+	if done, err := c.Prune(t.Context(), want); err != nil || done.Bytes != 5 || len(done.Containers) != 1 || got != want {
+		t.Errorf("got %+v, %v; the host got %+v", done, err, got)
+	}
+	if usage, err := c.DiskUsage(t.Context()); err != nil || len(usage.Containers) != 1 || !usage.Containers[0].Lost {
+		t.Errorf("got %+v, %v", usage, err)
 	}
 }

@@ -3,9 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"net"
@@ -17,19 +15,20 @@ import (
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// Client calls a host. It is safe for concurrent use. Errors carry the codes
-// that the host gave them; [executor.Unavailable] also means that no host
-// answers, and [executor.OutcomeUnknown] that one went away before it answered.
+// Client calls a host. It is safe for concurrent use. Errors have the codes that the
+// host returned. [executor.Unavailable] also means that no host answers, and
+// [executor.OutcomeUnknown] that the host went away before it answered.
 type Client struct {
-	// Patience is how long calls wait for a host that went away while it served
-	// them: it was killed, restarted or upgraded. They then go on where they were,
-	// and nobody notices. These are the calls that wait or stream (Wait, Stop,
-	// Logs, Attach, Events) and, since requests are made once only, those that make
-	// containers (Create, Run). 0 does not wait. A host that is not there to begin
-	// with is not waited for. Patience, Gone and Back are set before the first call.
+	// Patience is how long calls wait for a host that went away while it served them,
+	// because it was killed, restarted or upgraded. When it is back they go on where
+	// they were. This applies to calls that wait or stream (Wait, Stop, Logs, Attach,
+	// Events), and to those that make containers (Create, Run), whose requests the host
+	// recognizes when they are repeated. 0 means not to wait. A call never waits for a
+	// host that did not answer at its beginning. Set Patience, Gone and Back before the
+	// first call.
 	Patience time.Duration
-	// Gone, if not nil, is called when the host went away and is waited for, with
-	// the reason, and Back when it has come back.
+	// Gone, if not nil, is called with the reason when the host went away and calls
+	// begin to wait. Back, if not nil, is called when it is back.
 	Gone func(reason error)
 	Back func()
 
@@ -38,8 +37,8 @@ type Client struct {
 	outage outage
 }
 
-// NewClient makes a client of the host that listens on a Unix socket. It
-// connects with the first call.
+// NewClient returns a client of the host that listens on a Unix socket. The client
+// connects at the first call.
 func NewClient(socket string) *Client {
 	c := &Client{socket: socket}
 	c.http = http.Client{
@@ -52,7 +51,7 @@ func NewClient(socket string) *Client {
 // Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// dial connects. Its errors are about sockets and people, not about HTTP.
+// dial connects to the socket. Its errors are about the socket, not about HTTP.
 func (c *Client) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	if err := checkLength(c.socket); err != nil {
 		return nil, err
@@ -72,9 +71,9 @@ func (c *Client) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	return nil, err
 }
 
-// open makes a request and gives a response that is no error. Its body must be
-// closed.
-func (c *Client) open(ctx context.Context, method, path string, in any) (*http.Response, error) {
+// open makes a request and returns the response, or the error in it. The caller closes
+// the body.
+func (c *Client) open(ctx context.Context, method, target string, in any) (*http.Response, error) {
 	var body io.Reader
 	if in != nil {
 		raw, err := encode(in)
@@ -86,7 +85,7 @@ func (c *Client) open(ctx context.Context, method, path string, in any) (*http.R
 		}
 		body = bytes.NewReader(raw)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://davit"+path, body)
+	req, err := http.NewRequestWithContext(ctx, method, "http://davit"+target, body)
 	if err != nil {
 		return nil, err
 	}
@@ -97,35 +96,24 @@ func (c *Client) open(ctx context.Context, method, path string, in any) (*http.R
 	if err != nil {
 		return nil, c.broken(ctx, method, err)
 	}
-	if resp.StatusCode/100 != 2 {
+	if resp.StatusCode/100 != 2 || resp.StatusCode == statusPending {
 		defer resp.Body.Close()
 		return nil, readFailure(resp)
 	}
 	return resp, nil
 }
 
-// call makes a request whose response is one JSON value, or none.
-func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
-	resp, err := c.open(ctx, method, path, in)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if out == nil {
-		return nil
-	}
+// readAll returns the body of a response.
+func (c *Client) readAll(ctx context.Context, resp *http.Response) ([]byte, error) {
 	var raw bytes.Buffer
 	raw.Grow(int(min(max(0, resp.ContentLength), MaxBody)) + bytes.MinRead) // a list has hundreds of kilobytes
 	if _, err := raw.ReadFrom(resp.Body); err != nil {
-		return c.broken(ctx, method, err)
+		return nil, c.broken(ctx, resp.Request.Method, err)
 	}
-	if err := json.Unmarshal(raw.Bytes(), out); err != nil {
-		return fmt.Errorf("answer of the host at %s: %w", c.socket, err)
-	}
-	return nil
+	return raw.Bytes(), nil
 }
 
-// broken gives the error of a request that got no answer, or not all of it.
+// broken returns the error of a request that got no answer, or only part of it.
 func (c *Client) broken(ctx context.Context, method string, err error) error {
 	if absent, ok := errors.AsType[*absentError](err); ok {
 		return absent

@@ -15,28 +15,37 @@ import (
 type failure struct {
 	Code    executor.Code `json:"code"`
 	Message string        `json:"message"`
-	// Stopping says that it is the host's own stop that ends the request.
+	// Stopping means that the request ends because the host stops.
 	Stopping bool `json:"stopping,omitempty"`
+	// Pending means that what was asked for is recorded, and will be done.
+	Pending bool `json:"pending,omitempty"`
 }
 
 func failureOf(err error) *failure {
-	return &failure{Code: executor.CodeOf(err), Message: err.Error(), Stopping: errors.Is(err, errStopping)}
+	_, pending := errors.AsType[*PendingError](err)
+	return &failure{Code: executor.CodeOf(err), Message: err.Error(), Stopping: errors.Is(err, errStopping), Pending: pending}
 }
 
-// err gives the error that f stands for.
+// err returns the error that f stands for.
 func (f *failure) err() error {
 	err := &executor.Error{Code: f.Code, Message: f.Message}
-	if f.Stopping {
+	switch {
+	case f.Stopping:
 		return &goneError{err}
+	case f.Pending:
+		return &PendingError{err}
 	}
 	return err
 }
 
-// statusOf gives the HTTP status of an error. It is for programs that know
-// nothing of codes; the client goes by the code.
+// statusOf returns the HTTP status of an error, for programs that do not know codes. The
+// client uses the code.
 func statusOf(err error) int {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return http.StatusRequestEntityTooLarge
+	}
+	if _, ok := errors.AsType[*PendingError](err); ok {
+		return statusPending
 	}
 	switch executor.CodeOf(err) {
 	case executor.NotFound:
@@ -56,12 +65,12 @@ func statusOf(err error) int {
 	case executor.DeadlineExceeded:
 		return http.StatusGatewayTimeout
 	case executor.Canceled:
-		return 499 // the client has gone, as nginx says it
+		return 499 // the client has gone; nginx uses this number
 	}
 	return http.StatusInternalServerError
 }
 
-// readFailure gives the error in a response.
+// readFailure returns the error in a response.
 func readFailure(resp *http.Response) error {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody))
 	var f failure
@@ -77,8 +86,7 @@ func readFailure(resp *http.Response) error {
 // errStopping ends the streams of a host that stops.
 var errStopping = executor.Errorf(executor.Unavailable, "the host is stopping")
 
-// cause gives the reason of a request's end in place of a context's mere
-// "canceled".
+// cause returns why a request was ended, instead of just the context's "canceled".
 func cause(ctx context.Context, err error) error {
 	if why := context.Cause(ctx); ctx.Err() != nil && errors.Is(why, errStopping) {
 		return why

@@ -7,51 +7,64 @@ import (
 	"io"
 	"iter"
 	"net/http"
-	"net/url"
 	"strconv"
 
-	"github.com/davit-run/davit/host"
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// EventOptions say which events are wanted. The zero value is all that are kept.
+// EventOptions select events. The zero value selects all that are kept.
 type EventOptions struct {
-	// After is the Seq of the last event that the reader knows.
-	After *uint64
-	// Tail, unless nil, gives that many of the latest events, in place of After.
-	Tail *uint64
-	// Follow goes on with those that come.
-	Follow bool
+	// After is the Seq of the last event that the reader has seen.
+	After *uint64 `query:"after" json:"-"`
+	// Tail, unless nil, asks for that many of the latest events, instead of After.
+	Tail *uint64 `query:"tail" json:"-"`
+	// Follow goes on with new events as they come.
+	Follow bool `query:"follow" json:"-"`
 }
+
+// eventStream is the type of the reply: one JSON object a line.
+type eventStream struct{}
 
 // eventLine is an event, or the reason why there are no more.
 type eventLine struct {
-	*host.Event
+	*Event
 	Error *failure `json:"error,omitempty"`
 }
 
-func (s *handler) events(w http.ResponseWriter, r *http.Request) error {
-	q := queryOf(r)
-	follow, after, tail := q.bool("follow"), q.cursor("after"), q.cursor("tail")
-	if err := q.done(); err != nil {
-		return err
-	}
-	oldest, newest, err := s.host.EventCursors()
+// afterHeader is the header with the Seq after which the events begin. A client that has
+// seen none can go on from there.
+const afterHeader = "Davit-Events-After"
+
+type journal interface {
+	Events(ctx context.Context, after uint64) iter.Seq2[Event, error]
+	EventCursors() (oldest, newest uint64, err error)
+}
+
+var eventsRoute = define(route[journal, EventOptions, eventStream]{
+	Name:   "Events",
+	Method: http.MethodGet,
+	Path:   "/v1/events",
+	Doc:    "streams the events of the journal, one JSON object a line",
+	Stream: streamEvents,
+})
+
+func streamEvents(ctx context.Context, h journal, r *EventOptions, w http.ResponseWriter) error {
+	oldest, newest, err := h.EventCursors()
 	if err != nil {
 		return err
 	}
 	from := oldest
 	switch {
-	case after != nil && tail != nil:
+	case r.After != nil && r.Tail != nil:
 		return invalid("parameters after and tail do not go together")
-	case after != nil:
-		from = *after
-	case tail != nil && *tail < newest-oldest:
-		from = newest - *tail
+	case r.After != nil:
+		from = *r.After
+	case r.Tail != nil && *r.Tail < newest-oldest:
+		from = newest - *r.Tail
 	}
 	if from < oldest || from > newest {
-		for _, err := range s.host.Events(r.Context(), from) {
-			return err // of a cursor that is no good
+		for _, err := range h.Events(ctx, from) {
+			return err // of a cursor that is not valid
 		}
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
@@ -67,52 +80,38 @@ func (s *handler) events(w http.ResponseWriter, r *http.Request) error {
 		}
 		return err
 	}
-	if err := rc.Flush(); err != nil || from == newest && !follow {
+	if err := rc.Flush(); err != nil || from == newest && !r.Follow {
 		return nil
 	}
-	for e, err := range s.host.Events(r.Context(), from) {
+	for e, err := range h.Events(ctx, from) {
 		if err != nil {
-			_ = send(eventLine{Error: failureOf(cause(r.Context(), err))}) // fails if the client has gone
+			_ = send(eventLine{Error: failureOf(cause(ctx, err))}) // fails if the client has gone
 			return nil
 		}
-		if send(eventLine{Event: &e}) != nil || e.Seq >= newest && !follow {
+		if send(eventLine{Event: &e}) != nil || e.Seq >= newest && !r.Follow {
 			return nil
 		}
 	}
 	return nil
 }
 
-// afterHeader has the Seq after which events are given, for a client that wants to
-// go on from there before it has seen one.
-const afterHeader = "Davit-Events-After"
-
-// Events gives events of the host's journal, in order and without a gap. It ends
-// with an error, or without one after the last event if none are followed.
-func (c *Client) Events(ctx context.Context, opts EventOptions) iter.Seq2[host.Event, error] {
-	return func(yield func(host.Event, error) bool) {
+// Events returns events of the host's journal, in order and without a gap. If it follows,
+// it ends with an error. If not, it ends without one after the last event.
+func (c *Client) Events(ctx context.Context, opts EventOptions) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
 		more := true
-		err := c.persist(ctx, func() error {
-			return c.events(ctx, &opts, func(e host.Event) bool { more = yield(e, nil); return more })
+		err := c.retry(ctx, func() error {
+			return c.events(ctx, &opts, func(e Event) bool { more = yield(e, nil); return more })
 		})
 		if err != nil && more {
-			yield(host.Event{}, err)
+			yield(Event{}, err)
 		}
 	}
 }
 
-// events gives the events of one request, and notes in opts how far it came.
-func (c *Client) events(ctx context.Context, opts *EventOptions, yield func(host.Event) bool) error {
-	q := url.Values{}
-	if opts.After != nil {
-		q.Set("after", strconv.FormatUint(*opts.After, 10))
-	}
-	if opts.Tail != nil {
-		q.Set("tail", strconv.FormatUint(*opts.Tail, 10))
-	}
-	if opts.Follow {
-		q.Set("follow", "true")
-	}
-	resp, err := c.open(ctx, http.MethodGet, "/v1/events?"+q.Encode(), nil)
+// events yields the events of one request, and stores in opts how far it came.
+func (c *Client) events(ctx context.Context, opts *EventOptions, yield func(Event) bool) error {
+	resp, err := eventsRoute.open(ctx, c, *opts)
 	if err != nil {
 		return err
 	}
@@ -124,7 +123,7 @@ func (c *Client) events(ctx context.Context, opts *EventOptions, yield func(host
 	opts.After, opts.Tail = &after, nil
 	dec := json.NewDecoder(resp.Body)
 	for {
-		line := eventLine{Event: &host.Event{}}
+		line := eventLine{Event: &Event{}}
 		err := dec.Decode(&line)
 		switch {
 		case errors.Is(err, io.EOF):

@@ -11,48 +11,58 @@ import (
 	"testing"
 	"time"
 
-	"github.com/davit-run/davit/host"
-	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/host/diag"
+	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
 )
 
 // fake is a host of functions. Those that a test does not set are not called.
 type fake struct {
-	create   func(context.Context, host.ContainerOptions) (host.Container, error)
-	run      func(context.Context, host.ContainerOptions, func(host.Container) error, host.Sink) (*host.End, error)
-	attach   func(context.Context, string, host.LogOptions, host.Sink) (*host.End, error)
-	inspect  func(string) (host.Container, error)
-	list     func() ([]host.Container, error)
-	wait     func(context.Context, string, int) (*host.End, error)
-	start    func(context.Context, string) (host.Container, error)
+	create   func(context.Context, ContainerOptions) (Container, error)
+	run      func(context.Context, ContainerOptions, func(Container) error, Sink) (*End, error)
+	attach   func(context.Context, string, LogOptions, Sink) (*End, error)
+	inspect  func(string) (Container, error)
+	list     func() ([]Container, error)
+	wait     func(context.Context, string, int) (*End, error)
+	start    func(context.Context, string) (Container, error)
 	kill     func(context.Context, string, executor.Signal) error
 	stop     func(context.Context, string, time.Duration) error
 	remove   func(context.Context, string, bool) error
-	logs     func(context.Context, string, host.LogOptions, host.Sink) error
-	backends func() ([]host.BackendInfo, error)
+	logs     func(context.Context, string, LogOptions, Sink) error
+	backends func() ([]BackendInfo, error)
 	runtimes func(context.Context, string) ([]executor.RuntimeInfo, error)
-	check    func(context.Context, string) (config.Diagnostics, error)
-	events   func(context.Context, uint64) iter.Seq2[host.Event, error]
+	check    func(context.Context, string) (diag.Diagnostics, error)
+	prune    func(context.Context, PruneOptions) (Pruned, error)
+	pause    func(context.Context, string) error
+	resume   func(context.Context, string) error
+	strays   func(context.Context) ([]Stray, error)
+	adopt    func(context.Context, string) (Container, error)
+	discard  func(context.Context, string) error
+	events   func(context.Context, uint64) iter.Seq2[Event, error]
 	oldest   uint64
 	newest   uint64
 }
 
+func (f *fake) Strays(ctx context.Context) ([]Stray, error)                 { return f.strays(ctx) }
+func (f *fake) AdoptStray(ctx context.Context, r string) (Container, error) { return f.adopt(ctx, r) }
+func (f *fake) RemoveStray(ctx context.Context, r string) error             { return f.discard(ctx, r) }
+
 func (f *fake) ID() string { return "host-1" }
-func (f *fake) Create(ctx context.Context, o host.ContainerOptions) (host.Container, error) {
+func (f *fake) Create(ctx context.Context, o ContainerOptions) (Container, error) {
 	return f.create(ctx, o)
 }
-func (f *fake) RunAttached(ctx context.Context, o host.ContainerOptions, to host.Attachment) (*host.End, error) {
+func (f *fake) RunAttached(ctx context.Context, o ContainerOptions, to Attachment) (*End, error) {
 	return f.run(ctx, o, to.Started, to.Output)
 }
-func (f *fake) Attach(ctx context.Context, ref string, o host.LogOptions, sink host.Sink) (*host.End, error) {
+func (f *fake) Attach(ctx context.Context, ref string, o LogOptions, sink Sink) (*End, error) {
 	return f.attach(ctx, ref, o, sink)
 }
-func (f *fake) Inspect(ref string) (host.Container, error) { return f.inspect(ref) }
-func (f *fake) List() ([]host.Container, error)            { return f.list() }
-func (f *fake) WaitAttempt(ctx context.Context, ref string, attempt int) (*host.End, error) {
+func (f *fake) Inspect(ref string) (Container, error) { return f.inspect(ref) }
+func (f *fake) List() ([]Container, error)            { return f.list() }
+func (f *fake) WaitAttempt(ctx context.Context, ref string, attempt int) (*End, error) {
 	return f.wait(ctx, ref, attempt)
 }
-func (f *fake) Start(ctx context.Context, ref string) (host.Container, error) {
+func (f *fake) Start(ctx context.Context, ref string) (Container, error) {
 	return f.start(ctx, ref)
 }
 func (f *fake) Kill(ctx context.Context, ref string, sig executor.Signal) error {
@@ -64,42 +74,57 @@ func (f *fake) Stop(ctx context.Context, ref string, timeout time.Duration) erro
 func (f *fake) Remove(ctx context.Context, ref string, force bool) error {
 	return f.remove(ctx, ref, force)
 }
-func (f *fake) Logs(ctx context.Context, ref string, o host.LogOptions, sink host.Sink) error {
+func (f *fake) Logs(ctx context.Context, ref string, o LogOptions, sink Sink) error {
 	return f.logs(ctx, ref, o, sink)
 }
-func (f *fake) Backends() ([]host.BackendInfo, error) { return f.backends() }
+func (f *fake) Backends() ([]BackendInfo, error) { return f.backends() }
 func (f *fake) Runtimes(ctx context.Context, b string) ([]executor.RuntimeInfo, error) {
 	return f.runtimes(ctx, b)
 }
-func (f *fake) Check(ctx context.Context, b string) (config.Diagnostics, error) {
+func (f *fake) Check(ctx context.Context, b string) (diag.Diagnostics, error) {
 	return f.check(ctx, b)
 }
 func (f *fake) RestartBackend(ctx context.Context, b string) error {
 	_, err := f.check(ctx, b)
 	return err
 }
-func (f *fake) Events(ctx context.Context, after uint64) iter.Seq2[host.Event, error] {
+func (f *fake) DiskUsage() (DiskUsage, error) {
+	return DiskUsage{Containers: []ContainerUsage{{ID: "x", Bytes: 1, Lost: true}}}, nil
+}
+func (f *fake) Prune(ctx context.Context, o PruneOptions) (Pruned, error) { return f.prune(ctx, o) }
+func (f *fake) Pause(ctx context.Context, ref string) error               { return f.pause(ctx, ref) }
+func (f *fake) Resume(ctx context.Context, ref string) error              { return f.resume(ctx, ref) }
+func (f *fake) Events(ctx context.Context, after uint64) iter.Seq2[Event, error] {
 	return f.events(ctx, after)
 }
 func (f *fake) EventCursors() (uint64, uint64, error) { return f.oldest, f.newest, nil }
 
-// shortDir gives a directory with a path that leaves room for sockets.
+// shortDir returns a directory with a path that leaves room for sockets.
 func shortDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "dv")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Cleanup(func() {
+		// A host that is about to end may make its socket again meanwhile.
+		if !wait.Holds(func() bool { return os.RemoveAll(dir) == nil }) {
+			t.Errorf("%s cannot be removed", dir)
+		}
+	})
 	return dir
 }
 
-// serveFake serves f and gives a client of it, and a function that stops serving.
+// socketIn returns where the host of a run directory listens.
+func socketIn(dir string) Socket {
+	return Socket{Path: filepath.Join(dir, "davit.sock"), RunDir: dir}
+}
+
+// serveFake serves f and returns a client of it, and a function that stops serving.
 func serveFake(t testing.TB, f *fake) (*Client, func() error) {
 	t.Helper()
 	dir := shortDir(t)
-	cfg := config.Config{RunDir: dir}
-	l, err := Listen(cfg)
+	l, err := Listen(socketIn(dir))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,89 +3,44 @@ package api
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"time"
 
-	"github.com/davit-run/davit/host"
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// Run makes a container, gives its output to sink until it has ended, and gives
-// its end; see [Client.RunAttached]. started and sink may be nil.
-func (c *Client) Run(ctx context.Context, opts host.ContainerOptions, started func(host.Container) error, sink host.Sink) (*host.End, error) {
-	return c.RunAttached(ctx, opts, host.Attachment{Started: started, Output: sink})
-}
-
-// RunAttached makes a container, gives its output to a caller until it has ended,
-// and gives its end; see [host.Host.RunAttached]. An error after Started was
-// called leaves the container running.
-func (c *Client) RunAttached(ctx context.Context, opts host.ContainerOptions, to host.Attachment) (end *host.End, err error) {
-	req := requestOf(identified(opts))
-	f := follower{opts: host.LogOptions{From: host.Cursor{Attempt: 1}, Tail: -1, Dropped: to.Dropped}, sink: to.Output}
-	id := ""
-	err = c.persist(ctx, func() error {
-		if id != "" {
-			return f.follow(ctx, c, http.MethodGet, "/v1/containers/"+id+"/attach?"+logQuery(f.opts), nil)
-		}
-		f.started = func(made host.Container) error {
-			id = made.ID
-			if to.Started == nil {
-				return nil
-			}
-			return to.Started(made)
-		}
-		return f.follow(ctx, c, http.MethodPost, "/v1/containers?attach=true", req)
-	})
-	return f.ended(err)
-}
-
-// Attach gives the output of an attempt to sink until it has ended, and then its
-// end; see [host.Host.Attach].
-func (c *Client) Attach(ctx context.Context, reference string, opts host.LogOptions, sink host.Sink) (*host.End, error) {
-	path, err := containerPath(reference)
-	if err != nil {
-		return nil, err
-	}
-	f := follower{opts: opts, sink: sink}
-	err = c.persist(ctx, func() error {
-		return f.follow(ctx, c, http.MethodGet, path+"/attach?"+logQuery(f.opts), nil)
-	})
-	return f.ended(err)
-}
-
-// Logs gives the output of a container to sink; see [host.Host.Logs].
-func (c *Client) Logs(ctx context.Context, reference string, opts host.LogOptions, sink host.Sink) error {
-	path, err := containerPath(reference)
-	if err != nil {
-		return err
-	}
-	f := follower{opts: opts, sink: sink}
-	return c.persist(ctx, func() error {
-		return f.follow(ctx, c, http.MethodGet, path+"/logs?"+logQuery(f.opts), nil)
-	})
-}
-
-// follower takes output over as many connections as it needs.
+// follower reads output over as many connections as it needs.
 type follower struct {
 	// opts ask for what has not come yet.
-	opts    host.LogOptions
-	sink    host.Sink
-	started func(host.Container) error
-	end     *host.End
-	// within tells which streams stopped within a line, cut which of them begin
-	// anew there, with a timestamp that is in the way.
-	within, cut [host.Stderr + 1]bool
+	opts    LogOptions
+	sink    Sink
+	started func(Container) error
+	end     *End
+	begun   int // the attempt whose output comes, 0 before the first
+	// within has the streams that stopped within a line. cut has those of them that begin
+	// again there, with a timestamp that must be left out.
+	within, cut [Stderr + 1]bool
 }
 
-// follow makes a request for output and takes the answer.
-func (f *follower) follow(ctx context.Context, c *Client, method, path string, in any) error {
+// follow makes a request for output and reads the answer.
+func (f *follower) follow(ctx context.Context, c *Client, open func() (*http.Response, error)) error {
 	f.cut = f.within
-	resp, err := c.open(ctx, method, path, in)
+	resp, err := open()
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
-	return c.read(ctx, method, resp.Body, f.take, f.control)
+	if err := readFrames(resp.Body, f.take, f.control); err != nil {
+		if broken, ok := errors.AsType[*cutError](err); ok {
+			return c.broken(ctx, resp.Request.Method, broken.err)
+		}
+		return err
+	}
+	return nil
 }
 
 func (f *follower) control(m message) error {
@@ -93,14 +48,7 @@ func (f *follower) control(m message) error {
 	case m.Container != nil && f.started != nil:
 		return f.started(*m.Container)
 	case m.Cursor != nil:
-		// From here on, the place says what these have said.
-		f.opts.From = *m.Cursor
-		f.opts.Tail, f.opts.Since = -1, time.Time{}
-		if f.opts.Begun != nil {
-			begun := f.opts.Begun
-			f.opts.Begun = nil
-			return begun(*m.Cursor)
-		}
+		return f.begin(*m.Cursor)
 	case m.Dropped != nil:
 		f.forward(m.Dropped.Stream, m.Dropped.Bytes)
 		f.within[m.Dropped.Stream], f.cut[m.Dropped.Stream] = false, false
@@ -113,18 +61,37 @@ func (f *follower) control(m message) error {
 	return nil
 }
 
-// take gives data on and notes how far they reach.
-func (f *follower) take(s host.Stream, data []byte) error {
-	const stamp = len(host.TimestampLayout)
+// begin handles the beginning of an attempt, or where it goes on after a broken
+// connection.
+func (f *follower) begin(at Cursor) error {
+	// From here on the cursor replaces Tail and Since.
+	f.opts.From = at
+	f.opts.Tail, f.opts.Since = -1, time.Time{}
+	if f.opts.Attempt < 0 { // the present one may be another when it is asked again
+		f.opts.Attempt = at.Attempt
+	}
+	if at.Attempt == f.begun {
+		return nil
+	}
+	f.begun = at.Attempt
+	f.within, f.cut = [len(f.within)]bool{}, [len(f.cut)]bool{}
+	if f.opts.Begun == nil {
+		return nil
+	}
+	return f.opts.Begun(at)
+}
+
+// take passes data to the sink and moves the cursor.
+func (f *follower) take(s Stream, data []byte) error {
 	if f.cut[s] {
-		data = data[min(len(data), stamp):]
+		data = data[stamp(data):]
 		f.cut[s] = false
 	}
 	f.forward(s, int64(len(data)))
 	if f.opts.Timestamps {
 		for line := range bytes.Lines(data) {
 			if !f.within[s] {
-				f.forward(s, -int64(stamp))
+				f.forward(s, -int64(stamp(line)))
 			}
 			f.within[s] = line[len(line)-1] != '\n'
 		}
@@ -135,18 +102,69 @@ func (f *follower) take(s host.Stream, data []byte) error {
 	return f.sink(s, data)
 }
 
-func (f *follower) forward(s host.Stream, n int64) {
-	if s == host.Stderr {
+// stamp returns the length of the timestamp that data begins with.
+func stamp(data []byte) int { return bytes.IndexByte(data, ' ') + 1 }
+
+func (f *follower) forward(s Stream, n int64) {
+	if s == Stderr {
 		f.opts.From.Stderr += n
 	} else {
 		f.opts.From.Stdout += n
 	}
 }
 
-// ended gives the end that came, or why there is none.
-func (f *follower) ended(err error) (*host.End, error) {
+// ended returns the end that came, or the reason why there is none.
+func (f *follower) ended(err error) (*End, error) {
 	if err == nil && f.end == nil {
 		err = executor.Errorf(executor.Internal, "the host's answer ended without the container's end")
 	}
 	return f.end, err
+}
+
+// cutError is the error of frames that do not end as they should.
+type cutError struct{ err error }
+
+func (e *cutError) Error() string { return e.err.Error() }
+
+// maxMessage bounds a message between the frames of output, in bytes. It has less in it
+// than the request that made its container.
+const maxMessage = MaxBody
+
+// readFrames reads frames until they end, and passes on their contents. It passes on
+// nothing of a frame that is cut off.
+func readFrames(body io.Reader, sink Sink, take func(message) error) error {
+	dec := newDecoder(body)
+	var line []byte
+	for {
+		s, data, err := dec.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return &cutError{err}
+		}
+		if s != control {
+			if err := sink(s, data); err != nil {
+				return err
+			}
+			continue
+		}
+		if line = append(line, data...); len(line) > maxMessage {
+			return fmt.Errorf("the host sends a message of more than %d bytes", maxMessage)
+		}
+		if !bytes.HasSuffix(line, []byte("\n")) {
+			continue // the rest is in the next frame
+		}
+		var m message
+		if err := json.Unmarshal(line, &m); err != nil {
+			return fmt.Errorf("message of the host: %w", err)
+		}
+		line = line[:0]
+		if m.Error != nil {
+			return m.Error.err()
+		}
+		if err := take(m); err != nil {
+			return err
+		}
+	}
 }

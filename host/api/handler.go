@@ -3,89 +3,60 @@ package api
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"net/http"
 	"runtime/debug"
 	"strconv"
 	"time"
 
-	"github.com/davit-run/davit/host"
-	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/shared/executor"
-	"github.com/hashicorp/go-hclog"
 )
 
-// Options are what the program decides that serves a host.
+// Options are the options of a handler.
 type Options struct {
-	// Version is told to clients. HostID and PID are filled in.
+	// Version is returned to clients. The handler fills in HostID and PID.
 	Version Version
-	// Logger gets requests at debug level, and faults. Nil discards them.
-	Logger hclog.Logger
+	// Logger logs faults, and requests at debug level. Nil discards them.
+	Logger Logger
 }
 
-// hosting is what the API needs of a host.
-type hosting interface {
-	ID() string
-	Create(context.Context, host.ContainerOptions) (host.Container, error)
-	RunAttached(context.Context, host.ContainerOptions, host.Attachment) (*host.End, error)
-	Attach(ctx context.Context, reference string, opts host.LogOptions, sink host.Sink) (*host.End, error)
-	Inspect(reference string) (host.Container, error)
-	List() ([]host.Container, error)
-	WaitAttempt(ctx context.Context, reference string, attempt int) (*host.End, error)
-	Start(ctx context.Context, reference string) (host.Container, error)
-	Kill(ctx context.Context, reference string, sig executor.Signal) error
-	Stop(ctx context.Context, reference string, timeout time.Duration) error
-	Remove(ctx context.Context, reference string, force bool) error
-	Logs(ctx context.Context, reference string, opts host.LogOptions, sink host.Sink) error
-	Backends() ([]host.BackendInfo, error)
-	Runtimes(ctx context.Context, backend string) ([]executor.RuntimeInfo, error)
-	Check(ctx context.Context, backend string) (config.Diagnostics, error)
-	RestartBackend(ctx context.Context, backend string) error
-	Events(ctx context.Context, after uint64) iter.Seq2[host.Event, error]
-	EventCursors() (oldest, newest uint64, err error)
+// Logger logs messages with pairs of keys and values. hclog.Logger and *slog.Logger
+// implement it.
+type Logger interface {
+	Debug(message string, pairs ...any)
+	Error(message string, pairs ...any)
 }
 
-var _ hosting = (*host.Host)(nil)
+// silent is a Logger that discards everything.
+type silent struct{}
 
-// NewHandler serves h. See the package's doc for the routes.
-func NewHandler(h *host.Host, opts Options) http.Handler { return newHandler(h, opts) }
+func (silent) Debug(string, ...any) {}
+func (silent) Error(string, ...any) {}
+
+// NewHandler returns a handler that serves h: a *host.Host, or any value with its methods.
+// A route that needs a method which h does not have answers with
+// [executor.Unsupported]; see [Unserved].
+func NewHandler(h any, opts Options) http.Handler { return newHandler(h, opts) }
 
 type handler struct {
-	host    hosting
+	host    any
 	version Version
-	logger  hclog.Logger
+	logger  Logger
 	mux     *http.ServeMux
+	// bodyTime is how long a client may take to send a body.
+	bodyTime time.Duration
 }
 
-func newHandler(h hosting, opts Options) *handler {
-	s := &handler{host: h, version: opts.Version, logger: opts.Logger, mux: http.NewServeMux()}
+func newHandler(h any, opts Options) *handler {
+	s := &handler{host: h, version: opts.Version, logger: opts.Logger, mux: http.NewServeMux(), bodyTime: bodyTime}
 	if s.logger == nil {
-		s.logger = hclog.NewNullLogger()
+		s.logger = silent{}
 	}
-	for pattern, fn := range map[string]func(http.ResponseWriter, *http.Request) error{
-		"GET /v1/version":                  s.getVersion,
-		"GET /v1/containers":               s.list,
-		"POST /v1/containers":              s.create,
-		"GET /v1/containers/{ref}":         s.inspect,
-		"DELETE /v1/containers/{ref}":      s.remove,
-		"POST /v1/containers/{ref}/start":  s.start,
-		"POST /v1/containers/{ref}/kill":   s.kill,
-		"POST /v1/containers/{ref}/stop":   s.stop,
-		"GET /v1/containers/{ref}/wait":    s.wait,
-		"GET /v1/containers/{ref}/logs":    s.logs,
-		"GET /v1/containers/{ref}/attach":  s.attach,
-		"GET /v1/backends":                 s.backends,
-		"GET /v1/backends/{name}/runtimes": s.runtimes,
-		"GET /v1/backends/{name}/check":    s.check,
-		"POST /v1/backends/{name}/restart": s.restartBackend,
-		"GET /v1/events":                   s.events,
-	} {
-		s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			if err := fn(w, r); err != nil {
+	for _, route := range table {
+		s.mux.HandleFunc(route.pattern(), func(w http.ResponseWriter, r *http.Request) {
+			if err := route.answer(s, w, r); err != nil {
 				s.fail(w, r, err)
 			}
 		})
@@ -97,6 +68,9 @@ func newHandler(h hosting, opts Options) *handler {
 func (s *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	rec := &recorder{ResponseWriter: w}
+	// It stays until the body is read, so that nobody waits for a slow one: neither the
+	// route nor the server, which reads what a route has left.
+	_ = http.NewResponseController(w).SetReadDeadline(start.Add(s.bodyTime)) // the recorders of tests have none
 	defer func() {
 		if fault := recover(); fault != nil {
 			if err, ok := fault.(error); ok && errors.Is(err, http.ErrAbortHandler) {
@@ -104,7 +78,7 @@ func (s *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 			s.logger.Error("request panicked", "method", r.Method, "path", r.URL.Path, "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
 			if rec.status != 0 {
-				panic(http.ErrAbortHandler) // or the client would take what it has for all
+				panic(http.ErrAbortHandler) // otherwise the client would take a part for the whole
 			}
 			s.fail(rec, r, executor.Errorf(executor.Internal, "a fault in the host: %v; its log says more", fault))
 		}
@@ -127,12 +101,8 @@ func (s *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	s.reply(w, statusOf(err), failureOf(err))
 }
 
-// reply answers with a value, or without one if it is nil.
+// reply answers with a value.
 func (s *handler) reply(w http.ResponseWriter, status int, v any) {
-	if v == nil {
-		w.WriteHeader(http.StatusNoContent)
-		return
-	}
 	body, err := encode(v)
 	if err != nil {
 		status, body = http.StatusInternalServerError, []byte(`{"code":"internal","message":"the reply cannot be encoded"}`)
@@ -144,15 +114,7 @@ func (s *handler) reply(w http.ResponseWriter, status int, v any) {
 	_, _ = w.Write(body) // a client that has gone needs no answer
 }
 
-// answer gives the value of a call, unless that failed.
-func (s *handler) answer(w http.ResponseWriter, v any, err error) error {
-	if err == nil {
-		s.reply(w, http.StatusOK, v)
-	}
-	return err
-}
-
-// encode gives a line of JSON.
+// encode returns a line of JSON.
 func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -161,7 +123,7 @@ func encode(v any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// recorder remembers the status.
+// recorder stores the status of a response.
 type recorder struct {
 	http.ResponseWriter
 	status int
@@ -170,7 +132,7 @@ type recorder struct {
 // Unwrap lets http.ResponseController find deadlines.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// FlushError is for http.ResponseController, too.
+// FlushError is used by http.ResponseController.
 func (r *recorder) FlushError() error {
 	if r.status == 0 {
 		r.status = http.StatusOK

@@ -14,15 +14,14 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/shared/executor"
 	"golang.org/x/sys/unix"
 )
 
-// maxSocketPath is what sockaddr_un holds, less its final zero byte.
+// maxSocketPath is the size of the path in sockaddr_un, less its final zero byte.
 const maxSocketPath = 107
 
-// answerTime is how long somebody must answer on a socket to be a host.
+// answerTime is how long a process must answer on a socket to be taken for a host.
 const answerTime = time.Second
 
 func checkLength(socket string) error {
@@ -32,35 +31,56 @@ func checkLength(socket string) error {
 	return nil
 }
 
-// Listen makes the API's socket, which is the user's alone or, if the config
-// names one, also a group's. The error is [executor.FailedPrecondition] if a host
-// answers there already; a socket on which nobody answers is replaced.
-//
-// The socket's directory is made if there is none. It and RunDir are opened to
-// the group as far as is needed to reach the socket; other directories are left
-// as they are.
-func Listen(cfg config.Config) (net.Listener, error) { return listen(cfg, answerTime) }
+// Socket describes where a host listens.
+type Socket struct {
+	// Path of the socket.
+	Path string
+	// Group is the group whose members may connect, beside the host's user. Empty means
+	// none.
+	Group string
+	// RunDir is the run directory of the host.
+	RunDir string
+	// Logger logs when the socket had to be made again. Nil discards that.
+	Logger Logger
+}
 
-func listen(cfg config.Config, answerTime time.Duration) (net.Listener, error) {
-	cfg = cfg.WithDefaults()
-	socket := cfg.API.Socket
+// Listen makes the API's socket. Only the user can connect to it and, if a group is
+// named, that group. The error is [executor.FailedPrecondition] if a host already answers
+// there. A socket on which nobody answers is replaced.
+//
+// Listen makes the socket's directory if it does not exist. It lets the group into that
+// directory and RunDir as far as is needed to reach the socket, and leaves other
+// directories as they are. If somebody removes the socket, it is made again.
+func Listen(s Socket) (net.Listener, error) { return listen(s, answerTime) }
+
+func listen(s Socket, answerTime time.Duration) (net.Listener, error) {
+	l, err := bind(s, answerTime)
+	if err != nil {
+		return nil, err
+	}
+	return newListener(s, l)
+}
+
+// bind makes the socket.
+func bind(s Socket, answerTime time.Duration) (*net.UnixListener, error) {
+	socket := s.Path
 	if err := checkLength(socket); err != nil {
 		return nil, err
 	}
 	gid := -1
-	if cfg.API.Group != "" {
+	if s.Group != "" {
 		var err error
-		if gid, err = lookUpGroup(cfg.API.Group); err != nil {
+		if gid, err = lookUpGroup(s.Group); err != nil {
 			return nil, err
 		}
 	}
-	dir, err := openDir(filepath.Dir(socket), cfg.RunDir, gid)
+	dir, err := openDir(filepath.Dir(socket), s.RunDir, gid)
 	if err != nil {
 		return nil, fmt.Errorf("directory of the API's socket: %w", err)
 	}
 	defer dir.Close()
-	// Of several hosts that start at once, one looks and binds at a time. What
-	// outlives the lock is the socket.
+	// Several hosts may start at once. The lock lets one at a time check the socket and
+	// bind it.
 	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil {
 		return nil, fmt.Errorf("lock on %s: %w", dir.Name(), err)
 	}
@@ -84,7 +104,7 @@ func listen(cfg config.Config, answerTime time.Duration) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the API's socket: %w", err)
 	}
-	return l, nil
+	return l.(*net.UnixListener), nil
 }
 
 func lookUpGroup(name string) (int, error) {
@@ -123,7 +143,7 @@ func openDir(path, runDir string, gid int) (*os.File, error) {
 	return dir, nil
 }
 
-// share lets a group into a directory that was ours alone.
+// share lets a group into a directory that only the user could enter.
 func share(dir *os.File, gid int) error {
 	info, err := dir.Stat()
 	if err != nil || info.Mode().Perm()&0o077 != 0 {
@@ -132,7 +152,7 @@ func share(dir *os.File, gid int) error {
 	return errors.Join(dir.Chown(-1, gid), dir.Chmod(0o750))
 }
 
-// removeStale removes a socket on which nobody answers for a time.
+// removeStale removes a socket on which nobody answers.
 func removeStale(socket string, answerTime time.Duration) error {
 	info, err := os.Lstat(socket)
 	switch {
@@ -143,8 +163,8 @@ func removeStale(socket string, answerTime time.Duration) error {
 	case info.Mode().Type() != fs.ModeSocket:
 		return executor.Errorf(executor.FailedPrecondition, "%s is in the way of the API's socket and is no socket; remove it, or set api socket to another path", socket)
 	}
-	// A host that was killed while it started a process has its sockets for a
-	// moment longer, in the child that has not become that process yet.
+	// If a host was killed while it started a process, the child has the host's sockets
+	// for a moment, until it has called exec.
 	for end := time.Now().Add(answerTime); answers(socket); time.Sleep(20 * time.Millisecond) {
 		if time.Now().Before(end) {
 			continue

@@ -12,17 +12,28 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/shared/executor"
 )
 
-func mustListen(t *testing.T, cfg config.Config) net.Listener {
+func mustListen(t *testing.T, at Socket) net.Listener {
 	t.Helper()
-	l, err := Listen(cfg)
+	l, err := Listen(at)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// killable returns a socket that stays when it is closed, as that of a host that is
+// killed.
+func killable(t *testing.T, at Socket) net.Listener {
+	t.Helper()
+	l, err := bind(at, answerTime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
 	return l
 }
 
@@ -41,7 +52,7 @@ func wantMode(t *testing.T, path string, mode fs.FileMode, gid int) {
 	}
 }
 
-// group gives a group other than our own.
+// group returns a group other than our own.
 func group(t *testing.T) (string, int) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -61,7 +72,7 @@ func TestListenModes(t *testing.T) {
 	own := os.Getegid()
 	t.Run("alone", func(t *testing.T) {
 		run := filepath.Join(shortDir(t), "a", "run")
-		mustListen(t, config.Config{RunDir: run})
+		mustListen(t, socketIn(run))
 		wantMode(t, run, 0o700, own)
 		wantMode(t, filepath.Join(run, "davit.sock"), 0o600, own)
 	})
@@ -71,7 +82,7 @@ func TestListenModes(t *testing.T) {
 		if err := os.Mkdir(run, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		mustListen(t, config.Config{RunDir: run, API: config.API{Group: name}})
+		mustListen(t, Socket{Path: filepath.Join(run, "davit.sock"), RunDir: run, Group: name})
 		wantMode(t, run, 0o750, gid)
 		wantMode(t, filepath.Join(run, "davit.sock"), 0o660, gid)
 	})
@@ -79,12 +90,12 @@ func TestListenModes(t *testing.T) {
 		name, gid := group(t)
 		dir := shortDir(t)
 		socket := filepath.Join(dir, "s")
-		mustListen(t, config.Config{RunDir: filepath.Join(dir, "run"), API: config.API{Socket: socket, Group: name}})
+		mustListen(t, Socket{Path: socket, RunDir: filepath.Join(dir, "run"), Group: name})
 		wantMode(t, dir, 0o700, own)
 		wantMode(t, socket, 0o660, gid)
 	})
 	t.Run("unknown group", func(t *testing.T) {
-		_, err := Listen(config.Config{RunDir: shortDir(t), API: config.API{Group: "no-such-group"}})
+		_, err := Listen(Socket{Path: filepath.Join(shortDir(t), "s"), Group: "no-such-group"})
 		if !errors.Is(err, executor.NotFound) {
 			t.Errorf("got %v, want not found", err)
 		}
@@ -92,18 +103,17 @@ func TestListenModes(t *testing.T) {
 }
 
 func TestListenAgain(t *testing.T) {
-	cfg := config.Config{RunDir: shortDir(t)}
-	socket := filepath.Join(cfg.RunDir, "davit.sock")
-	first := mustListen(t, cfg)
-	if _, err := listen(cfg, 0); !errors.Is(err, executor.FailedPrecondition) || !strings.Contains(err.Error(), "another host answers at "+socket) {
+	at := socketIn(shortDir(t))
+	socket := at.Path
+	first := killable(t, at)
+	if _, err := listen(at, 0); !errors.Is(err, executor.FailedPrecondition) || !strings.Contains(err.Error(), "another host answers at "+socket) {
 		t.Errorf("beside a host: got %v", err)
 	}
-	first.(*net.UnixListener).SetUnlinkOnClose(false)
 	first.Close()
 	if _, err := os.Stat(socket); err != nil {
 		t.Fatal(err)
 	}
-	second := mustListen(t, cfg)
+	second := mustListen(t, at)
 	second.Close()
 	if _, err := os.Stat(socket); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the socket is still there after Close: %v", err)
@@ -111,31 +121,30 @@ func TestListenAgain(t *testing.T) {
 	if err := os.WriteFile(socket, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Listen(cfg); !errors.Is(err, executor.FailedPrecondition) {
+	if _, err := Listen(at); !errors.Is(err, executor.FailedPrecondition) {
 		t.Errorf("on a file: got %v", err)
 	}
 	if data, err := os.ReadFile(socket); string(data) != "precious" {
 		t.Errorf("the file was touched: %q, %v", data, err)
 	}
-	cfg.API.Socket = filepath.Join(cfg.RunDir, strings.Repeat("x", 100))
-	if _, err := Listen(cfg); !errors.Is(err, executor.Invalid) {
+	at.Path = filepath.Join(at.RunDir, strings.Repeat("x", 100))
+	if _, err := Listen(at); !errors.Is(err, executor.Invalid) {
 		t.Errorf("long path: got %v", err)
 	}
 }
 
 // TestOneOfManyListens starts many hosts at a stale socket.
 func TestOneOfManyListens(t *testing.T) {
-	cfg := config.Config{RunDir: shortDir(t)}
+	at := socketIn(shortDir(t))
 	for range 50 {
-		stale := mustListen(t, cfg)
-		stale.(*net.UnixListener).SetUnlinkOnClose(false)
+		stale := killable(t, at)
 		stale.Close()
 		var won atomic.Int32
 		var wg sync.WaitGroup
 		var listener net.Listener
 		for range 4 {
 			wg.Go(func() {
-				if l, err := listen(cfg, 0); err == nil {
+				if l, err := listen(at, 0); err == nil {
 					won.Add(1)
 					listener = l
 				}

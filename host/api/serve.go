@@ -3,12 +3,11 @@ package api
 import (
 	"context"
 	"errors"
+	"log"
 	"net"
 	"net/http"
+	"strings"
 	"time"
-
-	"github.com/davit-run/davit/host"
-	"github.com/hashicorp/go-hclog"
 )
 
 const (
@@ -19,9 +18,10 @@ const (
 	graceTime = 10 * time.Second
 )
 
-// Serve serves h on l until ctx ends. Requests that wait or stream are then told
-// that the host is stopping; others are given time to finish. It closes l.
-func Serve(ctx context.Context, l net.Listener, h *host.Host, opts Options) error {
+// Serve serves h, see [NewHandler], on l until ctx ends. Then requests that wait or stream
+// end with the error that the host is stopping; other requests have time to finish. Serve
+// closes l.
+func Serve(ctx context.Context, l net.Listener, h any, opts Options) error {
 	return serve(ctx, l, newHandler(h, opts))
 }
 
@@ -36,7 +36,7 @@ func serve(ctx context.Context, l net.Listener, handler *handler) error {
 		MaxHeaderBytes:    maxHeader,
 		ConnState:         fresh.note,
 		BaseContext:       func(net.Listener) context.Context { return base },
-		ErrorLog:          handler.logger.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
+		ErrorLog:          log.New(debugWriter{handler.logger}, "", 0),
 	}
 	server.RegisterOnShutdown(fresh.close)
 	served := make(chan error, 1)
@@ -57,4 +57,13 @@ func serve(ctx context.Context, l net.Listener, handler *handler) error {
 		err = errors.Join(err, serveErr)
 	}
 	return err
+}
+
+// debugWriter logs each line at debug level.
+type debugWriter struct{ logger Logger }
+
+// Write implements io.Writer.
+func (w debugWriter) Write(line []byte) (int, error) {
+	w.logger.Debug(strings.TrimSpace(string(line)))
+	return len(line), nil
 }

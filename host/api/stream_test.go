@@ -11,26 +11,24 @@ import (
 	"testing"
 	"time"
 
-	"github.com/davit-run/davit/host"
-	"github.com/davit-run/davit/host/internal/stream"
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// TestRunStreams holds the host back until the client has what came before.
+// TestRunStreams stalls the host until the client has what came before.
 func TestRunStreams(t *testing.T) {
 	seen := make(chan string)
 	code := 7
-	container := host.Container{ID: "c1", Command: []string{strings.Repeat("x", stream.MaxFrame)}} // a message of two frames
-	c, _ := serveFake(t, &fake{run: func(_ context.Context, _ host.ContainerOptions, started func(host.Container) error, sink host.Sink) (*host.End, error) {
+	container := Container{ID: "c1", Command: []string{strings.Repeat("x", maxFrame)}} // a message of two frames
+	c, _ := serveFake(t, &fake{run: func(_ context.Context, _ ContainerOptions, started func(Container) error, sink Sink) (*End, error) {
 		for _, step := range []struct {
 			do   func() error
 			want string
 		}{
 			{func() error { return started(container) }, "started c1"},
-			{func() error { return sink(host.Stdout, []byte("a")) }, "stdout a"},
-			{func() error { return sink(host.Stderr, []byte("b")) }, "stderr b"},
-			{func() error { return sink(host.Stdout, []byte{}) }, ""},
-			{func() error { return sink(host.Stdout, []byte("c\n")) }, "stdout c\n"},
+			{func() error { return sink(Stdout, []byte("a")) }, "stdout a"},
+			{func() error { return sink(Stderr, []byte("b")) }, "stderr b"},
+			{func() error { return sink(Stdout, []byte{}) }, ""},
+			{func() error { return sink(Stdout, []byte("c\n")) }, "stdout c\n"},
 		} {
 			if err := step.do(); err != nil {
 				return nil, err
@@ -43,15 +41,15 @@ func TestRunStreams(t *testing.T) {
 				if got != step.want {
 					return nil, fmt.Errorf("got %q, want %q", got, step.want)
 				}
-			case <-time.After(20 * time.Second):
+			case <-time.After(time.Minute):
 				return nil, fmt.Errorf("the client never saw %q", step.want)
 			}
 		}
-		return &host.End{Exit: executor.Exit{Code: &code}}, nil
+		return &End{Exit: executor.Exit{Code: &code}}, nil
 	}})
-	end, err := c.Run(t.Context(), host.ContainerOptions{Rootfs: "/"},
-		func(c host.Container) error { seen <- "started " + c.ID; return nil },
-		func(s host.Stream, data []byte) error { seen <- s.String() + " " + string(data); return nil })
+	end, err := c.Run(t.Context(), ContainerOptions{Rootfs: "/"},
+		func(c Container) error { seen <- "started " + c.ID; return nil },
+		func(s Stream, data []byte) error { seen <- s.String() + " " + string(data); return nil })
 	if err != nil || end.Code == nil || *end.Code != 7 {
 		t.Errorf("got %+v, %v", end, err)
 	}
@@ -60,48 +58,48 @@ func TestRunStreams(t *testing.T) {
 func TestRunErrors(t *testing.T) {
 	f := &fake{}
 	c, stop := serveFake(t, f)
-	running := func(started func(host.Container) error) { _ = started(host.Container{ID: "c1"}) }
+	running := func(started func(Container) error) { _ = started(Container{ID: "c1"}) }
 	t.Run("before the start", func(t *testing.T) {
-		f.run = func(context.Context, host.ContainerOptions, func(host.Container) error, host.Sink) (*host.End, error) {
+		f.run = func(context.Context, ContainerOptions, func(Container) error, Sink) (*End, error) {
 			return nil, executor.Errorf(executor.CommandNotFound, "no such command")
 		}
-		if _, err := c.Run(t.Context(), host.ContainerOptions{}, nil, nil); !errors.Is(err, executor.CommandNotFound) {
+		if _, err := c.Run(t.Context(), ContainerOptions{}, nil, nil); !errors.Is(err, executor.CommandNotFound) {
 			t.Errorf("got %v", err)
 		}
-		if got := raw(t, c, "POST", "/v1/containers?attach=true", "{}"); got.status != 422 {
+		if got := raw(t, c, "POST", "/v1/run", "{}"); got.status != 422 {
 			t.Errorf("got status %d", got.status)
 		}
 	})
 	t.Run("after the start", func(t *testing.T) {
-		f.run = func(_ context.Context, _ host.ContainerOptions, started func(host.Container) error, _ host.Sink) (*host.End, error) {
+		f.run = func(_ context.Context, _ ContainerOptions, started func(Container) error, _ Sink) (*End, error) {
 			running(started)
 			return nil, executor.Errorf(executor.NotFound, "gone")
 		}
-		if _, err := c.Run(t.Context(), host.ContainerOptions{}, nil, nil); !errors.Is(err, executor.NotFound) || err.Error() != "gone" {
+		if _, err := c.Run(t.Context(), ContainerOptions{}, nil, nil); !errors.Is(err, executor.NotFound) || err.Error() != "gone" {
 			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("of the caller", func(t *testing.T) {
 		gone := make(chan struct{})
-		f.run = func(ctx context.Context, _ host.ContainerOptions, started func(host.Container) error, _ host.Sink) (*host.End, error) {
+		f.run = func(ctx context.Context, _ ContainerOptions, started func(Container) error, _ Sink) (*End, error) {
 			running(started)
 			<-ctx.Done()
 			close(gone)
 			return nil, ctx.Err()
 		}
 		mine := errors.New("mine")
-		if _, err := c.Run(t.Context(), host.ContainerOptions{}, func(host.Container) error { return mine }, nil); !errors.Is(err, mine) {
+		if _, err := c.Run(t.Context(), ContainerOptions{}, func(Container) error { return mine }, nil); !errors.Is(err, mine) {
 			t.Errorf("got %v", err)
 		}
 		<-gone
 	})
 	t.Run("of a stopping host", func(t *testing.T) {
-		f.run = func(ctx context.Context, _ host.ContainerOptions, started func(host.Container) error, _ host.Sink) (*host.End, error) {
+		f.run = func(ctx context.Context, _ ContainerOptions, started func(Container) error, _ Sink) (*End, error) {
 			running(started)
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}
-		_, err := c.Run(t.Context(), host.ContainerOptions{}, func(host.Container) error { go stop(); return nil }, nil)
+		_, err := c.Run(t.Context(), ContainerOptions{}, func(Container) error { go stop(); return nil }, nil)
 		if !errors.Is(err, executor.Unavailable) || err.Error() != errStopping.Error() {
 			t.Errorf("got %v", err)
 		}
@@ -109,30 +107,30 @@ func TestRunErrors(t *testing.T) {
 }
 
 func TestRunOfAHostThatDies(t *testing.T) {
-	c, _ := serveFake(t, &fake{run: func(_ context.Context, _ host.ContainerOptions, started func(host.Container) error, sink host.Sink) (*host.End, error) {
-		_ = started(host.Container{ID: "c1"})
+	c, _ := serveFake(t, &fake{run: func(_ context.Context, _ ContainerOptions, started func(Container) error, sink Sink) (*End, error) {
+		_ = started(Container{ID: "c1"})
 		panic(http.ErrAbortHandler)
 	}})
-	if end, err := c.Run(t.Context(), host.ContainerOptions{}, nil, nil); !errors.Is(err, executor.OutcomeUnknown) {
+	if end, err := c.Run(t.Context(), ContainerOptions{}, nil, nil); !errors.Is(err, executor.OutcomeUnknown) {
 		t.Errorf("got %+v, %v; want outcome unknown", end, err)
 	}
 }
 
-// TestRunThroughput moves large chunks, to see that none is lost or split wrong.
+// TestRunThroughput moves large chunks, to see that none is missing or split wrong.
 func TestRunThroughput(t *testing.T) {
 	const chunks, size = 200, 64 << 10
 	chunk := []byte(strings.Repeat("0123456789abcdef", size/16))
-	c, _ := serveFake(t, &fake{run: func(_ context.Context, _ host.ContainerOptions, started func(host.Container) error, sink host.Sink) (*host.End, error) {
-		_ = started(host.Container{})
+	c, _ := serveFake(t, &fake{run: func(_ context.Context, _ ContainerOptions, started func(Container) error, sink Sink) (*End, error) {
+		_ = started(Container{})
 		for range chunks {
-			if err := sink(host.Stdout, chunk); err != nil {
+			if err := sink(Stdout, chunk); err != nil {
 				return nil, err
 			}
 		}
-		return &host.End{}, nil
+		return &End{}, nil
 	}})
 	got := 0
-	if _, err := c.Run(t.Context(), host.ContainerOptions{}, nil, func(_ host.Stream, data []byte) error { got += len(data); return nil }); err != nil || got != chunks*size {
+	if _, err := c.Run(t.Context(), ContainerOptions{}, nil, func(_ Stream, data []byte) error { got += len(data); return nil }); err != nil || got != chunks*size {
 		t.Errorf("got %d bytes, %v; want %d", got, err, chunks*size)
 	}
 }
@@ -140,50 +138,50 @@ func TestRunThroughput(t *testing.T) {
 func TestLogs(t *testing.T) {
 	f := &fake{}
 	c, _ := serveFake(t, f)
-	for _, want := range []host.LogOptions{
+	for _, want := range []LogOptions{
 		{Tail: -1},
 		{Tail: 0, Follow: true},
 		{Tail: 5, Stdout: true},
 		{Tail: -1, Stderr: true, Follow: true},
-		{Tail: 2, From: host.Cursor{Attempt: 3, Stdout: 1 << 40, Stderr: 7}},
+		{Tail: 2, From: Cursor{Attempt: 3, Stdout: 1 << 40, Stderr: 7}},
 		{Tail: -1, Since: time.Unix(5, 7).UTC(), Until: time.Unix(6, 0).UTC(), Timestamps: true},
 	} {
-		var got host.LogOptions
-		f.logs = func(_ context.Context, ref string, o host.LogOptions, sink host.Sink) error {
-			err := errors.Join(sink(host.Stderr, []byte("e")), o.Dropped(host.Stdout, 9), sink(host.Stdout, []byte(ref)))
+		var got LogOptions
+		f.logs = func(_ context.Context, ref string, o LogOptions, sink Sink) error {
+			err := errors.Join(sink(Stderr, []byte("e")), o.Dropped(Stdout, 9), sink(Stdout, []byte(ref)))
 			got, got.Dropped, got.Begun = o, nil, nil
 			return err
 		}
 		var out strings.Builder
 		opts := want
-		opts.Dropped = func(s host.Stream, n int64) error { fmt.Fprintf(&out, "%s -%d,", s, n); return nil }
-		err := c.Logs(t.Context(), "web", opts, func(s host.Stream, data []byte) error { fmt.Fprintf(&out, "%s %s,", s, data); return nil })
+		opts.Dropped = func(s Stream, n int64) error { fmt.Fprintf(&out, "%s -%d,", s, n); return nil }
+		err := c.Logs(t.Context(), "web", opts, func(s Stream, data []byte) error { fmt.Fprintf(&out, "%s %s,", s, data); return nil })
 		if err != nil || !reflect.DeepEqual(got, want) || out.String() != "stderr e,stdout -9,stdout web," {
 			t.Errorf("%+v: host got %+v, output %q, %v", want, got, out.String(), err)
 		}
 	}
-	f.logs = func(context.Context, string, host.LogOptions, host.Sink) error { return nil }
-	if err := c.Logs(t.Context(), "web", host.LogOptions{}, nil); err != nil {
+	f.logs = func(context.Context, string, LogOptions, Sink) error { return nil }
+	if err := c.Logs(t.Context(), "web", LogOptions{}, nil); err != nil {
 		t.Errorf("no output: %v", err)
 	}
-	f.logs = func(context.Context, string, host.LogOptions, host.Sink) error {
+	f.logs = func(context.Context, string, LogOptions, Sink) error {
 		return executor.Errorf(executor.NotFound, "no such container")
 	}
-	if err := c.Logs(t.Context(), "web", host.LogOptions{}, nil); !errors.Is(err, executor.NotFound) {
+	if err := c.Logs(t.Context(), "web", LogOptions{}, nil); !errors.Is(err, executor.NotFound) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestHangUpEndsTheLogs(t *testing.T) {
 	over := make(chan struct{})
-	c, _ := serveFake(t, &fake{logs: func(ctx context.Context, _ string, _ host.LogOptions, sink host.Sink) error {
-		_ = sink(host.Stdout, []byte("x"))
+	c, _ := serveFake(t, &fake{logs: func(ctx context.Context, _ string, _ LogOptions, sink Sink) error {
+		_ = sink(Stdout, []byte("x"))
 		<-ctx.Done()
 		close(over)
 		return ctx.Err()
 	}})
 	ctx, cancel := context.WithCancel(t.Context())
-	err := c.Logs(ctx, "x", host.LogOptions{Follow: true}, func(host.Stream, []byte) error { cancel(); return nil })
+	err := c.Logs(ctx, "x", LogOptions{Follow: true}, func(Stream, []byte) error { cancel(); return nil })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want canceled", err)
 	}
@@ -193,19 +191,19 @@ func TestHangUpEndsTheLogs(t *testing.T) {
 func TestEvents(t *testing.T) {
 	number := func(n uint64) *uint64 { return &n }
 	f := &fake{oldest: 3, newest: 9}
-	f.events = func(ctx context.Context, after uint64) iter.Seq2[host.Event, error] {
-		return func(yield func(host.Event, error) bool) {
+	f.events = func(ctx context.Context, after uint64) iter.Seq2[Event, error] {
+		return func(yield func(Event, error) bool) {
 			if after < f.oldest {
-				yield(host.Event{}, executor.Errorf(executor.FailedPrecondition, "gone"))
+				yield(Event{}, executor.Errorf(executor.FailedPrecondition, "gone"))
 				return
 			}
 			for seq := after + 1; seq <= 11; seq++ { // 10 and 11 come later
-				if !yield(host.Event{Seq: seq, Type: "t", Data: map[string]string{"k": "<"}}, nil) {
+				if !yield(Event{Seq: seq, Type: "t", Data: map[string]string{"k": "<"}}, nil) {
 					return
 				}
 			}
 			<-ctx.Done()
-			yield(host.Event{}, ctx.Err())
+			yield(Event{}, ctx.Err())
 		}
 	}
 	c, stop := serveFake(t, f)
@@ -261,18 +259,18 @@ func BenchmarkRunStream(b *testing.B) {
 	for _, size := range []int{64, 4 << 10, 64 << 10} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
 			chunk := make([]byte, size)
-			c, _ := serveFake(b, &fake{run: func(_ context.Context, _ host.ContainerOptions, started func(host.Container) error, sink host.Sink) (*host.End, error) {
-				_ = started(host.Container{})
+			c, _ := serveFake(b, &fake{run: func(_ context.Context, _ ContainerOptions, started func(Container) error, sink Sink) (*End, error) {
+				_ = started(Container{})
 				for range b.N {
-					if err := sink(host.Stdout, chunk); err != nil {
+					if err := sink(Stdout, chunk); err != nil {
 						return nil, err
 					}
 				}
-				return &host.End{}, nil
+				return &End{}, nil
 			}})
 			b.SetBytes(int64(size))
 			b.ResetTimer()
-			if _, err := c.Run(b.Context(), host.ContainerOptions{}, nil, func(host.Stream, []byte) error { return nil }); err != nil {
+			if _, err := c.Run(b.Context(), ContainerOptions{}, nil, func(Stream, []byte) error { return nil }); err != nil {
 				b.Fatal(err)
 			}
 		})

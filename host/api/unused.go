@@ -6,14 +6,14 @@ import (
 	"sync"
 )
 
-// unused are the connections over which no request has come yet. http.Server
-// waits seconds for one when it shuts down; clients that dial ahead have them.
+// unused has the connections over which no request has come yet. Clients that dial ahead
+// have such connections, and http.Server would wait seconds for them when it shuts down.
 type unused struct {
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
 }
 
-// note is an http.Server's ConnState.
+// note is the ConnState of an http.Server.
 func (u *unused) note(conn net.Conn, state http.ConnState) {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -6,8 +6,7 @@ import (
 	"os"
 )
 
-// Version is what a program was built from and, of one that serves, which host
-// it is.
+// Version describes the build of a program and, if the program serves a host, that host.
 type Version struct {
 	Version string `json:"version"`
 	Commit  string `json:"commit,omitempty"`
@@ -16,14 +15,29 @@ type Version struct {
 	PID     int    `json:"pid,omitempty"`
 }
 
-func (s *handler) getVersion(w http.ResponseWriter, _ *http.Request) error {
+// versioned is implemented by the handler: a host does not know which program it is in.
+type versioned interface{ versionOf() Version }
+
+var versionRoute = define(route[versioned, none, Version]{
+	Name:   "Version",
+	Method: http.MethodGet,
+	Path:   "/v1/version",
+	Doc:    "returns the version of the program, and the id and the pid of the host",
+	Serve: func(_ context.Context, h versioned, _ *none) (Version, error) {
+		return h.versionOf(), nil
+	},
+})
+
+func (s *handler) versionOf() Version {
 	v := s.version
-	v.HostID, v.PID = s.host.ID(), os.Getpid()
-	return s.answer(w, v, nil)
+	v.PID = os.Getpid()
+	if h, ok := s.host.(interface{ ID() string }); ok {
+		v.HostID = h.ID()
+	}
+	return v
 }
 
-// Version gives the version of the host.
-func (c *Client) Version(ctx context.Context) (v Version, err error) {
-	err = c.call(ctx, http.MethodGet, "/v1/version", nil, &v)
-	return v, err
+// Version returns the version of the host.
+func (c *Client) Version(ctx context.Context) (Version, error) {
+	return versionRoute.call(ctx, c, none{})
 }

@@ -4,15 +4,18 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
+
+	"github.com/davit-run/davit/host/diag"
 )
 
-// A body is what stands between the braces of a block, an object value, or a
-// file, before anything is known of what may stand there. Files and the values
-// of programs both become bodies, so that everything after is written once.
+// A body is the contents of a block, an object value, or a file, before it is known what
+// may be in it. Files and the values of programs both become bodies, so that all later
+// code is written once.
 type body struct {
-	at    Range // the block's header
+	at    diag.Range // the block's header
 	items []item
 }
 
@@ -21,14 +24,14 @@ type item struct {
 	name   string
 	labels []string
 	form   form
-	at     Range // the name, or a block's header
+	at     diag.Range // the name, or a block's header
 	node
 }
 
 // A node is a value and its place.
 type node struct {
 	value any // nil, bool, string, json.Number, []node, *body, unreadable
-	place Range
+	place diag.Range
 }
 
 // form is how an item was written.
@@ -37,10 +40,10 @@ type form int
 const (
 	attribute form = iota
 	block
-	either // JSON does not tell the two apart
+	either // JSON does not distinguish the two
 )
 
-// find gives the first item with a name, or nil.
+// find returns the first item with a name, or nil.
 func (b *body) find(name string) *item {
 	if b == nil {
 		return nil
@@ -52,11 +55,11 @@ func (b *body) find(name string) *item {
 	return &b.items[i]
 }
 
-// locate follows a path as far as it goes, and reports whether that was to its
-// end. The range is zero if b has no place.
-func (b *body) locate(path ...string) (Range, bool) {
+// locate follows a path as far as b has it, and reports whether that was to its end. The
+// range is zero if b has no place.
+func (b *body) locate(path ...string) (diag.Range, bool) {
 	if b == nil {
-		return Range{}, len(path) == 0
+		return diag.Range{}, len(path) == 0
 	}
 	at, v := b.at, any(b)
 	for _, name := range path {
@@ -80,7 +83,7 @@ func (b *body) locate(path ...string) (Range, bool) {
 	return at, true
 }
 
-// toBody makes a body of what a program or a file put into a Backend.
+// toBody returns the body of a value that a program or a file put into a Backend.
 func toBody(v any) (*body, error) {
 	if b, ok := v.(*body); ok {
 		return b, nil
@@ -107,7 +110,7 @@ func toBody(v any) (*body, error) {
 	return nil, fmt.Errorf("must encode to a JSON object, not %s", describe(fromJSON(doc)))
 }
 
-// fromJSON makes the value of a node from a decoded JSON value.
+// fromJSON returns the value of a node for a decoded JSON value.
 func fromJSON(v any) any {
 	switch v := v.(type) {
 	case []any:
@@ -118,7 +121,7 @@ func fromJSON(v any) any {
 		return list
 	case map[string]any:
 		b := &body{}
-		for _, name := range sortedKeys(v) {
+		for _, name := range slices.Sorted(maps.Keys(v)) {
 			b.items = append(b.items, item{name: name, form: either, node: node{value: fromJSON(v[name])}})
 		}
 		return b

@@ -2,31 +2,39 @@ package config
 
 import (
 	"fmt"
-
-	"github.com/docker/go-units"
-
 	"path/filepath"
 	"slices"
+	"time"
+
+	"github.com/davit-run/davit/host/diag"
+	"github.com/docker/go-units"
 )
 
-// Config configures a host. The zero value of each field stands for its default,
-// see [Config.WithDefaults]; only Backends must be given.
+// Config configures a host. The zero value of each field means its default, see
+// [Config.WithDefaults]. Only Backends is required.
 type Config struct {
-	// StateDir holds what must survive a reboot.
+	// StateDir is the directory of what must survive a reboot.
 	StateDir string `json:"state_dir"`
-	// RunDir holds sockets and other files that need not.
+	// RunDir is the directory of sockets and other files that need not survive one.
 	RunDir string `json:"run_dir"`
-	// ExecutorDirs are searched in order for a program davit-executor-NAME. No
-	// other place is.
+	// ExecutorDirs are searched in order for a program davit-executor-NAME. No other
+	// place is searched.
 	ExecutorDirs []string `json:"executor_dirs"`
-	// Cgroup is the path of a cgroup in which each backend's executor, with all
-	// that it starts but containers with a cgroup of their own, gets one that is not
-	// the host's: what is done to the host's then does not reach it. CgroupOff
-	// leaves executors in the host's own.
+	// Cgroup is the path of a cgroup. In it each backend's executor has a cgroup of its
+	// own, with all that it starts, except containers that have their own. So whatever
+	// is done to the host's cgroup does not affect executors. CgroupOff leaves them in
+	// the host's.
 	Cgroup string `json:"cgroup"`
-	API    API    `json:"api"`
-	Log    Log    `json:"log"`
-	Output Output `json:"output,omitzero"`
+	// ForbidHooks refuses new containers whose bundles have hooks: programs that run
+	// outside of the container, as the user of the runtime, mostly root.
+	ForbidHooks bool   `json:"forbid_hooks,omitzero"`
+	API         API    `json:"api"`
+	Log         Log    `json:"log"`
+	Output      Output `json:"output,omitzero"`
+	// Retention configures how long is kept what has ended.
+	Retention Retention `json:"retention,omitzero"`
+	// Defaults are those of all containers, unless their backend has others.
+	Defaults Defaults `json:"defaults,omitzero"`
 	// DefaultBackend is the backend of containers that name none. Empty, with
 	// more than one backend, means that each container must name its own.
 	DefaultBackend string    `json:"default_backend"`
@@ -39,9 +47,10 @@ type Config struct {
 type API struct {
 	// Socket is the path of the Unix socket that it is served on.
 	Socket string `json:"socket"`
-	// Group is the name of the group whose members may use the API beside the
-	// user that the host runs as. They can start any container, and so are as
-	// powerful as that user. Empty means no group.
+	// Group is the name of the group whose members may use the API, beside the user that
+	// the host runs as. They are as powerful as that user, mostly root: they can mount any
+	// directory of the machine into a container, and the hooks of their bundles run
+	// outside of it (see ForbidHooks, which takes the second alone). Empty means no group.
 	Group string `json:"group"`
 }
 
@@ -56,12 +65,12 @@ type Log struct {
 
 // Output configures what is kept of the output of containers.
 type Output struct {
-	// MaxSize is how much of each output stream of a container is kept, as a size
-	// such as 256m; the oldest is dropped first. 0 keeps all of it.
+	// MaxSize is how much of each output stream of a container is kept, as a size such
+	// as 256m. The oldest output is dropped first. 0 keeps all of it.
 	MaxSize string `json:"max_size"`
 }
 
-// MaxBytes gives MaxSize in bytes, 0 for no limit.
+// MaxBytes returns MaxSize in bytes, 0 for no limit.
 func (o Output) MaxBytes() (int64, error) {
 	n, err := units.RAMInBytes(o.MaxSize)
 	switch {
@@ -73,11 +82,11 @@ func (o Output) MaxBytes() (int64, error) {
 	return n, nil
 }
 
-// CgroupOff is the Cgroup by which executors stay in the host's own.
+// CgroupOff is the value of Cgroup that leaves executors in the host's own.
 const CgroupOff = "off"
 
-// MinOutput is the least that can be kept of an output stream, in bytes. Files
-// are freed in blocks, and while a workload writes.
+// MinOutput is the smallest limit of an output stream, in bytes. Files are freed in
+// blocks, and while a workload writes.
 const MinOutput = 1 << 20
 
 // Backend is a configured instance of an executor.
@@ -89,11 +98,15 @@ type Backend struct {
 	Executor string `json:"executor"`
 	// SHA256 is the digest that the program must have, in hex, or empty.
 	SHA256 string `json:"sha256"`
-	// User is whom the executor runs as: NAME or UID, with :GROUP or :GID after it
-	// or without. Empty is the host's own user; only root can set another. Whoever
-	// changes it under a backend with state has to chown its BackendStateDir.
+	// User is the user that the executor runs as: NAME or UID, optionally followed by
+	// :GROUP or :GID. Empty means the host's own user; only root can set another. If you
+	// change it for a backend with state, chown its BackendStateDir.
 	User string `json:"user"`
-	// Config is what the executor's config schema declares: any value that
+	// StartTimeout is how long the start of a container may take, its hooks included, as
+	// a duration such as 90s. A start that takes longer fails, and is undone. Containers
+	// can have their own. Empty means [DefaultStartTimeout].
+	StartTimeout string `json:"start_timeout,omitempty"`
+	// Config has the settings that the executor's config schema declares: any value that
 	// encodes to a JSON object, or nil.
 	Config any `json:"-"`
 	// Runtimes are added to those that the executor always has.
@@ -101,11 +114,25 @@ type Backend struct {
 	// DefaultRuntime is the runtime of containers that name none. Empty leaves
 	// the choice to the executor.
 	DefaultRuntime string `json:"default_runtime"`
+	// Defaults are those of the backend's containers.
+	Defaults Defaults `json:"defaults,omitzero"`
 
 	source *body
 }
 
-// Runtime is a name for what the executor's runtime schema declares.
+// DefaultStartTimeout is how long a start may take where nobody says otherwise. Hooks that
+// set up networks or fetch something take minutes.
+const DefaultStartTimeout = 5 * time.Minute
+
+// StartLimit returns StartTimeout, or its default.
+func (b *Backend) StartLimit() time.Duration {
+	if d, err := time.ParseDuration(b.StartTimeout); err == nil && d > 0 {
+		return d
+	}
+	return DefaultStartTimeout
+}
+
+// Runtime is a named set of the settings that the executor's runtime schema declares.
 type Runtime struct {
 	// Name is 1 to 64 letters, digits, '.', '_' and '-', beginning with a letter
 	// or digit, and unique in a backend.
@@ -113,10 +140,10 @@ type Runtime struct {
 	// Body is any value that encodes to a JSON object, or nil.
 	Body any
 
-	at Range
+	at diag.Range
 }
 
-// WithDefaults gives a copy of c in which what was left out has its default:
+// WithDefaults returns a copy of c in which zero fields have their defaults:
 //
 //	StateDir        /var/lib/davit
 //	RunDir          /run/davit
@@ -126,7 +153,10 @@ type Runtime struct {
 //	Log.Level       info
 //	Log.Format      text
 //	Output.MaxSize  256m
+//	Retention       720h for ended containers, 512m for earlier attempts
 //	DefaultBackend  the backend, if there is exactly one
+//
+// The Defaults of each backend have the rest of those of c.
 func (c Config) WithDefaults() Config {
 	setDefault(&c.StateDir, "/var/lib/davit")
 	setDefault(&c.RunDir, "/run/davit")
@@ -138,6 +168,13 @@ func (c Config) WithDefaults() Config {
 	setDefault(&c.Log.Level, "info")
 	setDefault(&c.Log.Format, "text")
 	setDefault(&c.Output.MaxSize, "256m")
+	setDefault(&c.Retention.Ended, "720h")
+	setDefault(&c.Retention.AttemptsSize, "512m")
+	c.Backends = slices.Clone(c.Backends)
+	for i := range c.Backends {
+		b := &c.Backends[i]
+		b.Defaults = b.Defaults.over(c.Defaults)
+	}
 	if len(c.Backends) == 1 {
 		setDefault(&c.DefaultBackend, c.Backends[0].Name)
 	}
@@ -150,7 +187,7 @@ func setDefault(s *string, value string) {
 	}
 }
 
-// Backend gives the backend with a name, or nil.
+// Backend returns the backend with a name, or nil.
 func (c *Config) Backend(name string) *Backend {
 	i := slices.IndexFunc(c.Backends, func(b Backend) bool { return b.Name == name })
 	if i < 0 {
@@ -159,12 +196,12 @@ func (c *Config) Backend(name string) *Backend {
 	return &c.Backends[i]
 }
 
-// BackendStateDir gives the directory below StateDir that belongs to a backend.
+// BackendStateDir returns the directory below StateDir that belongs to a backend.
 func (c Config) BackendStateDir(name string) string {
 	return filepath.Join(c.WithDefaults().StateDir, "backends", name)
 }
 
-// BackendRunDir gives the directory below RunDir that belongs to a backend.
+// BackendRunDir returns the directory below RunDir that belongs to a backend.
 func (c Config) BackendRunDir(name string) string {
 	return filepath.Join(c.WithDefaults().RunDir, "backends", name)
 }

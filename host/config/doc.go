@@ -8,9 +8,10 @@
 //	run_dir       = "/run/davit"
 //	executor_dirs = ["/usr/libexec/davit"]
 //	cgroup        = "/davit" # in which executors get theirs; "off" for the host's own
+//	forbid_hooks  = false    # true refuses bundles with hooks, which run outside of containers
 //	api {
 //	  socket = "/run/davit/davit.sock"
-//	  group  = "davit"
+//	  group  = "davit" # whose members are as powerful as the host's user, mostly root
 //	}
 //	log {
 //	  level  = "info"
@@ -19,12 +20,22 @@
 //	output {
 //	  max_size = "256m" # of each stream of a container; the oldest goes first
 //	}
+//	retention {
+//	  ended         = "720h" # containers that have ended longer ago are removed; "0" keeps them
+//	  attempts_size = "512m" # of output that the earlier attempts of a container have together
+//	}
+//	defaults { # of containers that run a root file system; a backend may have its own
+//	  no_new_privileges = false
+//	  seccomp_profile   = "builtin" # or "unconfined", or a file
+//	  ulimits           = { nofile = "65536:524288" }
+//	}
 //	default_backend = "main"
 //
 //	backend "main" {
 //	  executor = "containerd"
 //	  sha256   = "…" # optional: the digest that the executor's binary must have
 //	  user     = "davit:davit" # optional: whom an executor that needs no root runs as
+//	  start_timeout = "5m" # what a start may take; longer ones fail, and are undone
 //	  config {
 //	    address = "/run/containerd/containerd.sock"
 //	  }
@@ -42,33 +53,30 @@
 //
 // # Two phases
 //
-// What a config block and a runtime block may hold is declared by the executor,
-// and so is known only when its binary has been asked. [Load] and [Parse]
-// therefore decode the host's own part and keep those bodies as they were
-// written. [Backend.Decode] checks them against the executor's schemas and gives
-// the JSON that crosses to the executor. What the executor itself then finds
-// wrong comes back as attribute paths, and [Backend.Resolve] turns those into
-// places in the files.
+// The executor declares what a config block and a runtime block may contain, so this is
+// known only after its binary has been asked. [Load] and [Parse] therefore decode the
+// host's own part and keep those blocks as they were written. [Backend.Decode] checks
+// them against the executor's schemas and returns the JSON that is sent to the executor.
+// The executor then reports its own findings with attribute paths, and [Backend.Resolve]
+// maps those to places in the files.
 //
-// A program gives such a body as any value that encodes to a JSON object. It
-// passes through the same check.
+// A program sets such a block to any value that encodes to a JSON object. It is checked
+// in the same way.
 //
 // # Paths
 //
-// A relative state_dir, run_dir, executor_dirs or api socket means: relative to
-// the directory of the file that says so. An example can thus be run from
-// anywhere. In a Config that a program fills in, these paths must be absolute.
+// A relative state_dir, run_dir, executor_dirs or api socket is relative to the directory
+// of the file that has it. So an example can be run from anywhere. In a Config that a
+// program fills in, these paths must be absolute.
 //
 // # Rationale
 //
-// Why are values literal, without variables, functions and operators? A config
-// that says the same to whoever reads it, whatever their environment, can be
-// checked offline, and an error has one place. It also bounds the work: HCL's
-// parser recurses once per bracket or sign and overflows the stack of the whole
-// process on a file of a few hundred KB, so nesting and operators are refused on the
-// tokens, before it runs.
+// Why are values literal, without variables, functions and operators? A config that
+// means the same in every environment can be checked offline, and an error has one
+// place. It also bounds the work. HCL's parser recurses once per bracket or sign, and
+// overflows the stack of the whole process on a file of a few hundred KB. So nesting and
+// operators are refused on the tokens, before the parser runs.
 //
-// Why is the host's part checked by an [executor.Schema] too? One checker means
-// one wording of each message and one set of hints, whichever part of the file
-// is wrong.
+// Why is the host's part checked by an [executor.Schema] too? One checker means one
+// wording of each message and one set of hints, whichever part of the file is wrong.
 package config

@@ -15,7 +15,7 @@ func TestHostErrors(t *testing.T) {
 	long := strings.Repeat("x", 100)
 	for _, tt := range []struct{ name, text, want string }{
 		{"unknown attribute", "run_dri = 1" + ok, `davit.hcl:1,1: unknown attribute "run_dri"; did you mean "run_dir"?`},
-		{"far from any name", "colour = 1" + ok, `davit.hcl:1,1: unknown attribute "colour"; known here: api, backend, cgroup, default_backend, executor_dirs, log, output, run_dir, state_dir`},
+		{"far from any name", "colour = 1" + ok, `davit.hcl:1,1: unknown attribute "colour"; known here: api, backend, cgroup, default_backend, defaults, executor_dirs, forbid_hooks, log, output, retention, run_dir, state_dir`},
 		{"unknown block", "backnd \"x\" {}" + ok, `davit.hcl:1,1: unknown block "backnd"; did you mean "backend"?`},
 		{"unknown in a block", "log { levle = \"info\" }" + ok, `davit.hcl:1,7: unknown attribute "levle" in log; did you mean "level"?`},
 		{"unknown in a backend", "backend \"b\" {\n  executor = \"x\"\n  sha-256 = \"\"\n}", `davit.hcl:3,3: unknown attribute "sha-256" in backend "b"; did you mean "sha256"?`},
@@ -43,6 +43,7 @@ func TestHostErrors(t *testing.T) {
 		{"backend name too long", "backend \"" + long[:33] + "\" { executor = \"x\" }", `davit.hcl:1,1: backend name "` + long[:33] + `" has 33 bytes, at most 32 are allowed; use lower-case letters, digits and single inner dashes`},
 		{"user", "backend \"b\" {\n  executor = \"x\"\n  user = \"a b\"\n}", `davit.hcl:3,3: user "a b" of backend "b" is not of the form USER or USER:GROUP; write a name or a uid, and if need be a group: "davit", "davit:davit" or "990:990"`},
 		{"cgroup", "cgroup = \"/a/../b\"" + ok, `davit.hcl:1,1: cgroup "/a/../b" is neither a path below / nor "off"; write the path of a cgroup, such as "/davit", or "off"`},
+		{"start timeout", "backend \"b\" {\n  executor = \"x\"\n  start_timeout = \"0s\"\n}", `davit.hcl:3,3: start_timeout "0s" of backend "b" is not a duration above 0; write how long a start may take: "90s", "10m"`},
 		{"digest", "backend \"b\" {\n  executor = \"x\"\n  sha256 = \"abc\"\n}", `davit.hcl:3,3: sha256 of backend "b" is not 64 hexadecimal digits; sha256sum prints it`},
 		{"default backend", "default_backend = \"bb\"" + ok, `davit.hcl:1,1: default_backend "bb" is not configured; known here: b`},
 		{"log level", "log { level = \"inf\" }" + ok, `davit.hcl:1,7: log.level "inf" is not known; did you mean "info"?`},
@@ -85,7 +86,8 @@ func TestExecutorErrors(t *testing.T) {
 	for _, tt := range []struct{ name, config, runtime, want string }{
 		{"unknown attribute", "adress = \"x\"", "", "davit.hcl:3,3: \"address\" in config is missing; add address = \"…\"\ndavit.hcl:4,1: unknown attribute \"adress\" in config; did you mean \"address\"?"},
 		{"unknown in options", "address = \"x\"", "options {\n  systemd_cgrop = true\n}", `davit.hcl:8,3: unknown attribute "systemd_cgrop" in runtime "crun" options; did you mean "systemd_cgroup"?`},
-		{"unknown block", "address = \"x\"\ntsl {}", "", `davit.hcl:5,1: unknown block "tsl" in config; known here: address, labels, mode, novel, retries, timeout, tls`},
+		{"unknown block", "address = \"x\"\nxyz {}", "", `davit.hcl:5,1: unknown block "xyz" in config; known here: address, labels, mode, novel, retries, timeout, tls`},
+		{"letters that changed places", "address = \"x\"\ntsl {}", "", `davit.hcl:5,1: unknown block "tsl" in config; did you mean "tls"?`},
 		{"quoted bool", "address = \"x\"", "options {\n  systemd_cgroup = \"true\"\n}", `davit.hcl:8,20: "systemd_cgroup" in runtime "crun" options must be true or false, not a string; remove the quotes: true`},
 		{"quoted number", "address = \"x\"\nretries = \"5\"", "", `davit.hcl:5,11: "retries" in config must be a whole number, not a string; remove the quotes: 5`},
 		{"fraction", "address = \"x\"\nretries = 1.5", "", `davit.hcl:5,11: "retries" in config must be a whole number of at most 64 bits, not 1.5`},
@@ -130,7 +132,7 @@ func TestNoRuntimes(t *testing.T) {
 	}
 }
 
-// TestProgramErrors shows errors in what a program gives. They name no place.
+// TestProgramErrors shows errors in the values of a program. They name no place.
 func TestProgramErrors(t *testing.T) {
 	backend := config.Backend{Name: "b", Executor: "shim"}
 	for _, tt := range []struct {

@@ -8,7 +8,7 @@ import (
 	"github.com/davit-run/davit/host/config"
 )
 
-// FuzzParse looks for input that panics, that gives settings which are not JSON,
+// FuzzParse looks for input that panics, that makes settings which are not JSON,
 // or that is refused without saying where.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(full))

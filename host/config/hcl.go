@@ -9,13 +9,14 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/davit-run/davit/host/diag"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 )
 
-// maxDepth bounds how deep blocks, lists and objects nest. What a schema can
-// declare in practice has four levels.
+// maxDepth bounds how deep blocks, lists and objects nest. Schemas have four levels in
+// practice.
 const maxDepth = 32
 
 const literalHint = "write a literal value: there are no variables, functions or operators"
@@ -25,35 +26,35 @@ type source struct {
 	name  string
 	text  []byte
 	lines []string
-	diags Diagnostics
+	diags diag.Diagnostics
 }
 
-// unreadable is the value of what was reported and is not to be reported again.
+// unreadable is a value that was reported as wrong, and must not be reported again.
 type unreadable struct{}
 
-// parseHCL makes a body of a file. After a syntax error it is empty, because what
-// the parser then makes of the rest is a guess.
-func parseHCL(text []byte, name string) (*body, Diagnostics) {
+// parseHCL returns the body of a file. After a syntax error it is empty, because the
+// parser then guesses the rest.
+func parseHCL(text []byte, name string) (*body, diag.Diagnostics) {
 	s := &source{name: name, text: text, lines: strings.Split(string(text), "\n")}
 	if !s.checkTokens() {
-		return &body{at: Range{File: name}}, s.diags
+		return &body{at: diag.Range{File: name}}, s.diags
 	}
 	file, diags := hclsyntax.ParseConfig(text, name, hcl.InitialPos)
 	for _, d := range diags {
-		var at Range
+		var at diag.Range
 		if d.Subject != nil {
 			at = s.at(*d.Subject)
 		}
-		s.diags.fail(at, "", "%s: %s", strings.ToLower(d.Summary), strings.TrimSuffix(d.Detail, "."))
+		s.diags.Fail(at, "", "%s: %s", strings.ToLower(d.Summary), strings.TrimSuffix(d.Detail, "."))
 	}
-	root := &body{at: Range{File: name}}
+	root := &body{at: diag.Range{File: name}}
 	if b, ok := file.Body.(*hclsyntax.Body); ok && !s.diags.HasErrors() {
 		root.items = s.items(b)
 	}
 	return root, s.diags
 }
 
-// checkTokens refuses what could make the parser recurse or compute without bound.
+// checkTokens refuses tokens that could make the parser recurse or compute without bound.
 func (s *source) checkTokens() bool {
 	const maxNumber = 32                                             // bytes; no attribute takes more, and 1e999999999 takes minutes
 	tokens, _ := hclsyntax.LexConfig(s.text, s.name, hcl.InitialPos) // the parser reports it again
@@ -62,14 +63,14 @@ func (s *source) checkTokens() bool {
 		switch t.Type {
 		case hclsyntax.TokenOBrace, hclsyntax.TokenOBrack:
 			if depth++; depth > maxDepth {
-				s.diags.fail(s.at(t.Range), "", "blocks and values nest more than %d deep", maxDepth)
+				s.diags.Fail(s.at(t.Range), "", "blocks and values nest more than %d deep", maxDepth)
 				return false
 			}
 		case hclsyntax.TokenCBrace, hclsyntax.TokenCBrack:
 			depth--
 		case hclsyntax.TokenNumberLit:
 			if len(t.Bytes) > maxNumber || bytes.ContainsAny(t.Bytes, "eE") {
-				s.diags.fail(s.at(t.Range), "write it out, without an exponent", "number %.32s is too large", t.Bytes)
+				s.diags.Fail(s.at(t.Range), "write it out, without an exponent", "number %.32s is too large", t.Bytes)
 			}
 		case hclsyntax.TokenMinus:
 			if i+1 < len(tokens) && tokens[i+1].Type == hclsyntax.TokenNumberLit {
@@ -85,13 +86,13 @@ func (s *source) checkTokens() bool {
 			if text := string(t.Bytes); text == "${" || text == "%{" {
 				hint += "; in a string, " + text[:1] + text + " stands for " + text
 			}
-			s.diags.fail(s.at(t.Range), hint, "%q cannot stand here", t.Bytes)
+			s.diags.Fail(s.at(t.Range), hint, "%q cannot stand here", t.Bytes)
 		}
 	}
 	return !s.diags.HasErrors()
 }
 
-// items gives the items of a body in the order of the file.
+// items returns the items of a body in the order of the file.
 func (s *source) items(b *hclsyntax.Body) []item {
 	var items []item
 	for _, a := range b.Attributes {
@@ -113,7 +114,7 @@ func (s *source) items(b *hclsyntax.Body) []item {
 	return items
 }
 
-// value gives the value of a literal.
+// value returns the value of a literal.
 func (s *source) value(expr hclsyntax.Expression) any {
 	switch e := expr.(type) {
 	case *hclsyntax.LiteralValueExpr:
@@ -153,15 +154,15 @@ func (s *source) value(expr hclsyntax.Expression) any {
 		return object
 	case *hclsyntax.ScopeTraversalExpr:
 		if word := hcl.ExprAsKeyword(e); word != "" {
-			s.diags.fail(s.at(e.Range()), "a string stands in quotes: "+strconv.Quote(word), "%s is not a value", word)
+			s.diags.Fail(s.at(e.Range()), "a string stands in quotes: "+strconv.Quote(word), "%s is not a value", word)
 			return unreadable{}
 		}
 	}
-	s.diags.fail(s.at(expr.Range()), literalHint, "this is not a literal value")
+	s.diags.Fail(s.at(expr.Range()), literalHint, "this is not a literal value")
 	return unreadable{}
 }
 
-// key gives an object's key, which may be a bare word.
+// key returns an object's key, which may be a bare word.
 func (s *source) key(expr hclsyntax.Expression) (string, bool) {
 	if word := hcl.ExprAsKeyword(expr); word != "" {
 		return word, true
@@ -174,12 +175,12 @@ func (s *source) key(expr hclsyntax.Expression) (string, bool) {
 		return v, true
 	case unreadable:
 	default:
-		s.diags.fail(s.at(expr.Range()), "", "a key must be a word or a string, not %s", describe(v))
+		s.diags.Fail(s.at(expr.Range()), "", "a key must be a word or a string, not %s", describe(v))
 	}
 	return "", false
 }
 
-// scalar gives null, a bool, a string or a number.
+// scalar returns null, a bool, a string or a number.
 func (s *source) scalar(v cty.Value) any {
 	switch {
 	case v.IsNull() || !v.IsKnown():
@@ -198,11 +199,11 @@ func (s *source) scalar(v cty.Value) any {
 	return nil
 }
 
-// at gives the Range of a place in s.
-func (s *source) at(r hcl.Range) Range {
-	at := Range{File: s.name, Line: r.Start.Line, Column: r.Start.Column, EndLine: r.End.Line, EndColumn: r.End.Column}
+// at returns the Range of a place in s.
+func (s *source) at(r hcl.Range) diag.Range {
+	at := diag.Range{File: s.name, Line: r.Start.Line, Column: r.Start.Column, EndLine: r.End.Line, EndColumn: r.End.Column}
 	if i := at.Line - 1; i >= 0 && i < len(s.lines) {
-		at.text = strings.TrimSuffix(s.lines[i], "\r")
+		at.Text = strings.TrimSuffix(s.lines[i], "\r")
 	}
 	return at
 }

@@ -9,32 +9,34 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/davit-run/davit/host/diag"
+	"github.com/davit-run/davit/host/ocispec"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 )
 
 // MaxFileSize bounds a config file, in bytes. Larger configs take several files.
 const MaxFileSize = 64 << 10
 
-// Load reads a config from files and directories. A directory stands for its
-// files *.hcl in the order of their names, without hidden ones. What several
-// files say is taken together: each attribute may be set, and each backend
-// defined, in one of them only.
+// Load reads a config from files and directories. A directory stands for its files *.hcl
+// in the order of their names, without hidden ones. Several files make one config: each
+// attribute may be set, and each backend defined, in one of them only.
 //
-// The Config is as it was written, see [Config.WithDefaults]. It is never nil,
-// so that more can be checked and reported, but is of use only if the
-// Diagnostics have no errors. They include those of [Config.Validate].
-func Load(paths ...string) (*Config, Diagnostics) {
-	var diags Diagnostics
+// The Config has no defaults filled in, see [Config.WithDefaults]. It is never nil, so
+// that more can be checked and reported. It may be used only if the Diagnostics have no
+// errors. They include those of [Config.Validate].
+func Load(paths ...string) (*Config, diag.Diagnostics) {
+	var diags diag.Diagnostics
 	var files []string
 	for _, path := range paths {
 		found, err := expand(path)
 		if err != nil {
-			diags.fail(Range{File: path}, "", "%v", reason(err))
+			diags.Fail(diag.Range{File: path}, "", "%v", reason(err))
 		}
 		files = append(files, found...)
 	}
 	if len(paths) == 0 {
-		diags.fail(Range{}, "name a file or a directory", "no config file was given")
+		diags.Fail(diag.Range{}, "name a file or a directory", "no config file was given")
 	}
 	root := &body{}
 	if len(paths) == 1 {
@@ -43,7 +45,7 @@ func Load(paths ...string) (*Config, Diagnostics) {
 	for _, file := range files {
 		text, err := read(file)
 		if err != nil {
-			diags.fail(Range{File: file}, "", "%v", reason(err))
+			diags.Fail(diag.Range{File: file}, "", "%v", reason(err))
 			continue
 		}
 		b, found := parseHCL(text, file)
@@ -53,18 +55,18 @@ func Load(paths ...string) (*Config, Diagnostics) {
 	return build(root, diags)
 }
 
-// Parse reads a config from the text of one file. Messages name it filename, and
-// relative paths are resolved against filename's directory; nothing is read.
-func Parse(text []byte, filename string) (*Config, Diagnostics) {
+// Parse reads a config from the text of one file. Messages call it filename. Relative
+// paths are resolved against filename's directory. Parse reads no file.
+func Parse(text []byte, filename string) (*Config, diag.Diagnostics) {
 	if len(text) > MaxFileSize {
-		var diags Diagnostics
-		diags.fail(Range{File: filename}, "", "%v", errTooLarge)
+		var diags diag.Diagnostics
+		diags.Fail(diag.Range{File: filename}, "", "%v", errTooLarge)
 		return &Config{}, diags
 	}
 	return build(parseHCL(text, filename))
 }
 
-// expand gives the files that a path stands for.
+// expand returns the files that a path stands for.
 func expand(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -92,7 +94,7 @@ func expand(path string) ([]string, error) {
 var errTooLarge = fmt.Errorf("a config file has at most %d bytes", MaxFileSize)
 
 func read(file string) ([]byte, error) {
-	f, err := os.Open(file)
+	f, err := linux.Open(file, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +106,7 @@ func read(file string) ([]byte, error) {
 	return text, err
 }
 
-// reason leaves out the path, which stands in the Range.
+// reason returns an error without its path, which is in the Range.
 func reason(err error) error {
 	if e, ok := errors.AsType[*os.PathError](err); ok {
 		return fmt.Errorf("cannot be read: %w", e.Err)
@@ -121,6 +123,7 @@ func fileSchema() executor.Schema {
 			{Name: "run_dir", Type: executor.String},
 			{Name: "executor_dirs", Type: executor.Strings},
 			{Name: "cgroup", Type: executor.String},
+			{Name: "forbid_hooks", Type: executor.Bool},
 			{Name: "default_backend", Type: executor.String},
 		},
 		Blocks: []executor.Block{
@@ -135,9 +138,23 @@ func fileSchema() executor.Schema {
 			{Name: "output", Schema: executor.Schema{Attributes: []executor.Attribute{
 				{Name: "max_size", Type: executor.String},
 			}}},
+			{Name: "retention", Schema: executor.Schema{Attributes: []executor.Attribute{
+				{Name: "ended", Type: executor.String},
+				{Name: "attempts_size", Type: executor.String},
+			}}},
+			defaultsBlock(),
 			{Name: "backend"},
 		},
 	}
+}
+
+// defaultsBlock declares the defaults of containers, of the host and of a backend.
+func defaultsBlock() executor.Block {
+	return executor.Block{Name: "defaults", Schema: executor.Schema{Attributes: []executor.Attribute{
+		{Name: "no_new_privileges", Type: executor.Bool},
+		{Name: "seccomp_profile", Type: executor.String},
+		{Name: "ulimits", Type: executor.StringMap},
+	}}}
 }
 
 // backendSchema declares the host's own part of a backend. Runtimes and the
@@ -148,29 +165,30 @@ func backendSchema() executor.Schema {
 			{Name: "executor", Type: executor.String},
 			{Name: "sha256", Type: executor.String},
 			{Name: "user", Type: executor.String},
+			{Name: "start_timeout", Type: executor.Duration},
 			{Name: "default_runtime", Type: executor.String},
 		},
-		Blocks: []executor.Block{{Name: "config"}, {Name: "runtime"}},
+		Blocks: []executor.Block{defaultsBlock(), {Name: "config"}, {Name: "runtime"}},
 	}
 }
 
-// build makes a Config of the items of all files.
-func build(root *body, diags Diagnostics) (*Config, Diagnostics) {
+// build returns the Config with the items of all files.
+func build(root *body, diags diag.Diagnostics) (*Config, diag.Diagnostics) {
 	c := &Config{source: root}
 	unread := diags.HasErrors()
 	backends, rest := root.take("backend", &diags)
 	fill(c, decode(fileSchema(), rest, "", &diags), root.at, &diags)
-	resolvePaths(c, rest, &diags)
 	for _, it := range backends {
 		c.Backends = append(c.Backends, buildBackend(it, &diags))
 	}
+	resolvePaths(c, rest, &diags)
 	if !unread { // else it would miss what is there
 		diags = append(diags, c.Validate()...)
 	}
-	return c, diags.sorted()
+	return c, diags.Sorted()
 }
 
-func buildBackend(it item, diags *Diagnostics) Backend {
+func buildBackend(it item, diags *diag.Diagnostics) Backend {
 	where := fmt.Sprintf("backend %q", it.labels[0])
 	b := Backend{source: it.value.(*body)}
 	runtimes, rest := b.source.take("runtime", diags)
@@ -187,16 +205,16 @@ func buildBackend(it item, diags *Diagnostics) Backend {
 	return b
 }
 
-// take splits the items of b into the blocks of a kind, each with its one name,
-// and the rest.
-func (b *body) take(kind string, diags *Diagnostics) (blocks []item, rest *body) {
+// take splits the items of b into the blocks of a kind, each of which has one name, and
+// the rest.
+func (b *body) take(kind string, diags *diag.Diagnostics) (blocks []item, rest *body) {
 	rest = &body{at: b.at}
 	for _, it := range b.items {
 		switch {
 		case it.name != kind || it.form != block:
 			rest.items = append(rest.items, it)
 		case len(it.labels) != 1:
-			diags.fail(it.at, fmt.Sprintf("write %s \"NAME\" { … }", kind), "a %s has one name, this one has %d", kind, len(it.labels))
+			diags.Fail(it.at, fmt.Sprintf("write %s \"NAME\" { … }", kind), "a %s has one name, this one has %d", kind, len(it.labels))
 		default:
 			blocks = append(blocks, it)
 		}
@@ -205,21 +223,21 @@ func (b *body) take(kind string, diags *Diagnostics) (blocks []item, rest *body)
 }
 
 // fill sets the fields of a struct from a checked JSON object.
-func fill(target any, raw json.RawMessage, at Range, diags *Diagnostics) {
+func fill(target any, raw json.RawMessage, at diag.Range, diags *diag.Diagnostics) {
 	if err := json.Unmarshal(raw, target); err != nil { // the schemas agree with the structs
-		diags.fail(at, "", "cannot be decoded: %v", err)
+		diags.Fail(at, "", "cannot be decoded: %v", err)
 	}
 }
 
 // resolvePaths makes relative paths absolute.
-func resolvePaths(c *Config, root *body, diags *Diagnostics) {
+func resolvePaths(c *Config, root *body, diags *diag.Diagnostics) {
 	resolve := func(path *string, at *item) {
 		if at == nil || at.value == nil {
 			return
 		}
 		if *path == "" {
 			if s, ok := at.value.(string); ok && s == "" {
-				diags.fail(at.place, "leave it out for the default", "%q is empty", at.name)
+				diags.Fail(at.place, "leave it out for the default", "%q is empty", at.name)
 			}
 			return
 		}
@@ -228,7 +246,7 @@ func resolvePaths(c *Config, root *body, diags *Diagnostics) {
 		}
 		abs, err := filepath.Abs(filepath.Join(filepath.Dir(at.at.File), *path))
 		if err != nil {
-			diags.fail(at.place, "write an absolute path", "%q cannot be resolved: %v", at.name, err)
+			diags.Fail(at.place, "write an absolute path", "%q cannot be resolved: %v", at.name, err)
 			return
 		}
 		*path = abs
@@ -238,9 +256,24 @@ func resolvePaths(c *Config, root *body, diags *Diagnostics) {
 	for i := range c.ExecutorDirs {
 		resolve(&c.ExecutorDirs[i], root.find("executor_dirs"))
 	}
-	if api := root.find("api"); api != nil {
-		if b, ok := api.value.(*body); ok {
-			resolve(&c.API.Socket, b.find("socket"))
+	within := func(path *string, root *body, block, name string) {
+		if it := root.find(block); it != nil {
+			if b, ok := it.value.(*body); ok {
+				resolve(path, b.find(name))
+			}
 		}
 	}
+	within(&c.API.Socket, root, "api", "socket")
+	for i := range c.Backends {
+		within(profilePath(&c.Backends[i].Defaults), c.Backends[i].source, "defaults", "seccomp_profile")
+	}
+	within(profilePath(&c.Defaults), root, "defaults", "seccomp_profile")
+}
+
+// profilePath returns where d has the path of a seccomp profile. A word is none.
+func profilePath(d *Defaults) *string {
+	if word := d.SeccompProfile; word == ocispec.SeccompBuiltin || word == ocispec.SeccompUnconfined {
+		return &word
+	}
+	return &d.SeccompProfile
 }

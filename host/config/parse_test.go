@@ -5,7 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/shared/executor"
@@ -107,7 +109,7 @@ func TestParse(t *testing.T) {
 	checkSettings(t, main)
 }
 
-// TestProgram gives the same backend as a program would.
+// TestProgram sets up the same backend as a program would.
 func TestProgram(t *testing.T) {
 	type tls struct {
 		CA string `json:"ca"`
@@ -164,7 +166,7 @@ func TestDefaults(t *testing.T) {
 	d := c.WithDefaults()
 	d.Backends = nil
 	want := `{"state_dir":"/var/lib/davit","run_dir":"/run/davit","executor_dirs":["/usr/libexec/davit"],"cgroup":"/davit",` +
-		`"api":{"socket":"/run/davit/davit.sock","group":""},"log":{"level":"info","format":"text"},"output":{"max_size":"256m"},"default_backend":"one"}`
+		`"api":{"socket":"/run/davit/davit.sock","group":""},"log":{"level":"info","format":"text"},"output":{"max_size":"256m"},"retention":{"ended":"720h","attempts_size":"512m"},"default_backend":"one"}`
 	if got := encode(t, d); got != want {
 		t.Errorf("defaults\n got %s\nwant %s", got, want)
 	}
@@ -200,6 +202,10 @@ func TestLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	conf := filepath.Join(dir, "conf")
+	fifo := filepath.Join(dir, "fifo.hcl")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
 
 	c, diags := config.Load(conf, extra)
 	if len(diags) > 0 {
@@ -219,6 +225,8 @@ func TestLoad(t *testing.T) {
 	}{
 		{"nothing", nil, []string{"no config file was given; name a file or a directory"}},
 		{"absent", []string{dir + "/none"}, []string{dir + "/none: cannot be read: no such file or directory"}},
+		{"a FIFO", []string{fifo}, []string{fifo + ": cannot be read: a FIFO, not a regular file"}},
+		{"a device", []string{"/dev/zero"}, []string{"/dev/zero: cannot be read: a device, not a regular file"}},
 		{"empty directory", []string{empty}, []string{empty + ": no file *.hcl in this directory"}},
 		{"too large", []string{write("large.hcl", strings.Repeat("#", config.MaxFileSize+1))}, []string{dir + "/large.hcl: a config file has at most 65536 bytes"}},
 		{"no backend", []string{write("none.hcl", "")}, []string{dir + `/none.hcl: no backend is configured; add backend "NAME" { executor = "…" }`}},
@@ -233,5 +241,28 @@ func TestLoad(t *testing.T) {
 				t.Errorf("Load\n got %s\nwant %s", got, want)
 			}
 		})
+	}
+}
+
+func TestRetention(t *testing.T) {
+	for _, tt := range []struct {
+		ended, size string
+		age         time.Duration
+		bytes       int64
+		ok          bool
+	}{
+		{"", "", 720 * time.Hour, 512 << 20, true},
+		{"0", "0", 0, 0, true},
+		{"90m", "1g", 90 * time.Minute, 1 << 30, true},
+		{"-1h", "1g", 0, 0, false},
+		{"soon", "1g", 0, 0, false},
+		{"1h", "much", 0, 0, false},
+	} {
+		c := config.Config{Retention: config.Retention{Ended: tt.ended, AttemptsSize: tt.size}}.WithDefaults()
+		age, err1 := c.Retention.EndedAge()
+		bytes, err2 := c.Retention.AttemptsBytes()
+		if ok := err1 == nil && err2 == nil; ok != tt.ok || ok && (age != tt.age || bytes != tt.bytes) {
+			t.Errorf("%q, %q: got %v, %d, %v, %v", tt.ended, tt.size, age, bytes, err1, err2)
+		}
 	}
 }

@@ -8,31 +8,33 @@ import (
 	"strings"
 	"time"
 
+	"github.com/davit-run/davit/host/diag"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/nearest"
 )
 
-// decode checks b against a schema and gives it as a JSON object. where names the
-// body in messages, such as `runtime "crun"`; it is empty for a file.
-func decode(s executor.Schema, b *body, where string, diags *Diagnostics) json.RawMessage {
+// decode checks b against a schema and returns it as a JSON object. where names the body
+// in messages, such as `runtime "crun"`; it is empty for a file.
+func decode(s executor.Schema, b *body, where string, diags *diag.Diagnostics) json.RawMessage {
 	c := checker{diags: diags}
 	raw, err := json.Marshal(c.object(s, b, where))
 	if err != nil { // the checker lets only JSON values through
-		diags.fail(b.at, "", "%s cannot be encoded as JSON: %v", where, err)
+		diags.Fail(b.at, "", "%s cannot be encoded as JSON: %v", where, err)
 		return json.RawMessage("{}")
 	}
 	return raw
 }
 
-type checker struct{ diags *Diagnostics }
+type checker struct{ diags *diag.Diagnostics }
 
-// object checks the items of b and gives those that are right.
+// object checks the items of b and returns those that are right.
 func (c checker) object(s executor.Schema, b *body, where string) map[string]any {
 	in := ""
 	if where != "" {
 		in = " in " + where
 	}
 	object := map[string]any{}
-	first := map[string]Range{}
+	first := map[string]diag.Range{}
 	for _, it := range b.items {
 		attr, isAttr := find(s.Attributes, it.name, func(a executor.Attribute) string { return a.Name })
 		nested, isBlock := find(s.Blocks, it.name, func(b executor.Block) string { return b.Name })
@@ -43,19 +45,19 @@ func (c checker) object(s executor.Schema, b *body, where string) map[string]any
 			if it.form == block {
 				what = "block"
 			}
-			c.diags.fail(it.at, suggest(it.name, names(s)), "unknown %s %q%s", what, it.name, in)
+			c.diags.Fail(it.at, suggest(it.name, names(s)), "unknown %s %q%s", what, it.name, in)
 			continue
 		case isAttr && it.form == block:
-			c.diags.fail(it.at, fmt.Sprintf("write %s = …", it.name), "%q%s is an attribute, not a block", it.name, in)
+			c.diags.Fail(it.at, fmt.Sprintf("write %s = …", it.name), "%q%s is an attribute, not a block", it.name, in)
 			continue
 		case isBlock && it.form == attribute:
-			c.diags.fail(it.at, fmt.Sprintf("write %s { … }", it.name), "%q%s is a block, not an attribute", it.name, in)
+			c.diags.Fail(it.at, fmt.Sprintf("write %s { … }", it.name), "%q%s is a block, not an attribute", it.name, in)
 			continue
 		case len(it.labels) > 0:
-			c.diags.fail(it.at, fmt.Sprintf("write %s { … }", it.name), "block %q%s takes no name", it.name, in)
+			c.diags.Fail(it.at, fmt.Sprintf("write %s { … }", it.name), "block %q%s takes no name", it.name, in)
 			continue
 		case seen:
-			c.diags.fail(it.at, "keep one of them", "%q%s is already set at %s", it.name, in, at)
+			c.diags.Fail(it.at, "keep one of them", "%q%s is already set at %s", it.name, in, at)
 			continue
 		}
 		first[it.name] = it.at
@@ -65,7 +67,7 @@ func (c checker) object(s executor.Schema, b *body, where string) map[string]any
 		if isBlock {
 			child, ok := it.value.(*body)
 			if !ok {
-				c.diags.fail(it.place, "", "%q%s must be an object, not %s", it.name, in, describe(it.value))
+				c.diags.Fail(it.place, "", "%q%s must be an object, not %s", it.name, in, describe(it.value))
 				continue
 			}
 			object[it.name] = c.object(nested.Schema, child, strings.TrimSpace(where+" "+it.name))
@@ -78,13 +80,13 @@ func (c checker) object(s executor.Schema, b *body, where string) map[string]any
 	for _, a := range s.Attributes {
 		it := b.find(a.Name)
 		if a.Required && (it == nil || it.value == nil) {
-			c.diags.fail(b.at, "add "+example(a), "%q%s is missing", a.Name, in)
+			c.diags.Fail(b.at, "add "+example(a), "%q%s is missing", a.Name, in)
 		}
 	}
 	return object
 }
 
-// value checks one value and gives it, or nil if it is wrong.
+// value checks one value and returns it, or nil if it is wrong.
 func (c checker) value(a executor.Attribute, n node, what string) any {
 	switch v := n.value.(type) {
 	case unreadable:
@@ -97,7 +99,7 @@ func (c checker) value(a executor.Attribute, n node, what string) any {
 		if a.Type == executor.Int {
 			i, err := strconv.ParseInt(v.String(), 10, 64)
 			if err != nil {
-				c.diags.fail(n.place, "", "%s must be a whole number of at most 64 bits, not %s", what, v)
+				c.diags.Fail(n.place, "", "%s must be a whole number of at most 64 bits, not %s", what, v)
 				return nil
 			}
 			return i
@@ -108,7 +110,7 @@ func (c checker) value(a executor.Attribute, n node, what string) any {
 			return c.allowed(a, v, n, what)
 		case executor.Duration:
 			if _, err := time.ParseDuration(v); err != nil {
-				c.diags.fail(n.place, `write it like "1m30s" or "250ms"`, "%s is not a duration: %q", what, v)
+				c.diags.Fail(n.place, `write it like "1m30s" or "250ms"`, "%s is not a duration: %q", what, v)
 				return nil
 			}
 			return v
@@ -124,10 +126,10 @@ func (c checker) value(a executor.Attribute, n node, what string) any {
 	}
 	want := wanted(a.Type)
 	if want == "" {
-		c.diags.fail(n.place, "use a host and an executor of the same release", "%s has type %q in the executor's schema, which this host does not know", what, a.Type)
+		c.diags.Fail(n.place, "use a host and an executor of the same release", "%s has type %q in the executor's schema, which this host does not know", what, a.Type)
 		return nil
 	}
-	c.diags.fail(n.place, correction(a.Type, n.value), "%s must be %s, not %s", what, want, describe(n.value))
+	c.diags.Fail(n.place, correction(a.Type, n.value), "%s must be %s, not %s", what, want, describe(n.value))
 	return nil
 }
 
@@ -153,7 +155,7 @@ func (c checker) stringMap(a executor.Attribute, b *body, what string) any {
 			return nil
 		}
 		if _, ok := object[it.name]; ok {
-			c.diags.fail(it.at, "keep one of them", "key %q of %s is already set at %s", it.name, what, b.find(it.name).at)
+			c.diags.Fail(it.at, "keep one of them", "key %q of %s is already set at %s", it.name, what, b.find(it.name).at)
 			return nil
 		}
 		object[it.name] = v
@@ -167,14 +169,14 @@ func (c checker) allowed(a executor.Attribute, v string, n node, what string) an
 		return v
 	}
 	hint := ""
-	if name := nearest(v, a.Enum); name != "" {
+	if name := nearest.Name(v, a.Enum); name != "" {
 		hint = fmt.Sprintf("did you mean %q?", name)
 	}
-	c.diags.fail(n.place, hint, "%s must be one of %s, not %q", what, quoted(a.Enum), v)
+	c.diags.Fail(n.place, hint, "%s must be one of %s, not %q", what, quoted(a.Enum), v)
 	return nil
 }
 
-// wanted describes a type in messages. It gives "" for one that is not known.
+// wanted describes a type in messages. It returns "" for an unknown type.
 func wanted(t executor.Type) string {
 	switch t {
 	case executor.String:
@@ -193,7 +195,7 @@ func wanted(t executor.Type) string {
 	return ""
 }
 
-// correction gives a hint for the usual slips with types.
+// correction returns a hint for usual mistakes with types.
 func correction(want executor.Type, v any) string {
 	s, isString := v.(string)
 	_, isNumber := v.(json.Number)
@@ -222,7 +224,7 @@ func example(a executor.Attribute) string {
 	return a.Name + " = " + value
 }
 
-// names gives all names that a schema declares.
+// names returns all names that a schema declares.
 func names(s executor.Schema) []string {
 	var all []string
 	for _, a := range s.Attributes {

@@ -4,24 +4,25 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/davit-run/davit/host/diag"
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// Decode checks the bodies of b against what its executor declares, and gives
-// the settings that the executor opens the backend with. They are of use only if
-// the Diagnostics have no errors.
-func (b *Backend) Decode(desc executor.Description) (executor.Settings, Diagnostics) {
-	var ds Diagnostics
+// Decode checks the blocks of b against the schemas of its executor, and returns the
+// settings with which the executor opens the backend. They may be used only if the
+// Diagnostics have no errors.
+func (b *Backend) Decode(desc executor.Description) (executor.Settings, diag.Diagnostics) {
+	var ds diag.Diagnostics
 	settings := executor.Settings{DefaultRuntime: b.DefaultRuntime}
 	config := b.body(b.Config, b.at(), "config", &ds)
 	settings.Config = decode(desc.Config, config, "config", &ds)
 	if desc.Runtime == nil {
 		hint := "remove it"
 		if b.DefaultRuntime != "" {
-			ds.fail(b.at("default_runtime"), hint, "executor %q has no runtimes, so default_runtime cannot be set", desc.Name)
+			ds.Fail(b.at("default_runtime"), hint, "executor %q has no runtimes, so default_runtime cannot be set", desc.Name)
 		}
 		for _, r := range b.Runtimes {
-			ds.fail(r.at, hint, "executor %q has no runtimes, so runtime %q cannot be defined", desc.Name, r.Name)
+			ds.Fail(r.at, hint, "executor %q has no runtimes, so runtime %q cannot be defined", desc.Name, r.Name)
 		}
 		return settings, b.named(ds)
 	}
@@ -34,39 +35,39 @@ func (b *Backend) Decode(desc executor.Description) (executor.Settings, Diagnost
 	return settings, b.named(ds)
 }
 
-// body gives the body of what a program or a file put into b.
-func (b *Backend) body(v any, at Range, where string, ds *Diagnostics) *body {
+// body returns the body of a value that a program or a file put into b.
+func (b *Backend) body(v any, at diag.Range, where string, ds *diag.Diagnostics) *body {
 	made, err := toBody(v)
 	if err != nil {
-		ds.fail(at, "", "%s %v", where, err)
+		ds.Fail(at, "", "%s %v", where, err)
 		made = &body{}
 	}
-	if made.at == (Range{}) {
+	if made.at == (diag.Range{}) {
 		made = &body{at: at, items: made.items}
 	}
 	return made
 }
 
-// Resolve turns what an executor found wrong with the settings of b into places
-// in the files: of the attribute, or of what it would stand in.
-func (b *Backend) Resolve(found []executor.Diagnostic) Diagnostics {
-	var ds Diagnostics
+// Resolve maps what an executor found wrong with the settings of b to places in the
+// files: those of the attributes, or of the blocks in which they would be.
+func (b *Backend) Resolve(found []executor.Diagnostic) diag.Diagnostics {
+	var ds diag.Diagnostics
 	for _, f := range found {
 		at, exact := b.locate(f.Path)
-		if !exact || at == (Range{}) && len(f.Path) > 0 {
+		if !exact || at == (diag.Range{}) && len(f.Path) > 0 {
 			f.Message = strings.Join(f.Path, ".") + ": " + f.Message
 		}
-		ds = append(ds, Diagnostic{Severity: f.Severity, Range: at, Message: f.Message, Hint: f.Hint})
+		ds = append(ds, diag.Diagnostic{Severity: f.Severity, Range: at, Message: f.Message, Hint: f.Hint})
 	}
 	return b.named(ds)
 }
 
 // locate follows the path of an executor's diagnostic as far as it goes.
-func (b *Backend) locate(path []string) (Range, bool) {
+func (b *Backend) locate(path []string) (diag.Range, bool) {
 	if len(path) == 0 {
 		return b.at(), true
 	}
-	inside := func(v any, at Range, path []string) (Range, bool) {
+	inside := func(v any, at diag.Range, path []string) (diag.Range, bool) {
 		made, ok := v.(*body)
 		if !ok {
 			return at, len(path) == 0
@@ -88,11 +89,11 @@ func (b *Backend) locate(path []string) (Range, bool) {
 }
 
 // named puts the backend's name before messages that have no place.
-func (b *Backend) named(ds Diagnostics) Diagnostics {
+func (b *Backend) named(ds diag.Diagnostics) diag.Diagnostics {
 	for i := range ds {
-		if ds[i].Range == (Range{}) {
+		if ds[i].Range == (diag.Range{}) {
 			ds[i].Message = fmt.Sprintf("backend %q: %s", b.Name, ds[i].Message)
 		}
 	}
-	return ds.sorted()
+	return ds.Sorted()
 }

@@ -16,8 +16,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// apply puts o and the absolute path of the rootfs into a spec, and gives the
-// spec's bytes.
+// apply sets o and the absolute path of the rootfs in a spec, and returns its bytes.
 func (o *Options) apply(spec *object, rootfs string) (json.RawMessage, error) {
 	process, err := o.process(spec, rootfs)
 	if err != nil {
@@ -46,6 +45,9 @@ func (o *Options) apply(spec *object, rootfs string) (json.RawMessage, error) {
 	if err := spec.merge(changes); err != nil {
 		return nil, err
 	}
+	if err := checkMemory(spec); err != nil {
+		return nil, err
+	}
 	raw, err := json.Marshal(spec)
 	if err == nil && len(raw) > executor.MaxSpecSize {
 		err = fmt.Errorf("the spec has %d bytes, at most %d are allowed", len(raw), executor.MaxSpecSize)
@@ -53,7 +55,7 @@ func (o *Options) apply(spec *object, rootfs string) (json.RawMessage, error) {
 	return raw, err
 }
 
-// process gives the changes to the process.
+// process returns the changes to the process.
 func (o *Options) process(spec *object, rootfs string) (patch, error) {
 	process, err := spec.object("process")
 	if err != nil {
@@ -74,16 +76,14 @@ func (o *Options) process(spec *object, rootfs string) (patch, error) {
 		return nil, errors.New("there is no command to run; give one, or set process.args in the spec")
 	}
 	before := len(env)
-	for _, e := range o.Env {
-		env = setEnv(env, e)
-	}
+	env = mergeEnv(env, o.Env)
 	if o.Terminal != nil {
 		changes["terminal"] = *o.Terminal
-		if *o.Terminal && indexEnv(env, "TERM") < 0 {
+		if *o.Terminal && !hasEnv(env, "TERM") {
 			env = append(env, "TERM=xterm")
 		}
 	}
-	if len(o.Env) > 0 || len(env) > before {
+	if len(o.Env) > 0 || len(env) != before {
 		changes["env"] = env
 	}
 	if o.Cwd != "" {
@@ -94,23 +94,46 @@ func (o *Options) process(spec *object, rootfs string) (patch, error) {
 			return nil, err
 		}
 	}
+	if len(o.Ulimits) > 0 {
+		var limits []json.RawMessage
+		if _, err := process.get("rlimits", &limits); err != nil {
+			return nil, err
+		}
+		if changes["rlimits"], err = mergeUlimits(limits, o.Ulimits); err != nil {
+			return nil, err
+		}
+	}
+	if o.OOMScoreAdj != nil {
+		changes["oomScoreAdj"] = *o.OOMScoreAdj
+	}
+	if o.NoNewPrivileges != nil {
+		changes["noNewPrivileges"] = *o.NoNewPrivileges
+	}
 	return changes, nil
 }
 
-func setEnv(env []string, e string) []string {
-	name, _, _ := strings.Cut(e, "=")
-	if i := indexEnv(env, name); i >= 0 {
-		env[i] = e
-		return env
+// mergeEnv adds variables. Of those with one name the last counts, at the place of the
+// first: with two of a name, which one a program sees depends on runtime and program.
+func mergeEnv(env, more []string) []string {
+	at := map[string]int{}
+	var merged []string
+	for _, e := range slices.Concat(env, more) {
+		name, _, _ := strings.Cut(e, "=")
+		if i, ok := at[name]; ok {
+			merged[i] = e
+			continue
+		}
+		at[name] = len(merged)
+		merged = append(merged, e)
 	}
-	return append(env, e)
+	return merged
 }
 
-func indexEnv(env []string, name string) int {
-	return slices.IndexFunc(env, func(e string) bool { return strings.HasPrefix(e, name+"=") })
+func hasEnv(env []string, name string) bool {
+	return slices.ContainsFunc(env, func(e string) bool { return strings.HasPrefix(e, name+"=") })
 }
 
-// linux gives the changes to the resource limits.
+// linux returns the changes to the resource limits.
 func (o *Options) linux() patch {
 	resources := patch{}
 	if o.MemoryBytes != 0 {
@@ -128,8 +151,30 @@ func (o *Options) linux() patch {
 	return patch{"resources": resources}
 }
 
-// mounts gives all mounts, the added ones last and outer ones before inner ones,
-// so that none hides another.
+// checkMemory checks what the kernel refuses without a reason.
+func checkMemory(spec *object) error {
+	var linux struct {
+		Resources struct {
+			Memory struct{ Limit, Swap int64 }
+		}
+	}
+	if _, err := spec.get("linux", &linux); err != nil {
+		return err
+	}
+	m := linux.Resources.Memory
+	const what = "linux.resources.memory.swap is %d bytes: it limits memory and swap together, and "
+	switch {
+	case m.Swap > 0 && m.Limit <= 0:
+		return fmt.Errorf(what+"does not go without a memory limit; give one of at most that", m.Swap)
+	case m.Swap > 0 && m.Swap < m.Limit:
+		return fmt.Errorf(what+"cannot be below the memory limit of %d bytes; correct the bundle, or give a lower memory limit", m.Swap, m.Limit)
+	}
+	return nil
+}
+
+// mounts returns all mounts. An added one takes the place of those of the spec at its
+// destination; otherwise it comes before those below it, if there are any. So none hides
+// another.
 func (o *Options) mounts(spec *object) ([]json.RawMessage, error) {
 	added := slices.Clone(o.Mounts)
 	for i, m := range added {
@@ -148,17 +193,30 @@ func (o *Options) mounts(spec *object) ([]json.RawMessage, error) {
 	if _, err := spec.get("mounts", &mounts); err != nil {
 		return nil, err
 	}
-	mounts = slices.DeleteFunc(mounts, func(raw json.RawMessage) bool {
-		var m specs.Mount
-		err := json.Unmarshal(raw, &m)
-		return err == nil && slices.ContainsFunc(added, func(a specs.Mount) bool { return a.Destination == filepath.Clean(m.Destination) })
-	})
 	for _, m := range added {
 		raw, err := json.Marshal(m)
 		if err != nil {
 			return nil, err
 		}
-		mounts = append(mounts, raw)
+		mounts = place(mounts, m.Destination, raw)
 	}
 	return mounts, nil
+}
+
+// place puts a mount among others.
+func place(mounts []json.RawMessage, destination string, added json.RawMessage) []json.RawMessage {
+	at := func(raw json.RawMessage) string {
+		var m specs.Mount
+		_ = json.Unmarshal(raw, &m) // checked when the spec was read
+		return filepath.Clean(m.Destination)
+	}
+	same := func(raw json.RawMessage) bool { return at(raw) == destination }
+	i := slices.IndexFunc(mounts, same)
+	if i < 0 {
+		i = slices.IndexFunc(mounts, func(raw json.RawMessage) bool { return strings.HasPrefix(at(raw), destination+"/") })
+	}
+	if i < 0 {
+		i = len(mounts)
+	}
+	return slices.Insert(slices.DeleteFunc(mounts, same), i, added)
 }

@@ -8,21 +8,22 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
+	"unicode/utf8"
 
+	"github.com/davit-run/davit/host/internal/strict"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-var errNotRegular = errors.New("not a regular file")
-
-// FromBundle gives the spec of an OCI bundle, a directory with a config.json,
-// changed by o. What config.json says is kept, with these exceptions: root.path
-// and the sources of bind mounts become absolute, since the spec is run from
-// elsewhere. A relative root.path must stay in the bundle.
+// FromBundle returns the spec of an OCI bundle, a directory with a config.json, changed
+// by o. The rest of config.json is kept, except that root.path and the sources of bind
+// mounts become absolute, since the spec is run from elsewhere. A relative root.path must
+// stay in the bundle.
 func FromBundle(dir string, o Options) (json.RawMessage, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -47,8 +48,11 @@ func FromBundle(dir string, o Options) (json.RawMessage, error) {
 	return raw, nil
 }
 
-// bundleSpec makes the spec of a config.json.
+// bundleSpec returns the spec for a config.json.
 func bundleSpec(raw []byte, dir string, o *Options) (json.RawMessage, error) {
+	if i := invalidUTF8(raw); i >= 0 {
+		return nil, fmt.Errorf("%s: not UTF-8, as JSON has to be", position(raw, int64(i)+1))
+	}
 	if err := checkTypes(raw); err != nil {
 		return nil, err
 	}
@@ -82,7 +86,7 @@ func bundleSpec(raw []byte, dir string, o *Options) (json.RawMessage, error) {
 
 // readConfig reads a config.json of at most executor.MaxSpecSize.
 func readConfig(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO must not block us
+	f, err := linux.Open(path, os.O_RDONLY)
 	if err != nil {
 		return nil, reason(err)
 	}
@@ -91,8 +95,6 @@ func readConfig(path string) ([]byte, error) {
 	switch {
 	case err != nil:
 		return nil, reason(err)
-	case !info.Mode().IsRegular():
-		return nil, errNotRegular
 	case info.Size() > executor.MaxSpecSize:
 		return nil, fmt.Errorf("it has %d bytes, at most %d are allowed", info.Size(), executor.MaxSpecSize)
 	}
@@ -117,17 +119,33 @@ func checkTypes(raw []byte) error {
 		}
 		return fmt.Errorf("%s: %s has a value of the wrong type: %s", position(raw, wrong.Offset), what, wrong.Value)
 	}
+	if err == nil {
+		err = strict.Check(raw, reflect.TypeFor[specs.Spec]())
+	}
 	return err
 }
 
-// position gives the line and column of the byte before an offset.
+// invalidUTF8 returns where a text is not UTF-8, or -1. A JSON decoder silently puts
+// other characters there, and then other files are meant.
+func invalidUTF8(raw []byte) int {
+	for i := 0; i < len(raw); {
+		r, size := utf8.DecodeRune(raw[i:])
+		if r == utf8.RuneError && size == 1 {
+			return i
+		}
+		i += size
+	}
+	return -1
+}
+
+// position returns the line and column of the byte before an offset.
 func position(raw []byte, offset int64) string {
 	before := string(raw[:min(max(offset, 1), int64(len(raw)))])
 	line := strings.Count(before, "\n") + 1
 	return fmt.Sprintf("line %d, column %d", line, len(before)-strings.LastIndex(before, "\n")-1)
 }
 
-// bundleRootfs gives the directory that root.path names.
+// bundleRootfs returns the directory that root.path names.
 func bundleRootfs(spec *object, dir string) (string, error) {
 	root, err := spec.object("root")
 	if err != nil {
@@ -148,7 +166,7 @@ func bundleRootfs(spec *object, dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf(`"root.path": %w`, err)
 	}
-	if relative && !strings.HasPrefix(rootfs, strings.TrimSuffix(dir, "/")+"/") {
+	if relative && rootfs != dir && !strings.HasPrefix(rootfs, strings.TrimSuffix(dir, "/")+"/") {
 		return "", fmt.Errorf(`"root.path" leads out of the bundle, to %q; write that path in full if it is meant`, rootfs)
 	}
 	return rootfs, nil
@@ -189,7 +207,7 @@ func absoluteSources(spec *object, dir string) error {
 	return spec.set("mounts", mounts)
 }
 
-// isBind tells a bind mount, whose source is a path.
+// isBind reports whether a mount is a bind mount, whose source is a path.
 func isBind(kind string, options []string) bool {
 	return kind == "bind" || slices.Contains(options, "bind") || slices.Contains(options, "rbind")
 }

@@ -17,11 +17,11 @@ type object struct {
 	values map[string]json.RawMessage
 }
 
-// A patch holds the members of an object that are to change.
+// A patch has the members of an object that are to change.
 type patch map[string]any
 
-// parseObject reads a JSON object. It refuses members that a decoder which
-// ignores case takes for the same.
+// parseObject parses a JSON object. It refuses members that a decoder which ignores case
+// takes for the same.
 func parseObject(raw []byte, path string) (*object, error) {
 	o := &object{path: path, values: map[string]json.RawMessage{}}
 	dec := json.NewDecoder(bytes.NewReader(raw))
@@ -49,10 +49,10 @@ func parseObject(raw []byte, path string) (*object, error) {
 	return o, nil
 }
 
-// fold maps names to one which encoding/json takes for the same.
+// fold maps all names that encoding/json takes for the same to one of them.
 func fold(name string) string { return strings.ToLower(strings.ToUpper(name)) }
 
-// String names o in messages.
+// String returns the name of o for messages.
 func (o *object) String() string {
 	if o.path == "" {
 		return "the document"
@@ -67,7 +67,7 @@ func (o *object) member(name string) string {
 	return o.path + "." + name
 }
 
-// get decodes a member and reports whether there is one. Null is none.
+// get decodes a member and reports whether there is one. Null counts as none.
 func (o *object) get(name string, value any) (bool, error) {
 	if err := o.checkCase(name); err != nil {
 		return false, err
@@ -82,7 +82,7 @@ func (o *object) get(name string, value any) (bool, error) {
 	return true, nil
 }
 
-// checkCase refuses a member whose name differs from a known one in case alone.
+// checkCase refuses a member whose name differs from a known one only in case.
 func (o *object) checkCase(name string) error {
 	for _, other := range o.names {
 		if other != name && fold(other) == fold(name) {
@@ -92,8 +92,8 @@ func (o *object) checkCase(name string) error {
 	return nil
 }
 
-// object gives a member that is an object, empty if there is none. To change it,
-// set it again.
+// object returns a member that is an object, or an empty object if there is none. To
+// change the member, set it again.
 func (o *object) object(name string) (*object, error) {
 	var raw json.RawMessage
 	if ok, err := o.get(name, &raw); err != nil {
@@ -144,7 +144,7 @@ func (o *object) merge(changes patch) error {
 	return nil
 }
 
-// MarshalJSON gives the members in their order.
+// MarshalJSON returns the members in their order.
 func (o *object) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	for i, name := range o.names {

@@ -46,7 +46,7 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// document decodes JSON without losing anything.
+// document decodes JSON and keeps everything.
 func document(t *testing.T, raw []byte) map[string]any {
 	t.Helper()
 	dec := json.NewDecoder(strings.NewReader(string(raw)))
@@ -58,7 +58,7 @@ func document(t *testing.T, raw []byte) map[string]any {
 	return doc
 }
 
-// at gives a value in a document.
+// at returns a value in a document.
 func at(doc any, path ...string) any {
 	for _, name := range path {
 		members, _ := doc.(map[string]any)
@@ -127,6 +127,68 @@ func TestBundleOverrides(t *testing.T) {
 	}
 }
 
+// TestBundleIsItsRoot: root.path may name the bundle itself.
+func TestBundleIsItsRoot(t *testing.T) {
+	dir := bundle(t, `{"ociVersion":"1.0.2","process":{"args":["sh"]},"root":{"path":"."}}`)
+	raw, err := ocispec.FromBundle(dir, ocispec.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := at(document(t, raw), "root", "path"); got != dir {
+		t.Errorf("root.path is %v, want %s", got, dir)
+	}
+}
+
+// TestEnvironment checks that a name is in the environment once: of two, runtimes and
+// programs would not agree which one counts.
+func TestEnvironment(t *testing.T) {
+	dir := bundle(t, `{"ociVersion":"1.0.2","process":{"args":["sh"],"env":["A=1","B=1","A=2"]},"root":{"path":"rootfs"}}`)
+	for _, tt := range []struct {
+		env  []string
+		want string
+	}{
+		{nil, "A=2 B=1"},
+		{[]string{"A=3"}, "A=3 B=1"},
+		{[]string{"C=1", "C=2", "B="}, "A=2 B= C=2"},
+	} {
+		raw, err := ocispec.FromBundle(dir, ocispec.Options{Env: tt.env})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, e := range at(document(t, raw), "process", "env").([]any) {
+			got = append(got, e.(string))
+		}
+		if strings.Join(got, " ") != tt.want {
+			t.Errorf("with %q: got %q, want %s", tt.env, got, tt.want)
+		}
+	}
+}
+
+// TestMountsHideNothing mounts over the parents of mounts that every container has, and
+// checks that what was below is mounted after them.
+func TestMountsHideNothing(t *testing.T) {
+	dir := bundle(t, "") + "/rootfs"
+	raw, err := ocispec.FromRootfs(dir, ocispec.Options{Args: []string{"sh"}, Mounts: []specs.Mount{
+		{Destination: "/sys/fs", Type: "tmpfs", Source: "tmpfs"}, {Destination: "/sys/", Type: "tmpfs", Source: "tmpfs"}, {Destination: "/new", Type: "tmpfs", Source: "tmpfs"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var spec specs.Spec
+	if err := json.Unmarshal(raw, &spec); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range spec.Mounts {
+		got = append(got, m.Destination+"="+m.Type)
+	}
+	want := "/proc=proc /dev=tmpfs /dev/pts=devpts /dev/shm=tmpfs /dev/mqueue=mqueue /sys=tmpfs /sys/fs=tmpfs /sys/fs/cgroup=cgroup /new=tmpfs"
+	if strings.Join(got, " ") != want {
+		t.Errorf("mounts are %s, want %s", strings.Join(got, " "), want)
+	}
+}
+
 func TestBundleAbsoluteRoot(t *testing.T) {
 	other := realTempDir(t)
 	link := filepath.Join(realTempDir(t), "link")
@@ -164,11 +226,15 @@ func TestBundleErrors(t *testing.T) {
 		{"rootfs absent", `{"ociVersion":"1.0.2",` + process + `,"root":{"path":"nope"}}`, head + `"root.path": "BUNDLE/nope": no such file or directory`},
 		{"rootfs a file", `{"ociVersion":"1.0.2",` + process + `,"root":{"path":"config.json"}}`, head + `"root.path": "BUNDLE/config.json" is not a directory`},
 		{"rootfs outside", `{"ociVersion":"1.0.2",` + process + `,"root":{"path":"../"}}`, head + `"root.path" leads out of the bundle, to "PARENT"; write that path in full if it is meant`},
-		{"rootfs the bundle", `{"ociVersion":"1.0.2",` + process + `,"root":{"path":"."}}`, head + `"root.path" leads out of the bundle, to "BUNDLE"; write that path in full if it is meant`},
+		{"not UTF-8", "{\n\"hostname\":\"\xff\"}", head + `line 2, column 13: not UTF-8, as JSON has to be`},
+		{"swap below the limit", `{"ociVersion":"1.0.2",` + process + `,"root":{"path":"rootfs"},"linux":{"resources":{"memory":{"limit":67108865,"swap":67108864}}}}`, head + `linux.resources.memory.swap is 67108864 bytes: it limits memory and swap together, and cannot be below the memory limit of 67108865 bytes; correct the bundle, or give a lower memory limit`},
+		{"swap without a limit", `{"ociVersion":"1.0.2",` + process + `,"root":{"path":"rootfs"},"linux":{"resources":{"memory":{"limit":-1,"swap":67108864}}}}`, head + `linux.resources.memory.swap is 67108864 bytes: it limits memory and swap together, and does not go without a memory limit; give one of at most that`},
 		{"rootfs a link outside", `{"ociVersion":"1.0.2",` + process + `,"root":{"path":"out"}}`, head + `"root.path" leads out of the bundle, to "/usr"; write that path in full if it is meant`},
 		{"host root", `{"ociVersion":"1.0.2",` + process + `,"root":{"path":"/usr/.."}}`, head + `"root.path": "/usr/.." is the host's own root; give a directory that the container may change`},
 		{"key twice", `{"ociVersion":"1.0.2",` + process + `,` + root + `,"root":{"path":"/"}}`, head + `the document has both "root" and "root"; keep one of them`},
 		{"key in other case", `{"ociVersion":"1.0.2",` + process + `,` + root + `,"Root":{"path":"/"}}`, head + `the document has both "root" and "Root"; keep one of them`},
+		{"hooks in other case", `{"ociVersion":"1.0.2",` + process + `,` + root + `,"HOOKS":{"prestart":[{"path":"/bin/true"}]}}`, head + `"HOOKS" must be written "hooks"`},
+		{"deep key in other case", `{"ociVersion":"1.0.2","process":{"args":["a"],"cwd":"/","user":{"UID":0,"uid":1000}},` + root + `}`, head + `"process.user.UID" must be written "uid"`},
 		{"capital key", `{"ociVersion":"1.0.2",` + process + `,"Root":{"path":"rootfs"}}`, head + `"Root" must be written "root"`},
 		{"capital key inside", `{"ociVersion":"1.0.2",` + process + `,"root":{"PATH":"/"}}`, head + `"root.PATH" must be written "path"`},
 		{"capital key to be set", `{"ociVersion":"1.0.2","process":{"args":["sh"],"user":{"AdditionalGIDs":[0]}},` + root + `}`, head + `"process.user.AdditionalGIDs" must be written "additionalGids"`},
@@ -207,8 +273,8 @@ func TestBundlePaths(t *testing.T) {
 		{"absent", "/no/such", `bundle "/no/such": no such file or directory`},
 		{"a file", dir + "/file", `bundle "` + dir + `/file" is not a directory`},
 		{"no config.json", dir + "/none", `bundle "` + dir + "/none\" has no config.json; make one with `runc spec`, or run a rootfs without a bundle"},
-		{"a FIFO", dir + "/fifo", `config.json of bundle "` + dir + `/fifo": not a regular file`},
-		{"a directory", dir + "/dir", `config.json of bundle "` + dir + `/dir": not a regular file`},
+		{"a FIFO", dir + "/fifo", `config.json of bundle "` + dir + `/fifo": a FIFO, not a regular file`},
+		{"a directory", dir + "/dir", `config.json of bundle "` + dir + `/dir": is a directory`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			raw, err := ocispec.FromBundle(tt.path, ocispec.Options{})
@@ -251,7 +317,8 @@ func TestRootfs(t *testing.T) {
 		t.Errorf("version, root, hostname or cgroup are wrong: %+v, %+v", spec, spec.Root)
 	}
 	p := spec.Process
-	if !reflect.DeepEqual(p.Args, []string{"sh", "-c", "a<b"}) || !reflect.DeepEqual(p.Env, []string{"PATH=/bin", "TERM=xterm"}) || !p.Terminal || p.Cwd != "/" || !p.NoNewPrivileges || p.OOMScoreAdj != nil {
+	if !reflect.DeepEqual(p.Args, []string{"sh", "-c", "a<b"}) || !reflect.DeepEqual(p.Env, []string{"PATH=/bin", "TERM=xterm"}) || !p.Terminal || p.Cwd != "/" || p.NoNewPrivileges || p.OOMScoreAdj == nil || *p.OOMScoreAdj < 0 ||
+		!reflect.DeepEqual(p.User.AdditionalGids, []uint32{0, 40}) {
 		t.Errorf("process is %+v", p)
 	}
 	if n := len(p.Capabilities.Bounding); n != 14 || len(p.Capabilities.Inheritable)+len(p.Capabilities.Ambient) > 0 {
@@ -261,8 +328,18 @@ func TestRootfs(t *testing.T) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &own); err != nil {
 		t.Fatal(err)
 	}
-	if r := p.Rlimits[0]; r.Soft > r.Hard || r.Hard > own.Max {
+	if r := p.Rlimits[0]; r.Hard != min(524288, own.Max) || r.Soft != min(65536, own.Max) {
 		t.Errorf("limit of open files is %+v, our own %+v", r, own)
+	}
+	soft := map[string]uint64{}
+	for _, r := range p.Rlimits {
+		soft[r.Type] = r.Soft
+		if r.Soft > r.Hard {
+			t.Errorf("limit is %+v", r)
+		}
+	}
+	if core, ok := soft["RLIMIT_CORE"]; !ok || core != 0 || soft["RLIMIT_STACK"] == 0 || soft["RLIMIT_STACK"] > 8<<20 || soft["RLIMIT_NPROC"] == 0 {
+		t.Errorf("limits are %+v: this process's leak", p.Rlimits)
 	}
 	shm := 0
 	for _, m := range spec.Mounts {
@@ -270,7 +347,7 @@ func TestRootfs(t *testing.T) {
 			shm++
 		}
 	}
-	if last := spec.Mounts[len(spec.Mounts)-1]; shm != 1 || last.Options[0] != "size=1" {
+	if m := spec.Mounts[3]; shm != 1 || m.Options[0] != "size=1" {
 		t.Errorf("mounts are %+v", spec.Mounts)
 	}
 }
@@ -301,6 +378,13 @@ func TestRootfsErrors(t *testing.T) {
 		{"host root", "/usr/../", ocispec.Options{Args: args}, `rootfs "/usr/../" is the host's own root; give a directory that the container may change`},
 		{"no command", rootfs, ocispec.Options{}, `there is no command to run; give one, or set process.args in the spec`},
 		{"zero byte in args", rootfs, ocispec.Options{Args: []string{"a\x00"}}, `argument "a\x00" holds a zero byte`},
+		{"args not UTF-8", rootfs, ocispec.Options{Args: []string{"a\xff"}}, `argument "a\xff" is not UTF-8`},
+		{"env not UTF-8", rootfs, ocispec.Options{Args: args, Env: []string{"A=\xff"}}, `environment variable "A=\xff" is not UTF-8`},
+		{"cwd not UTF-8", rootfs, ocispec.Options{Args: args, Cwd: "/\xff"}, `working directory "/\xff" is not UTF-8`},
+		{"user not UTF-8", rootfs, ocispec.Options{Args: args, User: "\xff"}, `user "\xff" is not UTF-8`},
+		{"rootfs not UTF-8", rootfs + "/\xff", ocispec.Options{Args: args}, `rootfs "` + rootfs + `/\xff" is not UTF-8`},
+		{"mount source not UTF-8", rootfs, ocispec.Options{Args: args, Mounts: []specs.Mount{{Destination: "/x", Type: "bind", Source: "/\xff"}}}, `mount source "/\xff" is not UTF-8`},
+		{"annotation not UTF-8", rootfs, ocispec.Options{Args: args, Annotations: map[string]string{"a": "\xff"}}, `annotation "a=\xff" is not UTF-8`},
 		{"env", rootfs, ocispec.Options{Args: args, Env: []string{"=x"}}, `environment variable "=x" is not of the form NAME=VALUE`},
 		{"cwd", rootfs, ocispec.Options{Args: args, Cwd: "tmp"}, `working directory "tmp" is not an absolute path`},
 		{"hostname", rootfs, ocispec.Options{Args: args, Hostname: "a b"}, `host name "a b" is not allowed; use up to 64 letters, digits, '.', '_' and '-', beginning and ending with a letter or digit`},
@@ -313,7 +397,8 @@ func TestRootfsErrors(t *testing.T) {
 		{"memory", rootfs, ocispec.Options{Args: args, MemoryBytes: -1}, `memory limit of -1 bytes is too small, at least 6291456 (6m) are needed`},
 		{"cpus", rootfs, ocispec.Options{Args: args, CPUs: math.Inf(1)}, `+Inf CPUs are not possible; give a number from 0.01 to 8192`},
 		{"cpus NaN", rootfs, ocispec.Options{Args: args, CPUs: math.NaN()}, `NaN CPUs are not possible; give a number from 0.01 to 8192`},
-		{"pids", rootfs, ocispec.Options{Args: args, PidsLimit: -2}, `pids limit -2 is not possible; give a number from 1, or -1 for no limit`},
+		{"pids", rootfs, ocispec.Options{Args: args, PidsLimit: -2}, `pids limit -2 is not possible; give a number from 1 to 4194304, or -1 for no limit`},
+		{"pids too many", rootfs, ocispec.Options{Args: args, PidsLimit: math.MaxInt64}, `pids limit 9223372036854775807 is not possible; give a number from 1 to 4194304, or -1 for no limit`},
 		{"annotation", rootfs, ocispec.Options{Args: args, Annotations: map[string]string{"": "x"}}, `annotation ""="x" has no key or holds a zero byte`},
 		{"user form", rootfs, ocispec.Options{Args: args, User: "a:b:c"}, `user "a:b:c" is not of the form USER or USER:GROUP`},
 		{"user empty", rootfs, ocispec.Options{Args: args, User: ":5"}, `user ":5" is not of the form USER or USER:GROUP`},
@@ -322,8 +407,8 @@ func TestRootfsErrors(t *testing.T) {
 		{"user without passwd", dir + "/data", ocispec.Options{Args: args, User: "bob"}, `user "bob" is not known in /etc/passwd and /etc/group of rootfs "` + dir + `/data"; give numbers, such as 1000:1000`},
 		{"uid range", rootfs, ocispec.Options{Args: args, User: "2147483648"}, `user "2147483648": ids go from 0 to 2147483647`},
 		{"uid negative", rootfs, ocispec.Options{Args: args, User: "-1"}, `user "-1": ids go from 0 to 2147483647`},
-		{"uid that would be root", rootfs, ocispec.Options{Args: args, User: "wrap"}, `user "wrap" in rootfs "` + rootfs + `" has the id 4294967296; ids go from 0 to 2147483647`},
-		{"passwd a FIFO", odd, ocispec.Options{Args: args, User: "bob"}, `file "/etc/passwd" of rootfs "` + odd + `" cannot be read: not a regular file; give the user by numbers, such as 1000:1000`},
+		{"uid that would be root", rootfs, ocispec.Options{Args: args, User: "wrap"}, `file "/etc/passwd" of rootfs "` + rootfs + `", line 3: "wrap" has the uid "4294967296", which is no number from 0 to 2147483647; correct the file, or give the user by numbers, such as 1000:1000`},
+		{"passwd a FIFO", odd, ocispec.Options{Args: args, User: "bob"}, `file "/etc/passwd" of rootfs "` + odd + `" cannot be read: a FIFO, not a regular file; give the user by numbers, such as 1000:1000`},
 		{"too large", rootfs, ocispec.Options{Args: []string{strings.Repeat("x", executor.MaxSpecSize)}}, `the spec has 4196600 bytes, at most 4194304 are allowed`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -366,5 +451,21 @@ func TestUser(t *testing.T) {
 				t.Errorf("user is %s, want %s", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestUserFilesAreNoDevices checks that a root file system cannot make the host open a
+// device, such as a watchdog, which then runs. This one would say that it does not exist.
+func TestUserFilesAreNoDevices(t *testing.T) {
+	rootfs := realTempDir(t)
+	if err := os.Mkdir(rootfs+"/etc", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mknod(rootfs+"/etc/passwd", syscall.S_IFCHR|0o600, 240<<8|99); err != nil {
+		t.Skip(err)
+	}
+	_, err := ocispec.FromRootfs(rootfs, ocispec.Options{Args: []string{"sh"}, User: "bob"})
+	if err == nil || !strings.Contains(err.Error(), "a device, not a regular file") {
+		t.Errorf("got %v, want it refused unopened", err)
 	}
 }

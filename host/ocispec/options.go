@@ -3,8 +3,9 @@ package ocispec
 import (
 	"math"
 	"path/filepath"
-	"regexp"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -14,7 +15,7 @@ import (
 type Options struct {
 	// Args is the command, never run through a shell.
 	Args []string `json:"args,omitempty"`
-	// Env holds NAME=VALUE. Each replaces what the spec has for that name.
+	// Env is a list of NAME=VALUE. Each replaces the spec's value for that name.
 	Env []string `json:"env,omitempty"`
 	// Cwd is the working directory in the container, absolute.
 	Cwd string `json:"cwd,omitempty"`
@@ -22,8 +23,8 @@ type Options struct {
 	// group, the user's groups in the rootfs apply.
 	User     string `json:"user,omitempty"`
 	Hostname string `json:"hostname,omitempty"`
-	// Mounts are added. They replace what the spec has at the same destination.
-	// Sources of bind mounts are absolute and exist.
+	// Mounts are added. They replace mounts of the spec at the same destination. Sources
+	// of bind mounts are absolute and exist.
 	Mounts []specs.Mount `json:"mounts,omitempty"`
 	// ReadOnly makes the root file system read-only.
 	ReadOnly bool `json:"read_only,omitempty"`
@@ -33,32 +34,54 @@ type Options struct {
 	CPUs float64 `json:"cpus,omitempty"`
 	// PidsLimit limits processes and threads; -1 is no limit.
 	PidsLimit int64 `json:"pids_limit,omitempty"`
-	// Terminal says whether the process has a terminal. It must agree with the
-	// streams that the container gets. Nil keeps what a bundle says, which for
-	// one made by `runc spec` is true.
+	// Terminal says whether the process has a terminal. It must agree with the streams of
+	// the container. Nil keeps the value of the bundle, which `runc spec` sets to true.
 	Terminal    *bool             `json:"terminal,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
+	// Ulimits replace the spec's resource limits of the same types.
+	Ulimits []specs.POSIXRlimit `json:"ulimits,omitempty"`
+	// OOMScoreAdj, from -1000 to 1000, says how readily the kernel kills the process when
+	// the machine has no memory left; 1000 is first.
+	OOMScoreAdj *int `json:"oom_score_adj,omitempty"`
+	// NoNewPrivileges keeps programs from getting privileges by a set-uid bit or file
+	// capabilities.
+	NoNewPrivileges *bool `json:"no_new_privileges,omitempty"`
+	// Seccomp says which system calls are allowed: the text of a profile as docker or the
+	// OCI spec has it, [SeccompBuiltin], or [SeccompUnconfined]. Whoever makes a spec
+	// applies it afterwards, since that takes the spec's capabilities.
+	Seccomp string `json:"seccomp,omitempty"`
+	// Etc, if set, is a directory with the files of [EtcFiles]. [FromRootfs] mounts them
+	// over those of the root file system.
+	Etc string `json:"-"`
 }
+
+const (
+	// SeccompBuiltin is docker's default profile.
+	SeccompBuiltin = "builtin"
+	// SeccompUnconfined allows all system calls.
+	SeccompUnconfined = "unconfined"
+)
 
 // MinMemory is the smallest memory limit, in bytes. With less, the runtime
 // itself is killed before the container's process starts.
 const MinMemory = 6 << 20
 
 const (
-	minCPUs   = 0.01 // of a period of 100 ms: the shortest quota that the kernel takes
-	maxCPUs   = 8192 // as many as Linux can have
+	maxPIDs   = 4 << 20 // the kernel's PID_MAX_LIMIT: it takes no greater limit
+	minCPUs   = 0.01    // of a period of 100 ms: the shortest quota that the kernel takes
+	maxCPUs   = 8192    // as many as Linux can have
 	cpuPeriod = 100_000
 
 	maxHostname = 64 // bytes, the kernel's limit
 )
 
-var hostnamePattern = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$`)
+var hostnamePattern = pattern(`^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$`)
 
-// Validate checks o without looking at any file.
+// Validate checks o without reading any file.
 func (o *Options) Validate() error {
 	for _, arg := range o.Args {
-		if strings.ContainsRune(arg, 0) {
-			return invalid("argument %q holds a zero byte", arg)
+		if err := checkText("argument", arg); err != nil {
+			return err
 		}
 	}
 	for _, env := range o.Env {
@@ -66,8 +89,14 @@ func (o *Options) Validate() error {
 		if !ok || name == "" || strings.ContainsRune(env, 0) {
 			return invalid("environment variable %q is not of the form NAME=VALUE", env)
 		}
+		if err := checkText("environment variable", env); err != nil {
+			return err
+		}
 	}
 	if err := cleanPath("working directory", o.Cwd); o.Cwd != "" && err != nil {
+		return err
+	}
+	if err := checkText("user", o.User); err != nil {
 		return err
 	}
 	if o.User != "" {
@@ -76,7 +105,7 @@ func (o *Options) Validate() error {
 			return invalid("user %q is not of the form USER or USER:GROUP", o.User)
 		}
 	}
-	if o.Hostname != "" && (len(o.Hostname) > maxHostname || !hostnamePattern.MatchString(o.Hostname)) {
+	if o.Hostname != "" && (len(o.Hostname) > maxHostname || !hostnamePattern().MatchString(o.Hostname)) {
 		return invalid("host name %q is not allowed; use up to 64 letters, digits, '.', '_' and '-', beginning and ending with a letter or digit", o.Hostname)
 	}
 	targets := map[string]bool{}
@@ -96,12 +125,26 @@ func (o *Options) Validate() error {
 	if math.IsNaN(o.CPUs) || o.CPUs != 0 && (o.CPUs < minCPUs || o.CPUs > maxCPUs) {
 		return invalid("%v CPUs are not possible; give a number from %v to %v", o.CPUs, minCPUs, maxCPUs)
 	}
-	if o.PidsLimit < -1 {
-		return invalid("pids limit %d is not possible; give a number from 1, or -1 for no limit", o.PidsLimit)
+	if o.PidsLimit < -1 || o.PidsLimit > maxPIDs {
+		return invalid("pids limit %d is not possible; give a number from 1 to %d, or -1 for no limit", o.PidsLimit, maxPIDs)
+	}
+	for i, l := range o.Ulimits {
+		if err := validateUlimit(l); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(o.Ulimits[:i], func(other specs.POSIXRlimit) bool { return other.Type == l.Type }) {
+			return invalid("two limits of %s are given; keep one of them", ulimitName(l.Type))
+		}
+	}
+	if adj := o.OOMScoreAdj; adj != nil && (*adj < -1000 || *adj > 1000) {
+		return invalid("OOM score adjustment %d is not possible; give a number from -1000 to 1000", *adj)
 	}
 	for key, value := range o.Annotations {
 		if key == "" || strings.ContainsRune(key+value, 0) {
 			return invalid("annotation %q=%q has no key or holds a zero byte", key, value)
+		}
+		if err := checkText("annotation", key+"="+value); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -125,10 +168,20 @@ func cleanPath(what, path string) error {
 	switch {
 	case path == "":
 		return invalid("%s is empty; give an absolute path", what)
-	case strings.ContainsRune(path, 0):
-		return invalid("%s %q holds a zero byte", what, path)
 	case !filepath.IsAbs(path):
 		return invalid("%s %q is not an absolute path", what, path)
+	}
+	return checkText(what, path)
+}
+
+// checkText checks that a spec can hold a text: JSON is UTF-8, and its encoder silently
+// puts other characters in the place of what is not. C ends a string at a zero byte.
+func checkText(what, text string) error {
+	switch {
+	case strings.ContainsRune(text, 0):
+		return invalid("%s %q holds a zero byte", what, text)
+	case !utf8.ValidString(text):
+		return invalid("%s %q is not UTF-8", what, text)
 	}
 	return nil
 }

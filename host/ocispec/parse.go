@@ -12,9 +12,9 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// ParseVolume reads SOURCE:TARGET[:ro|rw], a bind mount. A relative source is
-// resolved against the working directory and must begin with a dot, so that it
-// is not taken for the name of a volume, which davit does not have.
+// ParseVolume parses SOURCE:TARGET[:ro|rw], a bind mount. A relative source is resolved
+// against the working directory. It must begin with a dot, so that it is not taken for
+// the name of a volume, which davit does not have.
 func ParseVolume(value string) (specs.Mount, error) {
 	parts := strings.Split(value, ":")
 	if len(parts) < 2 || len(parts) > 3 || parts[0] == "" || parts[1] == "" {
@@ -23,26 +23,25 @@ func ParseVolume(value string) (specs.Mount, error) {
 	if source := parts[0]; !filepath.IsAbs(source) && source[0] != '.' {
 		return specs.Mount{}, invalid("volume %q: %q is the name of a volume, which are not supported; for a directory write %q", value, source, "./"+source)
 	}
-	readOnly := false
+	mode := ""
 	if len(parts) == 3 {
 		for option := range strings.SplitSeq(parts[2], ",") {
-			switch option {
-			case "ro":
-				readOnly = true
-			case "rw":
-				readOnly = false
-			default:
+			switch {
+			case option != "ro" && option != "rw":
 				return specs.Mount{}, invalid("volume %q: option %q is not known; use ro or rw", value, option)
+			case mode != "" && mode != option:
+				return specs.Mount{}, invalid("volume %q is both ro and rw; use one of them", value)
 			}
+			mode = option
 		}
 	}
-	return bind(fmt.Sprintf("volume %q", value), parts[0], parts[1], "rprivate", readOnly)
+	return bind(fmt.Sprintf("volume %q", value), parts[0], parts[1], "rprivate", mode == "ro")
 }
 
-// ParseMount reads type=bind,source=PATH,target=PATH[,readonly][,bind-propagation=MODE]
-// or type=tmpfs,target=PATH[,tmpfs-size=SIZE][,tmpfs-mode=OCTAL][,readonly]. A
-// field that holds a comma stands in double quotes. A relative source is
-// resolved against the working directory.
+// ParseMount parses type=bind,source=PATH,target=PATH[,readonly][,bind-propagation=MODE]
+// or type=tmpfs,target=PATH[,tmpfs-size=SIZE][,tmpfs-mode=OCTAL][,readonly]. A field with
+// a comma is in double quotes. A relative source is resolved against the working
+// directory.
 func ParseMount(value string) (specs.Mount, error) {
 	what := fmt.Sprintf("mount %q", value)
 	fields, err := csv.NewReader(strings.NewReader(value)).Read()
@@ -104,7 +103,7 @@ func ParseMount(value string) (specs.Mount, error) {
 	return bind(what, set["source"], set["target"], propagation, readOnly)
 }
 
-// mountKey gives the name of a key by any of its spellings, or "".
+// mountKey returns the name of a key for any of its spellings, or "".
 func mountKey(key string) string {
 	switch key = strings.ToLower(key); key {
 	case "src":
@@ -119,8 +118,8 @@ func mountKey(key string) string {
 	return ""
 }
 
-// bind gives a bind mount. Mounts below the source come with it; read-only, as
-// everywhere, is the source alone.
+// bind returns a bind mount. It includes mounts below the source; readOnly, as
+// everywhere, applies to the source alone.
 func bind(what, source, target, propagation string, readOnly bool) (specs.Mount, error) {
 	abs, err := filepath.Abs(source)
 	if err != nil {
@@ -158,7 +157,7 @@ func tmpfs(what string, set map[string]string, readOnly bool) (specs.Mount, erro
 	return checked(what, m)
 }
 
-// checked gives a mount that passes what Options will check later.
+// checked returns a mount after the checks that Options will make later.
 func checked(what string, m specs.Mount) (specs.Mount, error) {
 	if err := validateMount(m); err != nil {
 		return specs.Mount{}, invalid("%s: %w", what, err)
@@ -166,8 +165,8 @@ func checked(what string, m specs.Mount) (specs.Mount, error) {
 	return m, nil
 }
 
-// ParseMemory reads a memory limit such as 512m or 1.5GiB, in powers of 1024, and
-// gives it in bytes. A number alone is bytes.
+// ParseMemory parses a memory limit such as 512m or 1.5GiB, in powers of 1024, and returns
+// it in bytes. A number alone is in bytes.
 func ParseMemory(value string) (int64, error) {
 	size, err := parseSize(value)
 	switch {
@@ -179,7 +178,7 @@ func ParseMemory(value string) (int64, error) {
 	return size, nil
 }
 
-// parseSize reads a size in bytes, in powers of 1024.
+// parseSize parses a size, in powers of 1024, and returns it in bytes.
 func parseSize(value string) (int64, error) {
 	const most = 1 << 60
 	size, err := units.RAMInBytes(value)
@@ -189,7 +188,7 @@ func parseSize(value string) (int64, error) {
 	return size, err
 }
 
-// ParseCPUs reads a number of CPUs such as 0.5 or 2.
+// ParseCPUs parses a number of CPUs such as 0.5 or 2.
 func ParseCPUs(value string) (float64, error) {
 	cpus, err := strconv.ParseFloat(value, 64)
 	if err != nil || !(cpus >= minCPUs && cpus <= maxCPUs) {
@@ -198,9 +197,8 @@ func ParseCPUs(value string) (float64, error) {
 	return cpus, nil
 }
 
-// ParseEnv reads NAME=VALUE, or NAME, whose value is then looked up where the
-// command was given. A NAME that is not set there gives "", as docker does, and
-// is to be left out.
+// ParseEnv parses NAME=VALUE, or NAME, whose value lookUp returns. For a NAME that is not
+// set it returns "", and the caller leaves the variable out, as docker does.
 func ParseEnv(value string, lookUp func(string) (string, bool)) (string, error) {
 	name, _, ok := strings.Cut(value, "=")
 	if name == "" || strings.ContainsRune(value, 0) {

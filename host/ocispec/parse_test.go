@@ -36,6 +36,8 @@ func TestParse(t *testing.T) {
 		{"volume form", volume, "/a", "", `volume "/a" is not of the form SOURCE:TARGET or SOURCE:TARGET:ro`},
 		{"volume empty", volume, ":/b", "", `volume ":/b" is not of the form SOURCE:TARGET or SOURCE:TARGET:ro`},
 		{"volume name", volume, "data:/b", "", `volume "data:/b": "data" is the name of a volume, which are not supported; for a directory write "./data"`},
+		{"volume both ways", volume, "/a:/b:ro,rw", "", `volume "/a:/b:ro,rw" is both ro and rw; use one of them`},
+		{"volume read-only twice", volume, "/a:/b:ro,ro", `{"destination":"/b","type":"bind","source":"/a","options":["rbind","rprivate","ro"]}`, ""},
 		{"volume option", volume, "/a:/b:z", "", `volume "/a:/b:z": option "z" is not known; use ro or rw`},
 		{"volume target", volume, "/a:b", "", `volume "/a:b": mount target "b" is not an absolute path`},
 		{"volume root", volume, "/a:/", "", `volume "/a:/": mount target / would hide the whole rootfs; choose a directory below it`},

@@ -6,15 +6,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// FromRootfs gives a spec that runs o.Args in a root file system, isolated as is
-// usual for containers. The directory is used as it is: what the container
-// writes stays in it.
+// FromRootfs returns a spec that runs o.Args in a root file system, with the usual
+// isolation of containers. The directory is not copied: what the container writes stays
+// in it.
 func FromRootfs(dir string, o Options) (json.RawMessage, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -26,7 +25,9 @@ func FromRootfs(dir string, o Options) (json.RawMessage, error) {
 	if err != nil {
 		return nil, invalid("rootfs %w", err)
 	}
-	raw, err := json.Marshal(defaultSpec())
+	base := defaultSpec()
+	o.inside(base, rootfs)
+	raw, err := json.Marshal(base)
 	if err != nil {
 		return nil, executor.Errorf(executor.Internal, "default spec: %w", err)
 	}
@@ -40,8 +41,8 @@ func FromRootfs(dir string, o Options) (json.RawMessage, error) {
 	return raw, nil
 }
 
-// directory gives a directory's path without symbolic links, which runtimes
-// refuse in a rootfs.
+// directory returns the path of a directory without symbolic links: runtimes refuse them
+// in the path of a rootfs.
 func directory(path string) (string, error) {
 	resolved, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -57,7 +58,7 @@ func directory(path string) (string, error) {
 	return resolved, nil
 }
 
-// rootDirectory gives the path of a directory that can be a rootfs.
+// rootDirectory returns the path of a directory that can be a rootfs.
 func rootDirectory(path string) (string, error) {
 	dir, err := directory(path)
 	if err == nil && dir == "/" {
@@ -66,7 +67,7 @@ func rootDirectory(path string) (string, error) {
 	return dir, err
 }
 
-// reason gives the cause of an error whose path the message has already.
+// reason returns an error without its path, which the message has already.
 func reason(err error) error {
 	if e, ok := errors.AsType[*os.PathError](err); ok {
 		return e.Err
@@ -74,7 +75,7 @@ func reason(err error) error {
 	return err
 }
 
-// defaultSpec gives what a container has that asks for nothing.
+// defaultSpec returns the spec of a container without options.
 func defaultSpec() *specs.Spec {
 	capabilities := []string{
 		"CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD",
@@ -84,12 +85,12 @@ func defaultSpec() *specs.Spec {
 		Version: "1.0.2",
 		Root:    &specs.Root{},
 		Process: &specs.Process{
-			Cwd:             "/",
-			Env:             []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-			NoNewPrivileges: true,
+			Cwd: "/",
+			Env: []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
 			// No inheritable or ambient ones: a process of another user has none.
 			Capabilities: &specs.LinuxCapabilities{Bounding: capabilities, Effective: capabilities, Permitted: capabilities},
-			Rlimits:      []specs.POSIXRlimit{openFiles()},
+			Rlimits:      defaultUlimits(),
+			OOMScoreAdj:  defaultOOMScore(),
 		},
 		Mounts: []specs.Mount{
 			{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"}},
@@ -105,6 +106,7 @@ func defaultSpec() *specs.Spec {
 				{Type: specs.PIDNamespace}, {Type: specs.NetworkNamespace}, {Type: specs.IPCNamespace},
 				{Type: specs.UTSNamespace}, {Type: specs.MountNamespace}, {Type: specs.CgroupNamespace},
 			},
+			Sysctl: defaultSysctls(),
 			// Runtimes add the devices that every container has.
 			Resources: &specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{{Allow: false, Access: "rwm"}}},
 			MaskedPaths: []string{
@@ -114,17 +116,4 @@ func defaultSpec() *specs.Spec {
 			ReadonlyPaths: []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"},
 		},
 	}
-}
-
-// openFiles limits open files: softly to what select(2) can take, and hard to
-// what systemd gives a service. Where this process may have fewer it may not be
-// allowed to raise that, so then the container gets as many.
-func openFiles() specs.POSIXRlimit {
-	limit := specs.POSIXRlimit{Type: "RLIMIT_NOFILE", Soft: 1024, Hard: 524288}
-	var own syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &own); err == nil {
-		limit.Hard = min(limit.Hard, own.Max)
-		limit.Soft = min(limit.Soft, own.Max)
-	}
-	return limit
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// needRunc skips where specs cannot be run for real, and gives busybox's path.
+// needRunc skips where specs cannot be run for real, and returns busybox's path.
 func needRunc(t *testing.T) string {
 	t.Helper()
 	busybox, err := exec.LookPath("busybox")
@@ -28,7 +28,7 @@ func needRunc(t *testing.T) string {
 
 func runc(t *testing.T, dir string, args ...string) (string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "runc", args...)
 	cmd.Dir = dir
@@ -98,7 +98,7 @@ func TestRuncSpec(t *testing.T) {
 	}
 	out, err := run(t, raw)
 	if exit := exitCode(err); out != "hello\n" || exit != 7 {
-		t.Errorf("the bundle gave %q and exit code %d, want hello and 7", out, exit)
+		t.Errorf("the bundle printed %q and exit code %d, want hello and 7", out, exit)
 	}
 }
 
@@ -121,7 +121,9 @@ func TestRuncRootfs(t *testing.T) {
 export PATH=/bin
 echo "user $(id -u):$(id -g) groups $(id -G)"
 echo "host $(hostname), home $HOME, in $PWD, A=$A"
-echo "files $(ulimit -Sn)"
+echo "files $(ulimit -Sn):$(ulimit -Hn)"
+echo "name $HOSTNAME, OOM score $(cat /proc/self/oom_score_adj)"
+echo "ports from $(cat /proc/sys/net/ipv4/ip_unprivileged_port_start), pings $(cat /proc/sys/net/ipv4/ping_group_range)"
 cat /data/file
 if touch /x 2>/dev/null; then echo "rootfs is writable"; fi
 if touch /data/x 2>/dev/null; then echo "data is writable"; fi
@@ -140,7 +142,8 @@ echo "masked $(wc -c < /proc/interrupts)"
 			{Destination: "/data", Type: "bind", Source: dir + "/data", Options: []string{"rbind", "rprivate", "ro"}},
 			{Destination: "/tmp", Type: "tmpfs", Source: "tmpfs"},
 		},
-		ReadOnly: true, MemoryBytes: 32 << 20, CPUs: 0.5, PidsLimit: 17, Terminal: new(false),
+		ReadOnly: true, MemoryBytes: 32 << 20, CPUs: 0.5, PidsLimit: 17, Terminal: new(false), OOMScoreAdj: new(17),
+		Ulimits: []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 512, Hard: 1024}},
 	})
 	if err != nil {
 		t.Fatalf("FromRootfs: %v", err)
@@ -154,14 +157,16 @@ echo "masked $(wc -c < /proc/interrupts)"
 	}
 	want := `user 33:34 groups 34 40
 host inside, home /srv, in /etc, A=1
-files 1024
+files 512:1024
+name inside, OOM score 17
+ports from 0, pings 0	2147483647
 from the host
 shm
 memory 33554432
 pids 17
 cpu 50000
 first process 1, devices 6
-CapBnd: 00000000a80425fb CapAmb: 0000000000000000 NoNewPrivs: 1 
+CapBnd: 00000000a80425fb CapAmb: 0000000000000000 NoNewPrivs: 0 
 masked 0
 `
 	if out != want {

@@ -21,8 +21,8 @@ import (
 	"github.com/hashicorp/go-plugin/runner"
 )
 
-// binaryWire is a wire to target.Binary, each start of which is a process of
-// its own. dir takes its socket and log.
+// binaryWire returns a wire to target.Binary. Each start of it is a new process. dir
+// receives its socket and log.
 func binaryWire(target *Target, dir string) *wire {
 	logFile := filepath.Join(dir, "log")
 	return &wire{
@@ -34,9 +34,9 @@ func binaryWire(target *Target, dir string) *wire {
 	}
 }
 
-// program is a running executor. It is a peer, and go-plugin's view of the
-// process: go-plugin itself would parse stderr as a log, and would wait for the
-// end of stdout, which children of the executor may hold.
+// program is a running executor. It is a peer, and go-plugin's view of the process:
+// go-plugin itself would parse stderr as a log, and would wait for the end of stdout,
+// which children of the executor may keep open.
 type program struct {
 	cmd    *exec.Cmd
 	stdout *os.File // read end
@@ -75,7 +75,8 @@ func startProgram(target *Target, dir, logFile string) (*program, error) {
 	return p, nil
 }
 
-// redirect gives the process a file for stderr, and a pipe for the handshake.
+// redirect connects stderr of the process to a file, and stdout to a pipe for the
+// handshake.
 func (p *program) redirect(logFile string) error {
 	stderr, err := os.OpenFile(logFile, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
@@ -101,7 +102,7 @@ func (p *program) Start(context.Context) error {
 	}
 	go func() {
 		_ = p.cmd.Wait()
-		_ = p.stdout.SetReadDeadline(time.Now()) // ends go-plugin's reading, whoever else holds the pipe
+		_ = p.stdout.SetReadDeadline(time.Now()) // ends go-plugin's reading, whoever else has the pipe open
 		close(p.done)
 	}()
 	return nil

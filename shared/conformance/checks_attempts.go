@@ -4,30 +4,29 @@ import (
 	"sync"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/transport"
 )
 
-func attemptChecks() []Check {
-	return []Check{
-		{Name: "again-running", run: checkAgainRunning,
-			Duty: "Create of an attempt that runs reports it and does not start it again.",
-			Hint: "Look for the attempt, also among those that an earlier process started, before you start one."},
-		{Name: "again-ended", run: checkAgainEnded,
-			Duty: "Create of an attempt that has ended reports its exit and does not start it again.",
-			Hint: "Keep the exit until Delete, and answer Create with it."},
-		{Name: "again-at-once", run: checkAgainAtOnce, wireOnly: true,
-			Duty: "Several Creates of one attempt at the same time are one start.",
-			Hint: "The kit lets calls for one id in one after the other: serve with plugin.Serve."},
-		{Name: "newer-running", run: checkNewerRunning,
-			Duty: "Create of a newer attempt while an older one runs is AlreadyExists and leaves the older one alone.",
-			Hint: "Compare attempts before anything else: an older one that runs is AlreadyExists."},
-		{Name: "newer-ended", run: checkNewerEnded,
-			Duty: "Create of a newer attempt replaces an older one that has ended, after its exit was handed over.",
-			Hint: "Call Host.Exited for the stale attempt, wait for its answer, remove it, and only then start."},
-		{Name: "older", run: checkOlder,
-			Duty: "Create of an attempt older than the known one is FailedPrecondition and starts nothing.",
-			Hint: "Compare attempts before anything else: a newer one that is known is FailedPrecondition."},
-	}
-}
+var _ = register(30, transport.MethodCreate.Name,
+	Check{Name: "again-running", run: checkAgainRunning,
+		Duty: "Create of an attempt that runs reports it and does not start it again.",
+		Hint: "Look for the attempt, also among those that an earlier process started, before you start one."},
+	Check{Name: "again-ended", run: checkAgainEnded,
+		Duty: "Create of an attempt that has ended reports its exit and does not start it again.",
+		Hint: "Keep the exit until Delete, and answer Create with it."},
+	Check{Name: "again-at-once", run: checkAgainAtOnce, wireOnly: true,
+		Duty: "Several Creates of one attempt at the same time are one start.",
+		Hint: "The kit lets calls for one id in one after the other: serve with plugin.Serve."},
+	Check{Name: "newer-running", run: checkNewerRunning,
+		Duty: "Create of a newer attempt while an older one runs is AlreadyExists and leaves the older one alone.",
+		Hint: "Compare attempts before anything else: an older one that runs is AlreadyExists."},
+	Check{Name: "newer-ended", run: checkNewerEnded,
+		Duty: "Create of a newer attempt replaces an older one that has ended, after its exit was handed over.",
+		Hint: "Call Host.Exited for the stale attempt, wait for its answer, remove it, and only then start."},
+	Check{Name: "older", run: checkOlder,
+		Duty: "Create of an attempt older than the known one is FailedPrecondition and starts nothing.",
+		Hint: "Compare attempts before anything else: a newer one that is known is FailedPrecondition."},
+)
 
 func checkAgainRunning(t *trial) {
 	s := t.open()

@@ -4,18 +4,18 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/davit-run/davit/shared/transport"
 )
 
-func concurrentChecks() []Check {
-	return []Check{
-		{Name: "concurrent", run: checkConcurrent,
-			Duty: "Whole lives of several containers can run at once, while List is called all the time.",
-			Hint: "Run your own tests with -race, and let List pass over what is about to appear or to go."},
-		{Name: "create-waiting", run: checkCreateWaiting,
-			Duty: "A Create that waits for the host to take a stale exit delays no other container.",
-			Hint: "Hold no lock that is shared by all containers while you wait for the host or for a backend."},
-	}
-}
+var _ = register(110, transport.MethodCreate.Name,
+	Check{Name: "concurrent", run: checkConcurrent, direct: true,
+		Duty: "Whole lives of several containers can run at once, while List is called all the time.",
+		Hint: "Run your own tests with -race, and let List pass over what is about to appear or to go."},
+	Check{Name: "create-waiting", run: checkCreateWaiting, direct: true,
+		Duty: "A Create that waits for the host to take a stale exit delays no other container.",
+		Hint: "Do not keep a lock that all containers share while you wait for the host or for a backend."},
+)
 
 // together runs fn n times at once. Each may end its part of the check.
 func (t *trial) together(n int, fn func(i int)) {
@@ -70,7 +70,7 @@ func checkConcurrent(t *trial) {
 
 func checkCreateWaiting(t *trial) {
 	s := t.open()
-	release := s.host.hold()
+	release := s.host.block()
 	defer release()
 	stale := s.launch(Step{Action: Exit, N: 3})
 	s.await(exitCalled, stale.Ref)

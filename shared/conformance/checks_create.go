@@ -9,39 +9,38 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/transport"
 )
 
-func createChecks() []Check {
-	return []Check{
-		{Name: "create", run: checkCreate,
-			Duty: "Create starts the workload and reports it as running, with its start time and its runtime.",
-			Hint: "Return from Create only when the workload runs, with StartedAt and the Runtime that was asked for."},
-		{Name: "create-pid", run: checkCreatePID,
-			Duty: "The status of a running attempt names the workload's first process, and that of an ended one none.",
-			Hint: "Set Status.PID while the workload runs. If there are no processes, skip this check."},
-		{Name: "create-many", run: checkCreateMany,
-			Duty: "Many workloads can be created at once, and each ends with its own exit code.",
-			Hint: "The kit never runs two calls for one id at once, but those for different ids run together: guard what they share."},
-		{Name: "create-longest-id", run: checkCreateLongestID,
-			Duty: "A container's id may be as long as is allowed.",
-			Hint: "Derive names of sockets, cgroups and the like from a hash where an id of 64 bytes is too long."},
-		{Name: "create-spec", run: checkCreateSpec,
-			Duty: "Create refuses a malformed spec as Invalid.",
-			Hint: "Decode the spec before anything is made, and give such errors the code Invalid."},
-		{Name: "create-command", run: checkCreateCommand,
-			Duty: "Create says by its error's code that the workload's command does not exist or is not executable.",
-			Hint: "Map ENOENT to CommandNotFound and EACCES to CommandNotExecutable; runtimes often tell it only in the text of an error."},
-		{Name: "create-failed", run: checkCreateFailed,
-			Duty: "A Create that fails leaves nothing behind, so that the same attempt can be created once the cause is gone.",
-			Hint: "Undo in reverse order whatever Create has made, under a context of its own."},
-		{Name: "create-cancelled", run: checkCreateCancelled,
-			Duty: "A Create that is cancelled either starts nothing, or leaves a running attempt that another Create reports.",
-			Hint: "Look at ctx before the start. Once the workload has begun, finish and keep it: it must not run twice."},
-		{Name: "create-deadline", run: checkCreateDeadline,
-			Duty: "A Create that waits for the host to take a stale attempt's exit gives up at its deadline and starts nothing.",
-			Hint: "Pass ctx on to Host.Exited, or wait for it beside ctx.Done."},
-	}
-}
+var _ = register(20, transport.MethodCreate.Name,
+	Check{Name: "create", run: checkCreate, first: true,
+		Duty: "Create starts the workload and reports it as running, with its start time and its runtime.",
+		Hint: "Return from Create only when the workload runs, with StartedAt and the Runtime that was asked for."},
+	Check{Name: "create-pid", run: checkCreatePID,
+		Duty: "The status of a running attempt names the workload's first process, and that of an ended one none.",
+		Hint: "Set Status.PID while the workload runs. If there are no processes, skip this check."},
+	Check{Name: "create-many", run: checkCreateMany, direct: true,
+		Duty: "Many workloads can be created at once, and each ends with its own exit code.",
+		Hint: "The kit never runs two calls for one id at once, but those for different ids run together: guard what they share."},
+	Check{Name: "create-longest-id", run: checkCreateLongestID,
+		Duty: "A container's id may be as long as is allowed.",
+		Hint: "Derive names of sockets, cgroups and the like from a hash where an id of 64 bytes is too long."},
+	Check{Name: "create-spec", run: checkCreateSpec,
+		Duty: "Create refuses a malformed spec as Invalid.",
+		Hint: "Decode the spec before anything is made, and give such errors the code Invalid."},
+	Check{Name: "create-command", run: checkCreateCommand,
+		Duty: "Create says by its error's code that the workload's command does not exist or is not executable.",
+		Hint: "Map ENOENT to CommandNotFound and EACCES to CommandNotExecutable; runtimes often report it only in the text of an error."},
+	Check{Name: "create-failed", run: checkCreateFailed,
+		Duty: "A Create that fails leaves nothing behind, so that the same attempt can be created once the cause is gone.",
+		Hint: "Undo in reverse order whatever Create has made, under a context of its own."},
+	Check{Name: "create-cancelled", run: checkCreateCancelled, direct: true,
+		Duty: "A Create that is cancelled either starts nothing, or leaves a running attempt that another Create reports.",
+		Hint: "Look at ctx before the start. Once the workload has begun, finish and keep it: it must not run twice."},
+	Check{Name: "create-deadline", run: checkCreateDeadline, direct: true,
+		Duty: "A Create that waits for the host to take a stale attempt's exit gives up at its deadline and starts nothing.",
+		Hint: "Pass ctx on to Host.Exited, or wait for it beside ctx.Done."},
+)
 
 // untilGo keeps a workload running until the check makes the file "go".
 var untilGo = Step{Action: Await, File: "go"}
@@ -194,7 +193,7 @@ func checkCreateCancelled(t *trial) {
 	}
 }
 
-// afterCancelledCreate looks at what a Create has left, and creates again.
+// afterCancelledCreate checks what a cancelled Create has left, and creates again.
 func (t *trial) afterCancelledCreate(s *subject, w *workload, createErr error) {
 	var status executor.Status
 	var known bool
@@ -226,7 +225,7 @@ func (t *trial) afterCancelledCreate(s *subject, w *workload, createErr error) {
 
 func checkCreateDeadline(t *trial) {
 	s := t.open()
-	release := s.host.hold()
+	release := s.host.block()
 	defer release()
 	stale := s.launch(Step{Action: Exit, N: 3})
 	s.await(exitCalled, stale.Ref)

@@ -1,23 +1,24 @@
 package conformance
 
-import "github.com/davit-run/davit/shared/executor"
+import (
+	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/transport"
+)
 
-func deleteChecks() []Check {
-	return []Check{
-		{Name: "delete", run: checkDelete,
-			Duty: "Delete removes all that is known of an attempt that has ended.",
-			Hint: "Delete what List and Restore look at; output files belong to the host."},
-		{Name: "delete-running", run: checkDeleteRunning,
-			Duty: "Delete of a running attempt is FailedPrecondition and leaves it alone.",
-			Hint: "Only Signal ends a workload."},
-		{Name: "delete-unanswered", run: checkDeleteUnanswered,
-			Duty: "Delete of an attempt that has ended gives up an Exited that the host has not answered.",
-			Hint: "Cancel the context of the Host.Exited that is under way, and wait for its end."},
-		{Name: "delete-unknown", run: checkDeleteUnknown,
-			Duty: "Delete of an unknown container, repeated or not, or of another attempt of a known one, does nothing and is no error.",
-			Hint: "Compare the whole ref; that there is nothing to delete is no error."},
-	}
-}
+var _ = register(100, transport.MethodDelete.Name,
+	Check{Name: "delete", run: checkDelete,
+		Duty: "Delete removes all that is known of an attempt that has ended.",
+		Hint: "Delete what List and Restore look at; output files belong to the host."},
+	Check{Name: "delete-running", run: checkDeleteRunning,
+		Duty: "Delete of a running attempt is FailedPrecondition and leaves it alone.",
+		Hint: "Only Signal ends a workload."},
+	Check{Name: "delete-unanswered", run: checkDeleteUnanswered, direct: true,
+		Duty: "Delete of an attempt that has ended abandons an Exited that the host has not answered.",
+		Hint: "Cancel the context of the Host.Exited that is under way, and wait for its end."},
+	Check{Name: "delete-unknown", run: checkDeleteUnknown,
+		Duty: "Delete of an unknown container, repeated or not, or of another attempt of a known one, does nothing and is no error.",
+		Hint: "Compare the whole ref; that there is nothing to delete is no error."},
+)
 
 func checkDelete(t *trial) {
 	s := t.open()
@@ -40,7 +41,7 @@ func checkDeleteRunning(t *trial) {
 
 func checkDeleteUnanswered(t *trial) {
 	s := t.open()
-	release := s.host.hold()
+	release := s.host.block()
 	defer release()
 	w := s.launch(Step{Action: Exit, N: 3})
 	s.await(exitCalled, w.Ref)

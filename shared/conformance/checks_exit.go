@@ -7,39 +7,38 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/transport"
 )
 
-func exitChecks() []Check {
-	return []Check{
-		{Name: "exit-code", run: checkExitCode,
-			Duty: "Exited reports the exit code that the workload ended with, when it did, and that this was observed.",
-			Hint: "Take the code from whoever waited for the process, and Observed if you watched when it ended."},
-		{Name: "exit-signal", run: checkExitSignal,
-			Duty: "Exited reports a death by signal n as code 128+n.",
-			Hint: "A shell's convention: 128 plus the number of the signal."},
-		{Name: "exit-before-released", run: checkExitBeforeReleased,
-			Duty: "Released is called once the host has answered Exited, and not before.",
-			Hint: "Call Released after Exited has returned nil."},
-		{Name: "exit-kept", run: checkExitKept,
-			Duty: "Nothing that holds an exit is deleted while the host has not answered Exited.",
-			Hint: "Delete the task, the record or the process only after Exited has returned nil."},
-		{Name: "exit-failing-host", run: checkExitFailingHost, wireOnly: true,
-			Duty: "An exit that the host fails to take is handed over again until it is taken.",
-			Hint: "The kit repeats the call until it is answered: serve with plugin.Serve."},
-		{Name: "exit-refused", run: checkExitRefused,
-			Duty: "An exit that the host refuses as NotFound is kept, and Restore hands it over again.",
-			Hint: "When Exited returns an error keep everything, and begin to watch again in Restore."},
-		{Name: "exit-once", run: checkExitOnce,
-			Duty: "An exit that was answered is not handed over again by the same process, whatever is asked about it.",
-			Hint: "Remember per attempt that the exit was answered; Restore and Create must not watch it anew."},
-		{Name: "exit-next-host", run: checkExitNextHost,
-			Duty: "An exit that happens while no host is connected is handed over to the next host.",
-			Hint: "Call Host.Exited with a context that does not end: it returns when a host has answered."},
-		{Name: "exit-dying-host", run: checkExitDyingHost,
-			Duty: "An exit that a host dies over without an answer is handed over to the next host.",
-			Hint: "Call Host.Exited with a context that does not end: it returns when a host has answered."},
-	}
-}
+var _ = register(40, transport.MethodExited.Name,
+	Check{Name: "exit-code", run: checkExitCode,
+		Duty: "Exited reports the exit code that the workload ended with, when it did, and that this was observed.",
+		Hint: "Take the code from whoever waited for the process, and Observed if you watched when it ended."},
+	Check{Name: "exit-signal", run: checkExitSignal,
+		Duty: "Exited reports a death by signal n as code 128+n.",
+		Hint: "A shell's convention: 128 plus the number of the signal."},
+	Check{Name: "exit-before-released", run: checkExitBeforeReleased,
+		Duty: "Released is called once the host has answered Exited, and not before.",
+		Hint: "Call Released after Exited has returned nil."},
+	Check{Name: "exit-kept", run: checkExitKept,
+		Duty: "Nothing that keeps an exit is deleted while the host has not answered Exited.",
+		Hint: "Delete the task, the record or the process only after Exited has returned nil."},
+	Check{Name: "exit-failing-host", run: checkExitFailingHost, wireOnly: true,
+		Duty: "An exit that the host fails to take is handed over again until it is taken.",
+		Hint: "The kit repeats the call until it is answered: serve with plugin.Serve."},
+	Check{Name: "exit-refused", run: checkExitRefused,
+		Duty: "An exit that the host refuses as NotFound is kept, and Restore hands it over again.",
+		Hint: "When Exited returns an error keep everything, and begin to watch again in Restore."},
+	Check{Name: "exit-once", run: checkExitOnce,
+		Duty: "An exit that was answered is not handed over again by the same process, whatever is asked about it.",
+		Hint: "Remember per attempt that the exit was answered; Restore and Create must not watch it anew."},
+	Check{Name: "exit-next-host", run: checkExitNextHost,
+		Duty: "An exit that happens while no host is connected is handed over to the next host.",
+		Hint: "Call Host.Exited with a context that does not end: it returns when a host has answered."},
+	Check{Name: "exit-dying-host", run: checkExitDyingHost,
+		Duty: "An exit that a host dies over without an answer is handed over to the next host.",
+		Hint: "Call Host.Exited with a context that does not end: it returns when a host has answered."},
+)
 
 func checkExitCode(t *trial) {
 	s := t.open()
@@ -90,7 +89,7 @@ func checkExitBeforeReleased(t *trial) {
 
 func checkExitKept(t *trial) {
 	s := t.open()
-	release := s.host.hold()
+	release := s.host.block()
 	defer release()
 	w := s.launch(Step{Action: Exit, N: 3})
 	s.await(exitCalled, w.Ref)
@@ -103,8 +102,7 @@ func checkExitKept(t *trial) {
 	w.wantStarts("1")
 }
 
-// wantKept notes an exit that is not held any more although the host has not
-// taken it.
+// wantKept reports an exit that is gone although the host has not taken it.
 func (t *trial) wantKept(s *subject, w *workload, when string) {
 	status, listed := s.List()[w.Ref]
 	switch {
@@ -173,8 +171,8 @@ func checkExitOnce(t *trial) {
 	}
 }
 
-// absence is how long there is no host. Nothing waits for it to pass; it gives
-// time to executors that do not wait for a host as long as it takes.
+// absence is how long there is no host. No check depends on its end; in this time,
+// executors that do not wait for a host as long as it takes show themselves.
 const absence = 200 * time.Millisecond
 
 func checkExitNextHost(t *trial) {
@@ -184,20 +182,20 @@ func checkExitNextHost(t *trial) {
 	w.touch("go")
 	w.awaitFile("ended")
 	time.Sleep(absence)
-	s.connect(newRecorder())
+	s.connect(newTestHost())
 	s.wantExit(w, 3)
 	s.released(w)
 }
 
 func checkExitDyingHost(t *trial) {
 	s := t.open()
-	release := s.host.hold()
+	release := s.host.block()
 	defer release()
 	w := s.launch(Step{Action: Exit, N: 3})
 	s.await(exitCalled, w.Ref)
 	s.disconnect()
 	time.Sleep(absence)
-	s.connect(newRecorder())
+	s.connect(newTestHost())
 	s.wantExit(w, 3)
 	s.released(w)
 }

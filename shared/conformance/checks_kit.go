@@ -1,39 +1,37 @@
 package conformance
 
 import (
-	"context"
 	"fmt"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/transport"
 )
 
-// kitChecks are for what the plugin kit does for every executor that is built
+// These checks are about what the plugin kit does for every executor that is built
 // with it. They guard the kit, and executors that do without it.
-func kitChecks() []Check {
-	return []Check{
-		{Name: "hello", run: checkHello, wireOnly: true,
-			Duty: "Nothing is served before Hello and Open, a host of another protocol is refused, and a newer host takes over from an older one.",
-			Hint: "The kit does this: serve with plugin.Serve."},
-		{Name: "open-twice", run: checkOpenTwice, wireOnly: true,
-			Duty: "Opening with an equal environment changes nothing, and with another one is FailedPrecondition.",
-			Hint: "The kit does this: serve with plugin.Serve."},
-		{Name: "arguments", run: checkArguments, wireOnly: true,
-			Duty: "Ids, attempts, signals, streams and sizes that make no sense are refused as Invalid.",
-			Hint: "The kit does this: serve with plugin.Serve."},
-		{Name: "undeclared", run: checkUndeclared, wireOnly: true,
-			Duty: "A capability that is not declared answers Unsupported.",
-			Hint: "The kit does this: serve with plugin.Serve."},
-	}
-}
+var _ = register(900, transport.MethodHello.Name,
+	Check{Name: "hello", run: checkHello, wireOnly: true,
+		Duty: "Nothing is served before Hello and Open, a host of another protocol is refused, and a newer host takes over from an older one.",
+		Hint: "The kit does this: serve with plugin.Serve."},
+	Check{Name: "open-twice", run: checkOpenTwice, wireOnly: true,
+		Duty: "Opening with an equal environment changes nothing, and with another one is FailedPrecondition.",
+		Hint: "The kit does this: serve with plugin.Serve."},
+	Check{Name: "arguments", run: checkArguments, wireOnly: true,
+		Duty: "Ids, attempts, signals, streams and sizes that make no sense are refused as Invalid.",
+		Hint: "The kit does this: serve with plugin.Serve."},
+	Check{Name: "undeclared", run: checkUndeclared, wireOnly: true,
+		Duty: "A capability that is not declared answers Unsupported.",
+		Hint: "The kit does this: serve with plugin.Serve."},
+)
 
-// dial gives a connection of another host that has not said hello.
+// dial returns a connection of another host, which has not said hello.
 func (t *trial) dial(s *subject) transport.Client {
 	ctx, cancel := s.bounded()
 	defer cancel()
-	client, err := s.link.(*wire).dial(ctx, newRecorder())
+	client, err := s.link.(*wire).dial(ctx, newTestHost())
 	t.must(err, "connecting")
 	return client
 }
@@ -75,11 +73,11 @@ func checkOpenTwice(t *trial) {
 	ctx, cancel := s.bounded()
 	defer cancel()
 	client := s.link.(*wire).client
-	_, err := client.Open(ctx, s.env)
+	_, err := transport.MethodOpen.Call(ctx, client, s.env)
 	t.must(err, "Open with an equal environment")
 	other := s.env
 	other.Backend = "two"
-	_, err = client.Open(ctx, other)
+	_, err = transport.MethodOpen.Call(ctx, client, other)
 	t.wantCode(err, "Open with another environment", executor.FailedPrecondition)
 	t.wantRunning(s.List()[w.Ref], "List afterwards")
 	w.touch("go")
@@ -119,14 +117,14 @@ func checkArguments(t *trial) {
 	}
 }
 
-// refuses notes methods that take a senseless ref.
+// refuses reports methods that accept a senseless ref.
 func (t *trial) refuses(s *subject, good *workload, spoil func(*executor.Workload), format string, args ...any) {
 	w := good.Workload
 	spoil(&w)
 	what := " with " + fmt.Sprintf(format, args...)
-	_, err := call(t.ctx, t, "Create", func(ctx context.Context) (any, error) { return s.backend.Create(ctx, w) })
+	_, err := s.Create(t.ctx, w)
 	t.wantCode(err, "Create"+what, executor.Invalid)
-	_, err = call(t.ctx, t, "Restore", func(ctx context.Context) (any, error) { return s.backend.Restore(ctx, w.Ref, w.Stdio) })
+	_, err = s.Restore(w.Ref, w.Stdio)
 	t.wantCode(err, "Restore"+what, executor.Invalid)
 	t.wantCode(s.Signal(w.Ref, 9), "Signal"+what, executor.Invalid)
 	t.wantCode(s.Delete(w.Ref), "Delete"+what, executor.Invalid)
@@ -134,22 +132,22 @@ func (t *trial) refuses(s *subject, good *workload, spoil func(*executor.Workloa
 
 func checkUndeclared(t *trial) {
 	s := t.open()
-	client := s.link.(*wire).client
 	ctx, cancel := s.bounded()
 	defer cancel()
-	calls := map[executor.Capability]func() error{
-		executor.CapRuntimeResolve: func() error { _, err := client.ResolveRuntime(ctx, ""); return err },
-		executor.CapRuntimeList:    func() error { _, err := client.Runtimes(ctx); return err },
-		executor.CapCheck:          func() error { _, err := client.Check(ctx); return err },
-	}
-	undeclared := 0
-	for c, callIt := range calls {
-		if !s.has(c) {
-			undeclared++
-			t.wantCode(callIt(), "a call of "+string(c), executor.Unsupported)
+	for _, method := range transport.BackendMethods() {
+		if method.Capability != "" && !s.has(method.Capability) {
+			// This bypasses the client, which would not even send it.
+			err := s.link.(*wire).client.Call(ctx, method.Name, method.Request, nil)
+			t.wantCode(err, "a call of "+method.Name, executor.Unsupported)
 		}
 	}
-	if undeclared == 0 {
-		t.skipf("all capabilities are declared")
+	if s.has(executor.CapExec) {
+		return
 	}
+	w := s.launch(untilGo)
+	exec := w.Ref
+	exec.Exec = "x"
+	err := s.link.(*wire).client.Call(ctx, transport.MethodSignal.Name, transport.SignalRequest{Ref: exec, Signal: syscall.SIGKILL}, nil)
+	t.wantCode(err, "Signal to another process of the attempt", executor.Unsupported)
+	t.wantRunning(s.List()[w.Ref], "List afterwards")
 }

@@ -5,18 +5,17 @@ import (
 	"slices"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/transport"
 )
 
-func listChecks() []Check {
-	return []Check{
-		{Name: "list", run: checkList,
-			Duty: "List shows every attempt of the backend, running or ended, with its status, and no other.",
-			Hint: "Build List from what exists, with the same status as Restore gives."},
-		{Name: "list-ours", run: checkListOurs,
-			Duty: "A backend of another name or host neither shows nor touches our workloads, also where ids are the same.",
-			Hint: "Mark everything with HostID and Backend, or keep it below StateDir."},
-	}
-}
+var _ = register(80, transport.MethodList.Name,
+	Check{Name: "list", run: checkList,
+		Duty: "List shows every attempt of the backend, running or ended, with its status, and no other.",
+		Hint: "Build List from what exists, with the same status as Restore returns."},
+	Check{Name: "list-ours", run: checkListOurs,
+		Duty: "A backend of another name or host neither shows nor touches our workloads, also where ids are the same.",
+		Hint: "Mark everything with HostID and Backend, or keep it below StateDir."},
+)
 
 func checkList(t *trial) {
 	s := t.open()
@@ -79,7 +78,7 @@ func (t *trial) wantOtherStart(s *subject, w *workload, name string) {
 	t.must(s.Delete(w.Ref), "Delete of the same id by %s", name)
 }
 
-// refs gives the refs of statuses in a readable order.
+// refs returns the refs of statuses in a readable order.
 func refs(listed map[executor.Ref]executor.Status) []string {
 	var all []string
 	for ref, status := range listed {

@@ -8,21 +8,19 @@ import (
 	"github.com/davit-run/davit/shared/transport"
 )
 
-func openChecks() []Check {
-	return []Check{
-		{Name: "open", run: checkOpen,
-			Duty: "The executor starts, takes its settings and opens.",
-			Hint: "Start the program by hand with --version, and look at its log; Open must return soon, also with an empty config."},
-		{Name: "describe", run: checkDescribe,
-			Duty: "Its name, its schemas and its capabilities are well formed.",
-			Hint: "Look at the Executor's Config, Runtime and Prototype."},
-		{Name: "validate", run: checkValidate,
-			Duty: "Validate accepts the settings in use, and refuses senseless ones with an error that names the attribute.",
-			Hint: "Give Validate's diagnostics a path such as {\"config\", \"address\"}; it must not need the backend."},
-	}
-}
+var _ = register(10, transport.MethodValidate.Name,
+	Check{Name: "open", Method: transport.MethodOpen.Name, run: checkOpen, first: true,
+		Duty: "The executor starts, takes its settings and opens.",
+		Hint: "Start the program by hand with --version, and look at its log; Open must return soon, also with an empty config."},
+	Check{Name: "describe", Method: transport.MethodHello.Name, run: checkDescribe,
+		Duty: "Its name, its schemas and its capabilities are well formed.",
+		Hint: "Look at the Executor's Config, Runtime and Prototype."},
+	Check{Name: "validate", run: checkValidate,
+		Duty: "Validate accepts the settings in use, and refuses senseless ones with an error that names the attribute.",
+		Hint: "Give Validate's diagnostics a path such as {\"config\", \"address\"}; it must not need the backend."},
+)
 
-// checkOpen is made first: when it fails no other check is made.
+// checkOpen runs first. If it fails no other check runs.
 func checkOpen(t *trial) {
 	t.blocks = "the executor could not be opened"
 	t.open()
@@ -46,19 +44,17 @@ func checkDescribe(t *trial) {
 	} else if s.has(executor.CapRuntimeResolve) {
 		t.errorf("the executor resolves runtimes but declares no schema for them; an empty one says that they have no attributes")
 	}
-	if d.Capabilities != nil && !slices.Equal(d.Capabilities, s.capabilities) {
-		t.errorf("the Prototype has the capabilities %q, the opened backend has %q", d.Capabilities, s.capabilities)
+	for _, c := range s.capabilities {
+		if d.Capabilities != nil && !slices.Contains(d.Capabilities, c) {
+			t.errorf("the opened backend has the capability %q, the Prototype has not", c)
+		}
 	}
-	known := knownCapabilities()
+	known := executor.KnownCapabilities()
 	for _, c := range s.capabilities {
 		if !slices.Contains(known, c) {
 			t.errorf("capability %q is not known to this version of the contract", c)
 		}
 	}
-}
-
-func knownCapabilities() []executor.Capability {
-	return []executor.Capability{executor.CapRuntimeResolve, executor.CapRuntimeList, executor.CapCheck, executor.CapClose}
 }
 
 func (t *trial) checkSchema(path string, schema executor.Schema) {
@@ -92,8 +88,8 @@ func (t *trial) checkSchema(path string, schema executor.Schema) {
 	}
 }
 
-// valueOf gives where the JSON of a value of type typ goes, nil if there is no
-// such type.
+// valueOf returns a pointer to which the JSON of a value of type typ can be decoded,
+// nil if there is no such type.
 func valueOf(typ executor.Type) any {
 	switch typ {
 	case executor.String, executor.Duration:
@@ -129,7 +125,7 @@ func checkValidate(t *trial) {
 	}
 }
 
-// validate gives the executor's own findings about settings.
+// validate returns the executor's own findings about settings.
 func (t *trial) validate(s *subject, settings executor.Settings) []executor.Diagnostic {
 	var diags []executor.Diagnostic
 	switch link := s.link.(type) {
@@ -142,7 +138,7 @@ func (t *trial) validate(s *subject, settings executor.Settings) []executor.Diag
 		ctx, cancel := s.bounded()
 		defer cancel()
 		var err error
-		diags, err = link.client.Validate(ctx, settings)
+		diags, err = transport.MethodValidate.Call(ctx, link.client, settings)
 		t.must(err, "Validate")
 	}
 	t.checkDiagnostics("Validate", diags)
@@ -152,10 +148,10 @@ func (t *trial) validate(s *subject, settings executor.Settings) []executor.Diag
 func (t *trial) checkDiagnostics(from string, diags []executor.Diagnostic) {
 	for _, d := range diags {
 		if d.Message == "" {
-			t.errorf("%s gave a diagnostic without a message, about %q", from, d.Path)
+			t.errorf("%s returned a diagnostic without a message, about %q", from, d.Path)
 		}
 		if d.Severity != executor.SeverityError && d.Severity != executor.SeverityWarning {
-			t.errorf("%s gave a diagnostic of unknown severity %q: %s", from, d.Severity, d.Message)
+			t.errorf("%s returned a diagnostic of unknown severity %q: %s", from, d.Severity, d.Message)
 		}
 	}
 }

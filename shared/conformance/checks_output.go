@@ -9,33 +9,32 @@ import (
 	"strings"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/transport"
 )
 
-func outputChecks() []Check {
-	return []Check{
-		{Name: "output-apart", run: checkOutputApart,
-			Duty: "What a workload writes to stdout and stderr is in the two files when Released says that it is complete.",
-			Hint: "Call Released only when everything that copies output has ended."},
-		{Name: "output-merged", run: checkOutputMerged,
-			Duty: "With one file for stdout and stderr every line of both is in it, untorn.",
-			Hint: "Open one path once, and give the workload the same file for both streams; or copy whole lines."},
-		{Name: "output-order", run: checkOutputOrder,
-			Duty: "With one file for stdout and stderr the lines are in the order in which they were written.",
-			Hint: "Give the workload one file for both streams. With a pipe for each the order cannot be kept: then skip this check."},
-		{Name: "output-appended", run: checkOutputAppended,
-			Duty: "Output is appended to its file; what the file held stays.",
-			Hint: "Open output files with O_APPEND, and never with O_TRUNC."},
-		{Name: "output-null", run: checkOutputNull,
-			Duty: "A workload whose streams are null runs and ends like any other.",
-			Hint: "A stream of no kind is /dev/null."},
-		{Name: "output-big", run: checkOutputBig,
-			Duty: "Big output of a workload that ends at once is complete, in order and without a gap.",
-			Hint: "Wait for copiers to reach the end of their pipes before Released says that the output is complete."},
-	}
-}
+var _ = register(50, transport.MethodReleased.Name,
+	Check{Name: "output-apart", run: checkOutputApart,
+		Duty: "What a workload writes to stdout and stderr is in the two files when Released says that it is complete.",
+		Hint: "Call Released only when everything that copies output has ended."},
+	Check{Name: "output-merged", run: checkOutputMerged,
+		Duty: "With one file for stdout and stderr every line of both is in it, untorn.",
+		Hint: "Open one path once, and give the workload the same file for both streams; or copy whole lines."},
+	Check{Name: "output-order", run: checkOutputOrder,
+		Duty: "With one file for stdout and stderr the lines are in the order in which they were written.",
+		Hint: "Give the workload one file for both streams. With a pipe for each the order cannot be kept: then skip this check."},
+	Check{Name: "output-appended", run: checkOutputAppended,
+		Duty: "Output is appended to its file; what the file had stays.",
+		Hint: "Open output files with O_APPEND, and never with O_TRUNC."},
+	Check{Name: "output-null", run: checkOutputNull,
+		Duty: "A workload whose streams are null runs and ends like any other.",
+		Hint: "A stream of no kind is /dev/null."},
+	Check{Name: "output-big", run: checkOutputBig,
+		Duty: "Big output of a workload that ends at once is complete, in order and without a gap.",
+		Hint: "Wait for copiers to reach the end of their pipes before Released says that the output is complete."},
+)
 
-// atRelease runs w, and look while the host is told that it is released. By
-// then the output has to be complete.
+// atRelease runs w, and calls look while the host is notified of the release. By then
+// the output has to be complete.
 func (s *subject) atRelease(w *workload, look func()) {
 	s.host.onReleased = func(ref executor.Ref) {
 		if ref == w.Ref {
@@ -68,7 +67,7 @@ func checkOutputApart(t *trial) {
 	})
 }
 
-// alternating writes a line to each stream in turn. It gives the steps and the
+// alternating returns steps that write a line to each stream alternately, and the
 // lines.
 func alternating() (steps []Step, lines []string) {
 	for i := range 10 {
@@ -81,7 +80,7 @@ func alternating() (steps []Step, lines []string) {
 	return steps, lines
 }
 
-// merged prepares a workload that writes alternating to one file.
+// merged prepares a workload that writes the lines of alternating to one file.
 func (t *trial) merged(s *subject) (w *workload, lines []string) {
 	steps, lines := alternating()
 	w = t.workload(s, steps...)
@@ -139,7 +138,7 @@ func checkOutputBig(t *trial) {
 	})
 }
 
-// linesOf gives how many lines Count needs for about so many bytes.
+// linesOf returns how many lines Count needs for about so many bytes.
 func linesOf(bytes int) int {
 	n := 0
 	for digits, first := 1, 1; bytes > 0; digits, first = digits+1, first*10 {

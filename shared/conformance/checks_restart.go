@@ -4,36 +4,32 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/transport"
 )
 
-func restartChecks() []Check {
-	return []Check{
-		{Name: "restart-running", run: checkRestartRunning,
-			Duty: "A workload outlives the death of its executor; the next one takes it up by Restore and sees its end and all its output.",
-			Hint: "Workload, output and record must belong to something that outlives the executor: a daemon, a shim, a monitor process."},
-		{Name: "restart-ended", run: checkRestartEnded,
-			Duty: "An exit that happens while no executor runs is found by the next one and handed over as recovered.",
-			Hint: "Let what outlives the executor write the exit to StateDir, whole or not at all; say Recovered if nobody watched."},
-		{Name: "restart-unanswered", run: checkRestartUnanswered,
-			Duty: "An exit that no host has taken when the executor dies is handed over by the next one.",
-			Hint: "Keep the exit on disk until Exited was answered."},
-		{Name: "restart-again", run: checkRestartAgain,
-			Duty: "Create of an attempt that an earlier executor has started reports it and does not start it again.",
-			Hint: "Look in StateDir, or ask the backend, before you start anything."},
-		{Name: "restart-newer", run: checkRestartNewer,
-			Duty: "Create of a newer attempt hands over a stale exit that only an earlier executor has seen.",
-			Hint: "A stale attempt of an earlier process is handed over like one of this process."},
-		{Name: "restart-same", run: checkRestartSame,
-			Duty: "The exit that the next executor hands over is the one that was handed over before: same code, signal and time.",
-			Hint: "Write down code, signal and time when the workload ends, and report what was written."},
-		{Name: "restart-many", run: checkRestartMany,
-			Duty: "The next executor knows all of many workloads, those that run and those that ended meanwhile.",
-			Hint: "Build List from what the backend or StateDir has, not from what this process has started."},
-		{Name: "close", Capability: executor.CapClose, run: checkClose,
-			Duty: "Close leaves workloads running, and the next executor takes them up.",
-			Hint: "Close ends watches and connections, and leaves workloads alone."},
-	}
-}
+var _ = register(70, transport.MethodRestore.Name,
+	Check{Name: "restart-running", run: checkRestartRunning,
+		Duty: "A workload outlives the death of its executor; the next one takes it up by Restore and sees its end and all its output.",
+		Hint: "Workload, output and record must belong to something that outlives the executor: a daemon, a shim, a monitor process."},
+	Check{Name: "restart-ended", run: checkRestartEnded,
+		Duty: "An exit that happens while no executor runs is found by the next one and handed over as recovered.",
+		Hint: "Let what outlives the executor write the exit to StateDir, whole or not at all; say Recovered if nobody watched."},
+	Check{Name: "restart-unanswered", run: checkRestartUnanswered,
+		Duty: "An exit that no host has taken when the executor dies is handed over by the next one.",
+		Hint: "Keep the exit on disk until Exited was answered."},
+	Check{Name: "restart-again", run: checkRestartAgain,
+		Duty: "Create of an attempt that an earlier executor has started reports it and does not start it again.",
+		Hint: "Look in StateDir, or ask the backend, before you start anything."},
+	Check{Name: "restart-newer", run: checkRestartNewer,
+		Duty: "Create of a newer attempt hands over a stale exit that only an earlier executor has seen.",
+		Hint: "A stale attempt of an earlier process is handed over like one of this process."},
+	Check{Name: "restart-same", run: checkRestartSame,
+		Duty: "The exit that the next executor hands over is the one that was handed over before: same code, signal and time.",
+		Hint: "Write down code, signal and time when the workload ends, and report what was written."},
+	Check{Name: "restart-many", run: checkRestartMany, direct: true,
+		Duty: "The next executor knows all of many workloads, those that run and those that ended meanwhile.",
+		Hint: "Build List from what the backend or StateDir has, not from what this process has started."},
+)
 
 // restart starts the executor after it was killed or closed.
 func (s *subject) restart(w *workload, first executor.Status) {
@@ -79,7 +75,7 @@ func checkRestartEnded(t *trial) {
 
 func checkRestartUnanswered(t *trial) {
 	s := t.open()
-	release := s.host.hold()
+	release := s.host.block()
 	defer release()
 	w := s.launch(Step{Action: Exit, N: 7})
 	s.await(exitCalled, w.Ref)
@@ -179,16 +175,4 @@ func checkRestartSame(t *trial) {
 			t.errorf("%s: the workload ended at %s, was %s", what, got, want)
 		}
 	}
-}
-
-func checkClose(t *trial) {
-	s := t.open()
-	w := t.workload(s, untilGo, Step{Action: Exit, N: 7})
-	first := s.create(w)
-	w.awaitFile(startsFile)
-	s.close()
-	s.restart(w, first)
-	w.touch("go")
-	s.wantExit(w, 7)
-	w.wantStarts("1")
 }

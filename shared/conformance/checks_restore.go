@@ -2,24 +2,23 @@ package conformance
 
 import (
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/transport"
 )
 
-func restoreChecks() []Check {
-	return []Check{
-		{Name: "restore-running", run: checkRestoreRunning,
-			Duty: "Restore of a running attempt reports it and does not disturb it.",
-			Hint: "Find the running workload by what you wrote down at its start; start nothing."},
-		{Name: "restore-ended", run: checkRestoreEnded,
-			Duty: "Restore of an attempt that has ended reports the recorded exit.",
-			Hint: "Keep the exit until Delete."},
-		{Name: "restore-unknown", run: checkRestoreUnknown,
-			Duty: "Restore of an unknown container, or of another attempt of a known one, is NotFound.",
-			Hint: "Compare the whole ref, the attempt too."},
-		{Name: "restore-twice", run: checkRestoreTwice,
-			Duty: "Restoring what is watched already changes nothing: its exit is handed over once.",
-			Hint: "Keep one watch per attempt."},
-	}
-}
+var _ = register(60, transport.MethodRestore.Name,
+	Check{Name: "restore-running", run: checkRestoreRunning,
+		Duty: "Restore of a running attempt reports it and does not disturb it.",
+		Hint: "Find the running workload by what you wrote down at its start; start nothing."},
+	Check{Name: "restore-ended", run: checkRestoreEnded,
+		Duty: "Restore of an attempt that has ended reports the recorded exit.",
+		Hint: "Keep the exit until Delete."},
+	Check{Name: "restore-unknown", run: checkRestoreUnknown,
+		Duty: "Restore of an unknown container, or of another attempt of a known one, is NotFound.",
+		Hint: "Compare the whole ref, the attempt too."},
+	Check{Name: "restore-twice", run: checkRestoreTwice,
+		Duty: "Restoring what is watched already changes nothing: its exit is handed over once.",
+		Hint: "Keep one watch per attempt."},
+)
 
 func checkRestoreRunning(t *trial) {
 	s := t.open()
@@ -64,7 +63,7 @@ func checkRestoreTwice(t *trial) {
 	w.touch("go")
 	s.wantExit(w, 7)
 	s.released(w)
-	// Deleting ends all watching, and with it whatever would report once more.
+	// Delete ends the watch, and with it whatever would report once more.
 	t.must(s.Delete(w.Ref), "Delete")
 	if n := s.host.count(exitCalled, w.Ref); n != 1 {
 		t.errorf("after three calls of Restore the exit was handed over %d times, want once", n)

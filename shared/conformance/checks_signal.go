@@ -4,26 +4,25 @@ import (
 	"syscall"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/transport"
 )
 
-func signalChecks() []Check {
-	return []Check{
-		{Name: "signal", run: checkSignal,
-			Duty: "Signal reaches the workload's first process, which can handle it.",
-			Hint: "Send it to the workload's first process."},
-		{Name: "signal-ignored", run: checkSignalIgnored,
-			Duty: "A workload that ignores a signal lives on, and SIGKILL ends it.",
-			Hint: "Pass each signal on as it is; only the host decides to kill."},
-		{Name: "signal-unknown", run: checkSignalUnknown,
-			Duty: "Signal to an unknown container, or to another attempt of a known one, is NotFound.",
-			Hint: "Compare the whole ref, the attempt too."},
-		{Name: "signal-ended", run: checkSignalEnded,
-			Duty: "Signal to an attempt that has ended is FailedPrecondition.",
-			Hint: "An attempt that has ended is known until Delete: FailedPrecondition, not NotFound."},
-	}
-}
+var _ = register(90, transport.MethodSignal.Name,
+	Check{Name: "signal", run: checkSignal,
+		Duty: "Signal reaches the workload's first process, which can handle it.",
+		Hint: "Send it to the workload's first process."},
+	Check{Name: "signal-ignored", run: checkSignalIgnored,
+		Duty: "A workload that ignores a signal lives on, and SIGKILL ends it.",
+		Hint: "Pass each signal on as it is; only the host decides to kill."},
+	Check{Name: "signal-unknown", run: checkSignalUnknown,
+		Duty: "Signal to an unknown container, or to another attempt of a known one, is NotFound.",
+		Hint: "Compare the whole ref, the attempt too."},
+	Check{Name: "signal-ended", run: checkSignalEnded,
+		Duty: "Signal to an attempt that has ended is FailedPrecondition.",
+		Hint: "An attempt that has ended is known until Delete: FailedPrecondition, not NotFound."},
+)
 
-// ready tells the check that the steps before it are done.
+// ready marks for the check that the steps before it are done.
 var ready = Step{Action: Mark, File: "ready", Text: "x"}
 
 func checkSignal(t *trial) {

@@ -20,14 +20,14 @@ func (s *subject) launch(steps ...Step) *workload {
 	return w
 }
 
-// restore takes up an attempt that must be known.
+// restore restores an attempt that must be known.
 func (s *subject) restore(w *workload) executor.Status {
 	status, err := s.Restore(w.Ref, w.Stdio)
 	s.t.must(err, "Restore of %s", w.Ref)
 	return status
 }
 
-// await waits for the host to be told.
+// await waits until the host is notified of an event, and returns it.
 func (s *subject) await(kind eventKind, ref executor.Ref) event {
 	timeout := time.After(s.t.target.Patience)
 	for {
@@ -45,20 +45,20 @@ func (s *subject) await(kind eventKind, ref executor.Ref) event {
 	}
 }
 
-// exited waits until the host has taken the exit of w.
+// exited waits until the host has taken the exit of w, and returns its status.
 func (s *subject) exited(w *workload) executor.Status { return s.await(exitTaken, w.Ref).status }
 
-// wantExit waits for the exit of w and notes another code.
+// wantExit waits for the exit of w, and reports an exit code other than code.
 func (s *subject) wantExit(w *workload, code int) executor.Status {
 	status := s.exited(w)
 	s.t.wantCodeOf(status, "Exited of "+w.Ref.String(), code)
 	return status
 }
 
-// released waits until w is released.
+// released waits until w is released, and returns what is said of its output.
 func (s *subject) released(w *workload) executor.Output { return s.await(released, w.Ref).output }
 
-// wantCodeOf notes a status that is not of an end with code.
+// wantCodeOf reports a status that is not of an end with code.
 func (t *trial) wantCodeOf(status executor.Status, what string, code int) {
 	switch {
 	case !status.State.Ended() || status.Exit == nil:
@@ -70,14 +70,14 @@ func (t *trial) wantCodeOf(status executor.Status, what string, code int) {
 	}
 }
 
-// wantRunning notes a status that is not of a running attempt.
+// wantRunning reports a status that is not of a running attempt.
 func (t *trial) wantRunning(status executor.Status, what string) {
 	if status.State != executor.Running {
 		t.errorf("%s: the state is %q, want %q", what, status.State, executor.Running)
 	}
 }
 
-// wantSameStart notes statuses that are of two starts.
+// wantSameStart reports statuses that are of two starts.
 func (t *trial) wantSameStart(got, want executor.Status, what string) {
 	if got.State == executor.Running && got.PID != want.PID {
 		t.errorf("%s: the first process is %d, was %d", what, got.PID, want.PID)
@@ -88,7 +88,7 @@ func (t *trial) wantSameStart(got, want executor.Status, what string) {
 	}
 }
 
-// wantUnknown notes an attempt that the backend knows.
+// wantUnknown reports an attempt that the backend knows.
 func (s *subject) wantUnknown(ref executor.Ref, when string) {
 	if status, listed := s.List()[ref]; listed {
 		s.t.errorf("%s, List shows %s as %s", when, ref, status.State)

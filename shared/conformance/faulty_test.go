@@ -8,8 +8,8 @@ import (
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// faulty is a memory backend with one fault: what a field replaces. A nil field
-// passes the call on.
+// faulty is a memory backend with one fault: the method that a field replaces. A nil
+// field forwards the call.
 type faulty struct {
 	complete // the memory backend
 	create   func(context.Context, executor.Workload) (executor.Status, error)
@@ -113,7 +113,7 @@ func (f *faulty) hasSeen(ref executor.Ref) bool {
 	return f.seen[ref]
 }
 
-// find gives what the memory backend has of a container.
+// find returns the memory backend's status of a container.
 func (f *faulty) find(ctx context.Context, id string) (executor.Status, bool) {
 	all, _ := f.complete.List(ctx)
 	i := slices.IndexFunc(all, func(s executor.Status) bool { return s.Ref.ID == id })
@@ -132,6 +132,8 @@ type faultyHost struct {
 
 func (h *faultyHost) Exited(ctx context.Context, status executor.Status) error {
 	if h.exited != nil {
+		exit := *status.Exit // which the fault may change
+		status.Exit = &exit
 		return h.exited(ctx, status)
 	}
 	return h.Host.Exited(ctx, status)
@@ -144,7 +146,7 @@ func (h *faultyHost) Released(ctx context.Context, ref executor.Ref, output exec
 	return h.Host.Released(ctx, ref, output)
 }
 
-// withFault gives e with a fault in each backend that it opens.
+// withFault returns e with a fault in each backend that it opens.
 func withFault(e executor.Executor, fault func(*faulty)) executor.Executor {
 	open := e.Open
 	e.Open = func(ctx context.Context, env executor.Environment, host executor.Host) (executor.Backend, error) {

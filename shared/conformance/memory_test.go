@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/conformance/memory"
 	"github.com/davit-run/davit/shared/executor"
 )
@@ -54,18 +55,10 @@ func TestMemoryBinary(t *testing.T) {
 	target := memoryTarget(nil)
 	target.Binary = buildMemory(t)
 	Test(t, target)
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(pollInterval) {
-		left := processesOf(target.Binary)
-		if len(left) == 0 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the suite left processes of %s: %v", target.Binary, left)
-		}
-	}
+	wait.Until(t, "no process of "+target.Binary+" is left", func() bool { return len(processesOf(target.Binary)) == 0 })
 }
 
-// processesOf gives the processes that run a program.
+// processesOf returns the processes that run a program.
 func processesOf(program string) (pids []string) {
 	links, _ := filepath.Glob("/proc/[0-9]*/exe")
 	for _, link := range links {

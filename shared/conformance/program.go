@@ -33,7 +33,7 @@ const (
 	Print Action = "print"
 	// Count writes the numbers from 1 to N to Stream, each on a line.
 	Count Action = "count"
-	// Mark appends Text and a newline to File, and makes File if need be.
+	// Mark appends Text and a newline to File, and creates File if need be.
 	Mark Action = "mark"
 	// Await waits until File exists.
 	Await Action = "await"
@@ -48,9 +48,9 @@ const (
 	Exec Action = "exec"
 )
 
-// Args gives the command line that runs p with a POSIX shell, seq and sleep.
-// The scratch directory is seen by the workload at dir. Executors that run
-// commands build the specs of their [Target] from it.
+// Args returns the command line that runs p with a POSIX shell, seq and sleep. The
+// workload sees the scratch directory at dir. Executors that run commands build the
+// specs of their [Target] with Args.
 func (p Program) Args(dir string) []string {
 	if len(p) == 1 && p[0].Action == Exec {
 		return []string{path.Join(dir, p[0].File)}
@@ -62,8 +62,8 @@ func (p Program) Args(dir string) []string {
 	return []string{"/bin/sh", "-c", script.String()}
 }
 
-// Words gives p as the arguments of a program made of package workload, or as a
-// program of the memory executor. The scratch directory is seen at dir.
+// Words returns p as the arguments of a program made of package workload, or as a
+// program of the memory executor. The workload sees the scratch directory at dir.
 func (p Program) Words(dir string) []string {
 	var words []string
 	for i, s := range p {
@@ -95,7 +95,7 @@ func (s Step) words(dir string) []string {
 	return []string{verb, n} // Exit
 }
 
-// command gives the command line that does p with program, the first words of a
+// command returns the command line that does p with program, the first words of a
 // command line of package workload, or with a shell if there is none.
 func (p Program) command(program []string, dir string) []string {
 	if len(program) == 0 || len(p) == 1 && p[0].Action == Exec {

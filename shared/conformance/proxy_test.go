@@ -4,12 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"net"
-	"strings"
 
 	"github.com/davit-run/davit/shared/plugin"
 	"github.com/davit-run/davit/shared/transport"
 	"github.com/hashicorp/go-hclog"
-	goplugin "github.com/hashicorp/go-plugin"
 )
 
 // altered is a call that passes through a proxy, once it has been answered.
@@ -37,7 +35,7 @@ func proxy(fault alter) func(net.Conn, *plugin.Server) {
 		}()
 		session := func(outer *transport.Conn) transport.Handlers {
 			inner, err := transport.Connect(context.Background(), ours, func(*transport.Conn) transport.Handlers {
-				return forward(outer, fault, transport.MethodExited, transport.MethodReleased)
+				return forward(outer, fault)
 			}, hclog.NewNullLogger())
 			if err != nil {
 				panic(err)
@@ -50,23 +48,18 @@ func proxy(fault alter) func(net.Conn, *plugin.Server) {
 				<-inner.Done()
 				_ = outer.Close()
 			}()
-			return forward(inner, fault, transport.MethodHello, transport.MethodValidate, transport.MethodOpen,
-				transport.MethodCreate, transport.MethodRestore, transport.MethodList, transport.MethodSignal, transport.MethodDelete,
-				transport.MethodRuntimeResolve, transport.MethodRuntimeList, transport.MethodCheck, transport.MethodClose)
+			return forward(inner, fault)
 		}
-		(&goplugin.RPCServer{
-			Plugins: transport.PluginSet(hclog.NewNullLogger(), session),
-			Stdout:  strings.NewReader(""),
-			Stderr:  strings.NewReader(""),
-		}).ServeConn(conn)
+		transport.Serve(conn, transport.PluginSet(hclog.NewNullLogger(), session))
 		<-served
 	}
 }
 
-// forward gives handlers that make the same call to another connection.
-func forward(to *transport.Conn, fault alter, methods ...string) transport.Handlers {
+// forward returns handlers that make the same call to another connection.
+func forward(to *transport.Conn, fault alter) transport.Handlers {
 	handlers := transport.Handlers{}
-	for _, method := range methods {
+	for _, entry := range transport.Methods() {
+		method := entry.Name
 		handlers[method] = func(ctx context.Context, body []byte) (any, error) {
 			c := altered{method: method, request: body}
 			c.err = to.Call(ctx, method, json.RawMessage(body), &c.reply)

@@ -16,7 +16,7 @@ const (
 	Passed  Outcome = "ok"
 	Failed  Outcome = "fail"
 	Skipped Outcome = "skip"
-	// Running is told to those who watch a run when a check begins.
+	// Running is reported to progress when a check begins.
 	Running Outcome = "run"
 )
 
@@ -36,18 +36,18 @@ type Result struct {
 	Log  string        `json:"log,omitempty"`
 	Took time.Duration `json:"took_ns,omitempty"`
 
-	blocks string // why no other check can be made any more
+	blocks string // why no other check can be run any more
 }
 
 // Report is the outcome of all checks.
 type Report []Result
 
-// Run makes the checks in all modes of target, one after the other. A progress
-// that is not nil is told of each check twice: when it begins, with the Outcome
-// [Running], and when its result is there. When the executor cannot be opened, or
-// cannot run the simplest workload, the other checks of the mode are skipped. An end of ctx fails the
-// checks that are left. The error is about the target alone: it cannot be tested
-// as it stands.
+// Run runs the checks in all modes of target, one after the other. Unless progress is
+// nil, it is called twice for each check: when the check begins, with the Outcome
+// [Running], and with its result. When the executor cannot be opened, or cannot run
+// the simplest workload, the other checks of the mode are skipped. When ctx ends, the
+// remaining checks fail. The error is about the target alone: it cannot be tested as
+// it stands.
 func Run(ctx context.Context, target Target, progress func(Result)) (Report, error) {
 	if err := target.validate(); err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func Run(ctx context.Context, target Target, progress func(Result)) (Report, err
 func runMode(ctx context.Context, target Target, mode Mode, progress func(Result)) Report {
 	var report Report
 	blocked := ""
-	for _, check := range target.checks() {
+	for _, check := range target.checks(mode) {
 		progress(check.result(mode, Running))
 		r := check.result(mode, Skipped, blocked)
 		if blocked == "" {
@@ -81,7 +81,7 @@ func runMode(ctx context.Context, target Target, mode Mode, progress func(Result
 // openCheck is the check that all others need.
 const openCheck = "open"
 
-// try makes the check in one of target's modes.
+// try runs the check in one of target's modes.
 func (c Check) try(ctx context.Context, target Target, mode Mode) Result {
 	if reason, ok := target.Skip[c.Name]; ok {
 		return c.result(mode, Skipped, reason)
@@ -136,7 +136,7 @@ func (t *trial) run(c Check) (skip string) {
 	return ""
 }
 
-// Count gives the number of results with an outcome.
+// Count returns the number of results with an outcome.
 func (r Report) Count(o Outcome) int {
 	n := 0
 	for _, result := range r {
@@ -147,7 +147,7 @@ func (r Report) Count(o Outcome) int {
 	return n
 }
 
-// Summary is one line about all results.
+// Summary returns one line about all results.
 func (r Report) Summary() string {
 	return fmt.Sprintf("%d checks passed, %d failed, %d skipped", r.Count(Passed), r.Count(Failed), r.Count(Skipped))
 }
@@ -158,7 +158,7 @@ const (
 	dutyColumn = nameColumn + 22
 )
 
-// Text gives a result for people: its name and duty, why it was skipped, and if it
+// Text returns a result for people: its name and duty, why it was skipped, and if it
 // failed the reasons, the hint and the executor's log. Lines are broken where they
 // would be longer than width characters, unless that is 0.
 func (r Result) Text(width int) string {
@@ -189,8 +189,8 @@ func (r Result) Text(width int) string {
 	return text
 }
 
-// wrap breaks a sentence into lines that begin at a column, the first of which is
-// there already.
+// wrap breaks a sentence into lines that begin at a column. The first line has begun
+// already.
 func wrap(sentence string, width, column int) string {
 	if width <= column+20 {
 		return sentence

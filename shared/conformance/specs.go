@@ -14,10 +14,11 @@ const ociVersion = "1.0.2"
 // scratchMount is where containers see their scratch directory.
 const scratchMount = "/scratch"
 
-// OCI gives a Target.Spec for executors that run OCI containers on Linux. All
-// containers share the directory rootfs. Without a program it holds a POSIX shell
-// as /bin/sh, seq and sleep: see [BusyboxRootfs]. Else it holds the program, made
-// of package workload, whose command line begins as given: see [ProgramRootfs].
+// OCI returns a Target.Spec for executors that run OCI containers on Linux. All
+// containers share the directory rootfs. Without a program, rootfs has a POSIX shell
+// as /bin/sh, seq and sleep: see [BusyboxRootfs]. Otherwise it has the program, made
+// of package workload, whose command line begins with the arguments program: see
+// [ProgramRootfs].
 func OCI(rootfs string, program ...string) func(p Program, scratch string) (json.RawMessage, error) {
 	return func(p Program, scratch string) (json.RawMessage, error) {
 		return json.Marshal(ociSpec(rootfs, scratch, p.command(program, scratchMount)))
@@ -28,9 +29,9 @@ func OCI(rootfs string, program ...string) func(p Program, scratch string) (json
 // its own shell.
 func Shell(p Program, scratch string) (json.RawMessage, error) { return Command()(p, scratch) }
 
-// Command gives a Target.Spec for executors that run commands on this machine. The
-// program, made of package workload, begins with the words given; without any,
-// it is the machine's own shell.
+// Command returns a Target.Spec for executors that run commands on this machine. The
+// arguments are the beginning of the command line of a program made of package
+// workload. Without any, the machine's own shell runs the steps.
 func Command(program ...string) func(p Program, scratch string) (json.RawMessage, error) {
 	return func(p Program, scratch string) (json.RawMessage, error) {
 		return json.Marshal(spec{
@@ -46,8 +47,8 @@ func Memory(p Program, scratch string) (json.RawMessage, error) {
 	return json.Marshal(spec{Version: ociVersion, Process: process{Args: p.Words(scratch), Cwd: "/"}})
 }
 
-// spec is what the suite needs of an OCI runtime spec. The suite does without the
-// module that declares all of it, so that authors' modules can.
+// spec is what the suite needs of an OCI runtime spec. The suite does not import the
+// module that declares all of it, so that authors' modules need not either.
 type spec struct {
 	Version string  `json:"ociVersion"`
 	Process process `json:"process"`
@@ -114,8 +115,8 @@ func BusyboxRootfs(dir, busybox string) error {
 	return nil
 }
 
-// ProgramRootfs makes a root file system for [OCI] in dir, which must exist, that
-// holds nothing but a copy of a statically linked program, as /bin/workload.
+// ProgramRootfs makes a root file system for [OCI] in dir, which must exist, with
+// nothing but a copy of a statically linked program, as /bin/workload.
 func ProgramRootfs(dir, program string) error {
 	for _, name := range rootfsDirs {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {

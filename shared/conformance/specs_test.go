@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/davit-run/davit/host/rigs/wait"
 	work "github.com/davit-run/davit/shared/conformance/workload"
 )
 
@@ -22,7 +23,7 @@ func TestProgramInShell(t *testing.T) {
 	wantProgram(t, exec.Command(args[0], args[1:]...), scratch)
 }
 
-// TestMain makes the test binary a program of package workload.
+// TestMain lets the test binary serve as a program of package workload.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "workload" {
 		os.Exit(work.Main(os.Args[2:]))
@@ -61,13 +62,12 @@ func TestTrapInGo(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(pollInterval) {
-		if _, err := os.Stat(filepath.Join(scratch, "ready")); err == nil {
-			break
-		}
-	}
+	wait.Until(t, "the workload is ready", func() bool {
+		_, err := os.Stat(filepath.Join(scratch, "ready"))
+		return err == nil
+	})
 	_ = cmd.Process.Signal(syscall.SIGTERM)
-	time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
+	time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
 	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 9 {
 		t.Errorf("got %v, want code 9", err)
 	}

@@ -2,12 +2,14 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"syscall"
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/transport"
 )
 
 // subject is a backend of the executor under test, through all restarts of the
@@ -16,19 +18,18 @@ type subject struct {
 	t    *trial
 	link link
 	env  executor.Environment
-	host *recorder
-	// backend is what was opened last. Checks call it through the methods of
-	// subject; only upgrades are asserted from it.
-	backend      executor.Backend
+	host *testHost
+	// caller calls what was opened last; see do.
+	caller       transport.Caller
 	capabilities []executor.Capability
 	// ran says that the executor was started at all, runs that it is up.
 	ran, runs bool
 }
 
-// open gives a backend on a system that holds nothing of it.
+// open returns a backend on a system that has nothing of it.
 func (t *trial) open() *subject { return t.openAs("host-"+t.token, "one") }
 
-// openAs is open for a host and a backend's name.
+// openAs is open with a host id and a backend's name.
 func (t *trial) openAs(hostID, backend string) *subject {
 	s := t.prepare(hostID, backend)
 	s.start()
@@ -38,7 +39,7 @@ func (t *trial) openAs(hostID, backend string) *subject {
 	return s
 }
 
-// prepare gives a subject that is not started.
+// prepare returns a subject that is not started.
 func (t *trial) prepare(hostID, backend string) *subject {
 	s := &subject{t: t, link: t.newLink(), env: executor.Environment{
 		HostID:   hostID,
@@ -55,23 +56,23 @@ func (t *trial) prepare(hostID, backend string) *subject {
 func (s *subject) start() {
 	s.t.must(s.link.start(), "starting the executor")
 	s.ran, s.runs = true, true
-	s.connect(newRecorder())
+	s.connect(newTestHost())
 }
 
 // connect connects host.
-func (s *subject) connect(host *recorder) {
+func (s *subject) connect(host *testHost) {
 	s.host = host
 	_, err := call(s.t.ctx, s.t, "Open", func(ctx context.Context) (_ any, err error) {
-		s.backend, s.capabilities, err = s.link.connect(ctx, s.env, host)
+		s.caller, s.capabilities, err = s.link.connect(ctx, s.env, host)
 		return nil, err
 	})
 	s.t.must(err, "connecting and opening the backend")
 }
 
-// disconnect lets the host die.
+// disconnect does what the death of the host does.
 func (s *subject) disconnect() { s.link.disconnect() }
 
-// kill ends the executor without a warning.
+// kill ends the executor without warning.
 func (s *subject) kill() {
 	s.runs = false
 	_, err := call(s.t.ctx, s.t, "Close", func(ctx context.Context) (any, error) {
@@ -103,37 +104,20 @@ func (s *subject) need(c executor.Capability) {
 
 // Create calls the backend.
 func (s *subject) Create(ctx context.Context, w executor.Workload) (executor.Status, error) {
-	return s.status(ctx, "Create", w.Ref, func(ctx context.Context) (executor.Status, error) { return s.backend.Create(ctx, w) })
+	return do(ctx, s, transport.MethodCreate, w)
 }
 
 // Restore calls the backend.
 func (s *subject) Restore(ref executor.Ref, stdio executor.Stdio) (executor.Status, error) {
-	return s.status(s.t.ctx, "Restore", ref, func(ctx context.Context) (executor.Status, error) { return s.backend.Restore(ctx, ref, stdio) })
-}
-
-// status calls a method that answers with the status of ref.
-func (s *subject) status(ctx context.Context, method string, ref executor.Ref, fn func(context.Context) (executor.Status, error)) (executor.Status, error) {
-	status, err := call(ctx, s.t, method, fn)
-	if err != nil {
-		return status, err
-	}
-	if err := status.Validate(); err != nil {
-		s.t.errorf("%s of %s gave a senseless status: %v", method, ref, err)
-	} else if status.Ref != ref {
-		s.t.errorf("%s of %s gave the status of %s", method, ref, status.Ref)
-	}
-	return status, nil
+	return do(s.t.ctx, s, transport.MethodRestore, transport.RestoreRequest{Ref: ref, Stdio: stdio})
 }
 
 // List calls the backend.
 func (s *subject) List() map[executor.Ref]executor.Status {
-	all, err := call(s.t.ctx, s.t, "List", func(ctx context.Context) ([]executor.Status, error) { return s.backend.List(ctx) })
+	all, err := do(s.t.ctx, s, transport.MethodList, transport.None{})
 	s.t.must(err, "List")
 	listed := map[executor.Ref]executor.Status{}
 	for _, status := range all {
-		if err := status.Validate(); err != nil {
-			s.t.errorf("List gave a senseless status: %v", err)
-		}
 		if _, twice := listed[status.Ref]; twice {
 			s.t.errorf("List shows %s twice", status.Ref)
 		}
@@ -144,18 +128,29 @@ func (s *subject) List() map[executor.Ref]executor.Status {
 
 // Signal calls the backend.
 func (s *subject) Signal(ref executor.Ref, sig executor.Signal) error {
-	_, err := call(s.t.ctx, s.t, "Signal", func(ctx context.Context) (any, error) { return nil, s.backend.Signal(ctx, ref, sig) })
+	_, err := do(s.t.ctx, s, transport.MethodSignal, transport.SignalRequest{Ref: ref, Signal: sig})
 	return err
 }
 
 // Delete calls the backend.
 func (s *subject) Delete(ref executor.Ref) error {
-	_, err := call(s.t.ctx, s.t, "Delete", func(ctx context.Context) (any, error) { return nil, s.backend.Delete(ctx, ref) })
+	_, err := do(s.t.ctx, s, transport.MethodDelete, ref)
 	return err
 }
 
-// call runs fn with a deadline, and does not wait long for one that does not
-// honour it. A panic of an executor in this process becomes an error.
+// do calls a method of the backend. It reports a reply that makes no sense, and
+// returns it.
+func do[Req, Reply any](ctx context.Context, s *subject, method *transport.Method[Req, Reply], req Req) (Reply, error) {
+	reply, err := call(ctx, s.t, method.Name, func(ctx context.Context) (Reply, error) { return method.Call(ctx, s.caller, req) })
+	if errors.Is(err, transport.ErrBadReply) {
+		s.t.errorf("%v", err)
+		err = nil
+	}
+	return reply, err
+}
+
+// call runs fn with a deadline, and does not wait long if fn does not honour it. A
+// panic of an executor in this process becomes an error.
 func call[T any](ctx context.Context, t *trial, method string, fn func(context.Context) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.target.Patience)
 	defer cancel()
@@ -196,23 +191,23 @@ func (s *subject) cleanup(ctx context.Context) {
 	} else if !s.ran || s.link.start() != nil {
 		return
 	}
-	if b, _, err := s.link.connect(ctx, s.env, newRecorder()); err == nil {
-		removeAll(ctx, b)
+	if caller, _, err := s.link.connect(ctx, s.env, newTestHost()); err == nil {
+		removeAll(ctx, caller)
 	}
-	s.link.kill(ctx)
+	_ = s.link.close(ctx) // kills it, if it does not end
 }
 
-func removeAll(ctx context.Context, b executor.Backend) {
+func removeAll(ctx context.Context, c transport.Caller) {
 	for {
-		left, err := b.List(ctx)
+		left, err := transport.MethodList.Call(ctx, c, transport.None{})
 		if err != nil || len(left) == 0 {
 			return
 		}
 		for _, status := range left {
 			if !status.State.Ended() {
-				_ = b.Signal(ctx, status.Ref, syscall.SIGKILL)
+				_, _ = transport.MethodSignal.Call(ctx, c, transport.SignalRequest{Ref: status.Ref, Signal: syscall.SIGKILL})
 			}
-			_ = b.Delete(ctx, status.Ref)
+			_, _ = transport.MethodDelete.Call(ctx, c, status.Ref)
 		}
 		select {
 		case <-time.After(pollInterval):

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"time"
 
@@ -26,19 +27,24 @@ const (
 	Binary Mode = "binary"
 )
 
-// Target is an executor to be tested. Spec is required, and one of Executor and
-// Binary or both.
+// maxTempDir is the length of a directory for temporary files that leaves room for the
+// path of a socket below, which has at most 108 bytes.
+const maxTempDir = 24
+
+// Target is an executor to be tested. Spec is required, and at least one of Executor
+// and Binary.
 type Target struct {
-	// Executor is tested in the modes Direct and Connected. Several backends are
-	// opened on it, at the same time and one after the other, so what it keeps
-	// must belong to the backend.
+	// Executor is tested in the modes Direct and Connected. If there is a Binary too,
+	// only the checks that show more of a backend than of a program run on it,
+	// directly. Several backends are opened on it, at the same time and one after the
+	// other, so what it keeps must belong to the backend.
 	Executor *executor.Executor
 	// Binary is the path of a program to be tested in mode Binary.
 	Binary string
-	// Env is added to the environment of Binary, which is else PATH alone.
+	// Env is added to the environment of Binary, which otherwise has only PATH.
 	Env []string
 
-	// Spec gives an OCI spec that makes a workload do p: see [OCI], [Shell] and
+	// Spec returns an OCI spec that makes a workload do p: see [OCI], [Shell] and
 	// [Memory]. The workload must see the directory scratch, for reading and
 	// writing. An error of code executor.Unsupported skips the check that needs
 	// p, with its message.
@@ -50,34 +56,43 @@ type Target struct {
 	// Runtime is the runtime of the workloads. The backend's default by default.
 	Runtime string
 
-	// Only names the checks to make, or patterns of names such as "create-*". All
-	// are made by default.
+	// Only names the checks to run, or patterns of names such as "create-*". All run
+	// by default.
 	Only []string
-	// Skip names checks that cannot hold, each with the reason. The report shows
-	// both.
+	// Skip names the checks that this executor cannot pass, each with the reason. The
+	// report shows both.
 	Skip map[string]string
 
 	// Patience bounds each wait for something that must happen. 30 s by default.
 	Patience time.Duration
-	// Workloads is how many of them run at once at most. 16 by default.
+	// Workloads is how many workloads of a check run at once at most. 16 by default.
 	Workloads int
+	// Parallel is how many checks [Test] runs at once. 4 by default: checks wait most
+	// of the time.
+	Parallel int
 	// OutputBytes is how much one workload writes at most. 20 MB by default.
 	OutputBytes int
 
-	// serve replaces plugin.ServeConn in the suite's own tests.
+	// serve replaces plugin.ServeConn in the suite's own tests, and alter changes
+	// calls in mode Direct.
 	serve func(net.Conn, *plugin.Server)
+	alter intercept
+	// dir is the parent of the directories of checks. The suite's own tests make
+	// thousands.
+	dir string
 }
 
-// Modes gives the modes in which t can be tested.
+// Modes returns the modes in which t is tested.
 func (t Target) Modes() []Mode {
-	var modes []Mode
-	if t.Executor != nil {
-		modes = append(modes, Direct, Connected)
+	switch {
+	case t.Executor != nil && t.Binary != "":
+		return []Mode{Direct, Binary}
+	case t.Executor != nil:
+		return []Mode{Direct, Connected}
+	case t.Binary != "":
+		return []Mode{Binary}
 	}
-	if t.Binary != "" {
-		modes = append(modes, Binary)
-	}
-	return modes
+	return nil
 }
 
 func (t Target) validate() error {
@@ -107,8 +122,17 @@ func (t Target) withDefaults() Target {
 	if t.Workloads == 0 {
 		t.Workloads = 16
 	}
+	if t.Parallel == 0 {
+		t.Parallel = 4
+	}
 	if t.OutputBytes == 0 {
 		t.OutputBytes = 20 << 20
+	}
+	if t.dir == "" {
+		t.dir = "/tmp" // there is a socket below, whose path must be short
+		if d := os.TempDir(); len(d) <= maxTempDir {
+			t.dir = d
+		}
 	}
 	if t.serve == nil {
 		t.serve = plugin.ServeConn

@@ -30,7 +30,8 @@ func TestTargetIsRefused(t *testing.T) {
 	}
 }
 
-// A program that is no executor costs one clear failure, not one for each check.
+// TestNoExecutor checks that a program that is not an executor causes one clear
+// failure, not one for each check.
 func TestNoExecutor(t *testing.T) {
 	dir := t.TempDir()
 	script := func(name, text string, mode os.FileMode) string {
@@ -63,7 +64,7 @@ func TestNoExecutor(t *testing.T) {
 				t.Fatal(err)
 			}
 			if begun != len(Checks()) || ended != len(Checks()) {
-				t.Errorf("progress was told of %d begins and %d ends, want %d", begun, ended, len(Checks()))
+				t.Errorf("progress was called for %d begins and %d ends, want %d", begun, ended, len(Checks()))
 			}
 			if report.Count(Failed) != 1 || report.Count(Passed) != 0 || report[0].Outcome != Failed {
 				t.Fatalf("got %s, want 1 failed and the others skipped", report.Summary())

@@ -11,7 +11,7 @@ import (
 // scratchVariable stands in a template for the scratch directory of a workload.
 const scratchVariable = "$SCRATCH"
 
-// Template gives a Target.Spec for executors whose specs are of another kind. The
+// Template returns a Target.Spec for executors whose specs are of another kind. The
 // template is an OCI spec whose process.args begin the command line of a program
 // made of package workload; the suite appends the steps. In its strings,
 // "$SCRATCH" stands for the workload's scratch directory on this machine. If that
@@ -51,7 +51,7 @@ func Template(template []byte) (func(p Program, scratch string) (json.RawMessage
 	}, nil
 }
 
-// replaceStrings gives v, a value of JSON, with from replaced in all its strings.
+// replaceStrings returns v, a value of JSON, with from replaced in all its strings.
 func replaceStrings(v any, from, to string) any {
 	switch v := v.(type) {
 	case string:

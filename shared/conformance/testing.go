@@ -6,7 +6,7 @@ import (
 )
 
 // TestingT is what [Test] needs of a *testing.T, whose own type is T. The package
-// does not import testing, so that programs may hold the suite: `davit
+// does not import testing, so that programs can include the suite: `davit
 // conformance` is one.
 type TestingT[T any] interface {
 	Helper()
@@ -17,8 +17,8 @@ type TestingT[T any] interface {
 	Fatal(args ...any)
 }
 
-// Test makes the checks in all modes of target, each as a subtest. It is what
-// the author of an executor calls:
+// Test runs the checks in all modes of target, each as a subtest, and Target.Parallel
+// of them at once. It is what the author of an executor calls:
 //
 //	func TestConformance(t *testing.T) {
 //		e := mine.Executor()
@@ -35,8 +35,8 @@ func Test[T TestingT[T]](t T, target Target) {
 }
 
 func testMode[T TestingT[T]](t T, target Target, mode Mode) {
-	blocked := ""
-	for _, check := range target.checks() {
+	blocked := "" // set by the checks that run alone
+	each(target.checks(mode), target.withDefaults().Parallel, func(_ int, check Check) {
 		t.Run(check.Name, func(t T) {
 			if blocked != "" {
 				t.Skip(blocked)
@@ -46,9 +46,11 @@ func testMode[T TestingT[T]](t T, target Target, mode Mode) {
 			case Skipped:
 				t.Skip(strings.Join(r.Reasons, "; "))
 			case Failed:
-				blocked = r.blocks
+				if check.first {
+					blocked = r.blocks
+				}
 				t.Error("\n" + r.Text(0))
 			}
 		})
-	}
+	})
 }

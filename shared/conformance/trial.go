@@ -15,9 +15,8 @@ import (
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// trial is one run of one check. Its methods that end a trial do so by a panic
-// which runTrial catches, so they are for the goroutine of the check alone;
-// errorf is for any.
+// trial is one run of one check. Its methods that end a trial panic, and runTrial
+// recovers. So only the goroutine of the check may call them; any may call errorf.
 type trial struct {
 	ctx    context.Context
 	target *Target
@@ -30,18 +29,19 @@ type trial struct {
 	ids      int
 	subjects []*subject
 
-	blocks string // why no other check can be made, if this one fails
+	blocks string // why no other check can be run, if this one fails
 
 	mu      sync.Mutex
 	reasons []string
 }
 
-// abandoned ends a trial, with the reason if the check cannot be made.
+// abandoned is the panic that ends a trial, with the reason if the check cannot be
+// run.
 type abandoned struct{ skip string }
 
 func newTrial(ctx context.Context, target *Target, mode Mode) (*trial, error) {
 	// Sockets need a short path, and workloads of other users see what is below.
-	dir, err := os.MkdirTemp("/tmp", "cf")
+	dir, err := os.MkdirTemp(target.dir, "cf")
 	if err != nil {
 		return nil, err
 	}
@@ -53,20 +53,20 @@ func newTrial(ctx context.Context, target *Target, mode Mode) (*trial, error) {
 	return &trial{ctx: ctx, target: target, mode: mode, dir: dir, token: hex.EncodeToString(token)}, nil
 }
 
-// errorf notes a reason for failure and goes on.
+// errorf reports a reason for failure. The trial goes on.
 func (t *trial) errorf(format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.reasons = append(t.reasons, fmt.Sprintf(format, args...))
 }
 
-// fatalf notes a reason for failure and ends the trial.
+// fatalf reports a reason for failure and ends the trial.
 func (t *trial) fatalf(format string, args ...any) {
 	t.errorf(format, args...)
 	panic(abandoned{})
 }
 
-// skipf ends the trial as one that cannot be made.
+// skipf ends the trial as one that cannot be run.
 func (t *trial) skipf(format string, args ...any) {
 	panic(abandoned{skip: fmt.Sprintf(format, args...)})
 }
@@ -78,7 +78,7 @@ func (t *trial) must(err error, format string, args ...any) {
 	}
 }
 
-// wantCode notes an error that does not have one of the codes.
+// wantCode reports an error that does not have one of the codes.
 func (t *trial) wantCode(err error, what string, codes ...executor.Code) {
 	if slices.Contains(codes, executor.CodeOf(err)) {
 		return
@@ -100,7 +100,8 @@ func describe(err error) string {
 // pollInterval is how often eventually looks.
 const pollInterval = 5 * time.Millisecond
 
-// eventually ends the trial if condition does not come true in time.
+// eventually waits for condition, and ends the trial if it does not become true in
+// time.
 func (t *trial) eventually(condition func() bool, format string, args ...any) {
 	deadline := time.Now().Add(t.target.Patience)
 	for !condition() {
@@ -114,7 +115,7 @@ func (t *trial) eventually(condition func() bool, format string, args ...any) {
 	}
 }
 
-// subdir makes a directory of the trial.
+// subdir creates a directory of the trial.
 func (t *trial) subdir(name string) string {
 	dir := filepath.Join(t.dir, name)
 	for n := 2; ; n++ {
@@ -131,7 +132,7 @@ func (t *trial) subdir(name string) string {
 	}
 }
 
-// cleanup ends what the trial has left, unless that hangs.
+// cleanup destroys what the trial has left, unless that hangs.
 func (t *trial) cleanup() {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), t.target.Patience)
 	defer cancel()

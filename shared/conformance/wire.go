@@ -27,11 +27,16 @@ type wire struct {
 	client transport.Client
 }
 
+func closeBackend(ctx context.Context, client transport.Client) error {
+	_, err := transport.MethodClose.Call(ctx, client, transport.None{})
+	return err
+}
+
 // peer is the process at the other end of a wire.
 type peer interface {
 	dial(ctx context.Context) (net.Conn, error)
-	// end makes sure that the process ends. It was asked to in good order if
-	// asked, and else is killed.
+	// end makes sure that the process ends. asked says that it was asked to close;
+	// otherwise it is killed.
 	end(ctx context.Context, asked bool) error
 	// killable reports whether end needs no asking.
 	killable() bool
@@ -46,7 +51,7 @@ func (w *wire) start() error {
 	return nil
 }
 
-func (w *wire) connect(ctx context.Context, env executor.Environment, host *recorder) (executor.Backend, []executor.Capability, error) {
+func (w *wire) connect(ctx context.Context, env executor.Environment, host *testHost) (transport.Caller, []executor.Capability, error) {
 	client, err := w.dial(ctx, host)
 	if err != nil {
 		return nil, nil, err
@@ -56,12 +61,13 @@ func (w *wire) connect(ctx context.Context, env executor.Environment, host *reco
 	if _, err := client.Hello(ctx, transport.Hello{Version: hostVersion, Epoch: w.epoch}); err != nil {
 		return nil, nil, err
 	}
-	reply, err := client.Open(ctx, env)
-	return client, reply.Capabilities, err
+	reply, err := transport.MethodOpen.Call(ctx, client, env)
+	w.client.Capabilities = reply.Capabilities
+	return w.client, reply.Capabilities, err
 }
 
-// dial gives a connection that has not said hello.
-func (w *wire) dial(ctx context.Context, host *recorder) (transport.Client, error) {
+// dial returns a connection that has not said hello.
+func (w *wire) dial(ctx context.Context, host *testHost) (transport.Client, error) {
 	raw, err := w.peer.dial(ctx)
 	if err != nil {
 		return transport.Client{}, err
@@ -84,7 +90,7 @@ func (w *wire) close(ctx context.Context) error {
 	var err error
 	asked := w.client.Conn != nil
 	if asked {
-		err = w.client.CloseBackend(ctx)
+		err = closeBackend(ctx, w.client)
 	}
 	w.disconnect()
 	err = errors.Join(err, w.peer.end(ctx, asked && err == nil))
@@ -110,7 +116,7 @@ type inside struct {
 	served sync.WaitGroup
 }
 
-// insideWire is a wire to target.Executor in this process.
+// insideWire returns a wire to target.Executor in this process.
 func insideWire(target *Target) *wire {
 	var logged logBuffer
 	logger := hclog.New(&hclog.LoggerOptions{Output: &logged, Level: hclog.Debug})

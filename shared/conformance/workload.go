@@ -12,7 +12,7 @@ import (
 )
 
 // workload is a workload of a trial, with the files by which the check and the
-// workload talk.
+// workload communicate.
 type workload struct {
 	executor.Workload
 	t       *trial
@@ -64,20 +64,17 @@ func (t *trial) prepareWorkload(s *subject, ref executor.Ref, scratch string, st
 	return w
 }
 
-// runtime gives the runtime for a workload.
+// runtime returns the runtime for a workload.
 func (s *subject) runtime() executor.Runtime {
-	r, ok := s.backend.(executor.RuntimeResolver)
-	if !ok || !s.has(executor.CapRuntimeResolve) {
+	if !s.has(executor.CapRuntimeResolve) {
 		return executor.Runtime{Name: s.t.target.Runtime}
 	}
-	ctx, cancel := s.bounded()
-	defer cancel()
-	rt, err := r.ResolveRuntime(ctx, s.t.target.Runtime)
+	rt, err := s.resolve(s.t.target.Runtime)
 	s.t.must(err, "resolving the runtime %q", s.t.target.Runtime)
 	return rt
 }
 
-// touch makes a file that the workload awaits.
+// touch creates a file that the workload awaits.
 func (w *workload) touch(name string) {
 	w.t.must(os.WriteFile(filepath.Join(w.scratch, name), nil, 0o666), "making a file")
 }
@@ -87,7 +84,7 @@ func (w *workload) awaitFile(name string) {
 	w.t.eventually(func() bool { return w.lines(name) != nil }, "%q by the workload %s", "mark "+name, w.Ref)
 }
 
-// lines gives the lines of a file that the workload marks, nil if there is none.
+// lines returns the lines of a file that the workload marks, nil if there is none.
 func (w *workload) lines(name string) []string {
 	text, err := os.ReadFile(filepath.Join(w.scratch, name))
 	if err != nil || !bytes.HasSuffix(text, []byte("\n")) {
@@ -96,14 +93,14 @@ func (w *workload) lines(name string) []string {
 	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 }
 
-// wantStarts notes starts of w's container other than those of the attempts.
+// wantStarts reports starts of w's container other than those of the attempts.
 func (w *workload) wantStarts(attempts ...string) {
 	if got := w.lines(startsFile); strings.Join(got, " ") != strings.Join(attempts, " ") {
 		w.t.errorf("the starts of %s were of the attempts %v, want %v", w.Ref.ID, got, attempts)
 	}
 }
 
-// read gives what the workload has written to one of its output files.
+// read returns what the workload has written to one of its output files.
 func (w *workload) read(path string) string {
 	text, err := os.ReadFile(path)
 	w.t.must(err, "reading an output file")

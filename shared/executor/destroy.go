@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// destroyPoll is how often Destroy looks whether a killed workload has ended.
+// destroyPoll is how often Destroy checks whether a killed workload has ended.
 const destroyPoll = 20 * time.Millisecond
 
-// Destroy kills an attempt if it runs, and deletes it. One that is unknown is no
+// Destroy kills an attempt if it runs, and deletes it. An unknown attempt is not an
 // error.
 func Destroy(ctx context.Context, b Backend, ref Ref) error {
 	for {

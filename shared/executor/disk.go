@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// diskFaults are the errors of a disk that has no room or takes no writes, and
-// what helps.
+// diskFaults are the errors of a disk that is full or read-only, each with its
+// remedy.
 var diskFaults = []struct {
 	errno  syscall.Errno
 	remedy string
@@ -20,27 +20,40 @@ var diskFaults = []struct {
 	{syscall.EROFS, "make writable again "},
 }
 
-// DiskFault reports whether err says that a disk is full or read-only. Such an
-// error goes away by itself, once somebody has seen to the disk.
+// DiskFault reports whether err says that a disk is full or read-only. Such an error
+// goes away once the disk has room or is writable again.
 func DiskFault(err error) bool { return diskRemedy(err) != "" }
 
-// diskRemedy also knows errors that came as text from another process.
+// diskRemedy returns the remedy for a disk fault, "" for other errors.
 func diskRemedy(err error) string {
 	if err == nil {
 		return ""
 	}
 	for _, f := range diskFaults {
-		if errors.Is(err, f.errno) || strings.Contains(err.Error(), f.errno.Error()) {
+		if errors.Is(err, f.errno) || isPathError(err.Error(), f.errno) {
 			return f.remedy
 		}
 	}
 	return ""
 }
 
-// ExplainDisk adds to the error of a disk that is full or read-only what to do
-// about it, and makes it [Unavailable] unless it has a code. dir is the directory
-// that the operation was about; "" takes it from the error. Other errors, and
-// those that were explained before, are given back as they are.
+// isPathError reports whether the text of an error, which may have come from another
+// process, is that of an [fs.PathError] with an errno: an operation and a path, after at
+// most the names of programs. What a workload's hooks print, or how its command is
+// called, stands within other words.
+func isPathError(text string, errno syscall.Errno) bool {
+	text, ok := strings.CutSuffix(text, ": "+errno.Error())
+	words := strings.Fields(text)
+	for ok && len(words) > 2 && strings.HasSuffix(words[0], ":") {
+		words = words[1:]
+	}
+	return ok && len(words) == 2 && !strings.ContainsAny(words[0]+words[1], `:"`)
+}
+
+// ExplainDisk adds the remedy to the error of a disk that is full or read-only. The
+// error becomes [Unavailable] unless it has a code. dir is the directory that the
+// operation was about; "" takes it from the error. Other errors, and those that are
+// explained already, are returned unchanged.
 func ExplainDisk(dir string, err error) error {
 	remedy := diskRemedy(err)
 	if remedy == "" || strings.Contains(err.Error(), remedy) {

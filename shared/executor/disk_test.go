@@ -23,6 +23,8 @@ func TestExplainDisk(t *testing.T) {
 		{"directory from the error", "", full, Unavailable, "mkdir /srv/x/y: no space left on device; make room on the disk of /srv/x and try again"},
 		{"two names", "", &os.LinkError{Op: "rename", Old: "/a/b", New: "/c/d", Err: syscall.EROFS}, Unavailable, "rename /a/b /c/d: read-only file system; make writable again /c and try again"},
 		{"text of another process", "", errors.New("runc: write x: disk quota exceeded"), Unavailable, "runc: write x: disk quota exceeded; raise the quota on the disk of that directory and try again"},
+		{"a program of that name", "", errors.New(`exec: "/no space left on device": stat /no space left on device: no such file or directory`), Internal, `exec: "/no space left on device": stat /no space left on device: no such file or directory`},
+		{"what a hook prints", "", errors.New("error running hook #0: exit status 1, stderr: write x: no space left on device"), Internal, "error running hook #0: exit status 1, stderr: write x: no space left on device"},
 		{"with a code", "/a", Errorf(OutcomeUnknown, "commit: %w", full), OutcomeUnknown, "commit: mkdir /srv/x/y: no space left on device; make room on the disk of /a and try again"},
 		{"explained before", "/b", ExplainDisk("/a", full), Unavailable, "mkdir /srv/x/y: no space left on device; make room on the disk of /a and try again"},
 	} {

@@ -18,7 +18,7 @@ const (
 	AlreadyExists Code = "already_exists"
 	// Invalid: the request can never succeed as it stands.
 	Invalid Code = "invalid"
-	// FailedPrecondition: the request is fine but not in the present state.
+	// FailedPrecondition: the request is valid but not possible in the present state.
 	FailedPrecondition Code = "failed_precondition"
 	// Unavailable: the backend cannot be reached and nothing was done. Retrying
 	// is safe and may help.
@@ -40,7 +40,7 @@ const (
 	Internal Code = "internal"
 )
 
-// Error makes a Code usable as the target of errors.Is.
+// Error implements error, so that a Code can be the target of errors.Is.
 func (c Code) Error() string { return string(c) }
 
 // Error is an error with a code.
@@ -52,7 +52,7 @@ type Error struct {
 	Err error
 }
 
-// Error gives the message.
+// Error returns the message, or the code if there is none.
 func (e *Error) Error() string {
 	if e.Message == "" {
 		return string(e.Code)
@@ -76,7 +76,7 @@ func (e *Error) Unwrap() []error {
 	return errs
 }
 
-// Errorf makes an Error. As with fmt.Errorf, %w wraps.
+// Errorf returns an [Error]. As with fmt.Errorf, %w wraps.
 func Errorf(code Code, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
 	wrapped := errors.Unwrap(err)
@@ -86,7 +86,7 @@ func Errorf(code Code, format string, args ...any) error {
 	return &Error{Code: code, Message: err.Error(), Err: wrapped}
 }
 
-// CodeOf gives the code of err, [Internal] if it carries none, and "" for nil.
+// CodeOf returns the code of err, [Internal] if it carries none, and "" for nil.
 // The outermost code wins.
 func CodeOf(err error) Code {
 	if err == nil {

@@ -23,19 +23,21 @@ type Executor struct {
 	// means that the schemas say everything. Values that a schema refuses never
 	// reach it.
 	Validate func(Settings) []Diagnostic
-	// Prototype is a value of the type that Open returns, such as a nil pointer.
-	// Nothing is called on it: its type tells, before a backend is opened, which
-	// capabilities there will be. Nil means that only Open tells.
+	// Prototype is a value of the type that Open returns, such as a nil pointer. It
+	// shows, before a backend is opened, which capabilities there may be. Only Offers
+	// and Declares are called on it. Nil means that the capabilities are known only
+	// after Open. An opened backend has no others, and may have fewer, where the
+	// machine lacks something.
 	Prototype Backend
-	// Open connects to the backend and returns it. It is called once in the life
-	// of the process, with settings that passed Validate. ctx bounds the call
-	// alone; what Open starts in the background ends in Closer. Required.
+	// Open connects to the backend and returns it. It is called once in the life of
+	// the process, with settings that passed Validate. ctx bounds the call alone;
+	// what Open starts in the background ends in [Closer]. Required.
 	Open func(ctx context.Context, env Environment, host Host) (Backend, error)
 }
 
-// Settings are what the host's config says about one backend. Bodies are JSON
-// objects that hold only attributes which the executor's schemas declare;
-// absent attributes are left out, so defaults are the executor's to apply.
+// Settings are what the host's config says about one backend. Bodies are JSON objects
+// with only the attributes that the executor's schemas declare. Absent attributes are
+// left out, so the executor applies the defaults.
 type Settings struct {
 	Config         json.RawMessage   `json:"config,omitempty"`
 	Runtimes       []RuntimeSettings `json:"runtimes,omitempty"`
@@ -48,10 +50,10 @@ type RuntimeSettings struct {
 	Body json.RawMessage `json:"body,omitempty"`
 }
 
-// Environment is what a backend is told about its place.
+// Environment tells a backend where it lives.
 type Environment struct {
-	// HostID is stable for a host's state directory. With Backend it is what
-	// marks resources as ours.
+	// HostID is stable for a host's state directory. HostID and Backend together mark
+	// resources as this backend's own.
 	HostID string `json:"host_id"`
 	// Backend is the backend's name in the host's config.
 	Backend string `json:"backend"`
@@ -63,66 +65,75 @@ type Environment struct {
 	RunDir   string `json:"run_dir"`
 	// Settings passed the executor's schemas and its Validate.
 	Settings Settings `json:"settings"`
-	// Ephemeral says that workloads shall not outlive the host. The plugin kit sees
-	// to that; executors may leave out what only serves to survive.
+	// Ephemeral says that workloads must not outlive the host. The plugin kit
+	// enforces that; executors may leave out what serves survival alone.
 	Ephemeral bool `json:"ephemeral,omitempty"`
 }
 
+// CgroupName returns the name of the cgroup that a host makes for the executor of a
+// backend, and that the executor removes if it ends when there is no host.
+func (e Environment) CgroupName() string { return "executor." + e.HostID + "." + e.Backend }
+
 // Backend is an opened backend. All methods may be called concurrently, but the
-// plugin kit never runs two of Create, Restore, Signal and Delete for the same
-// id at once, so an implementation needs no locks of its own for that.
+// plugin kit never runs two of Create, Restore and Delete for the same id at once, so
+// an implementation needs no locks of its own for that. A Signal waits for none of
+// them. It may arrive in the middle of a Create, and is [NotFound] as long as there
+// is no process to signal. Before a SIGKILL and a Delete the kit ends the ctx of a
+// Create under way for that attempt, and waits until it has returned. So a Create that
+// heeds its ctx can be removed at any time, whatever it waits for.
 //
 // Methods must honour ctx: its deadline and cancellation are the host's. Errors
 // should carry a [Code]; one that does not reaches the host as [Internal].
 type Backend interface {
-	// Create creates and starts a workload. It is idempotent by Ref:
+	// Create creates and starts a workload and returns its status. It is idempotent
+	// by Ref:
 	//
-	//   - the same attempt again gives the status that this attempt has now,
+	//   - for the same attempt again it returns the status that this attempt has now,
 	//     running or ended, and never starts it a second time;
-	//   - an older attempt of the same id that has ended is handed over through
+	//   - an older attempt of the same id that has ended is reported through
 	//     Host.Exited, removed, and replaced; one that still runs is an
 	//     [AlreadyExists] error;
 	//   - when a newer attempt is known the error is [FailedPrecondition].
 	//
-	// When Create fails nothing of the attempt is left behind, also when ctx
-	// ended. But what has begun to run is not undone because ctx ended: whoever
-	// asks again would have it run twice. A runtime that cannot run is refused
-	// before anything is made.
+	// When Create fails nothing of the attempt is left behind, also when ctx ended.
+	// But a workload that has begun to run is not undone because ctx ended: a
+	// repeated call would run it twice. A runtime that cannot run is refused before
+	// anything is made.
 	Create(ctx context.Context, w Workload) (Status, error)
 
-	// Restore takes an attempt up again after either side was restarted, and
-	// gives its status. For one that has ended, Host.Exited and Host.Released
-	// are called again unless they were already answered in this process.
-	// [NotFound] means that the backend knows no such attempt. Restoring what is
+	// Restore resumes the watch over an attempt after either side was restarted, and
+	// returns its status. If the attempt has ended, Host.Exited and Host.Released are
+	// called again unless they were already answered in this process. [NotFound]
+	// means that the backend knows no such attempt. Restoring an attempt that is
 	// already watched is cheap and changes nothing.
 	Restore(ctx context.Context, ref Ref, stdio Stdio) (Status, error)
 
-	// List gives every attempt on the backend that is ours, that is, marked with
-	// this host and this backend. It starts nothing and watches nothing.
+	// List returns every attempt that is marked with this host and this backend. It
+	// starts nothing and watches nothing.
 	List(ctx context.Context) ([]Status, error)
 
-	// Signal sends a signal to the workload's first process. An attempt that has
-	// ended is [FailedPrecondition], an unknown one [NotFound].
+	// Signal sends a signal to the process that ref names. An attempt that has ended
+	// is [FailedPrecondition], an unknown one [NotFound].
 	Signal(ctx context.Context, ref Ref, sig Signal) error
 
-	// Delete removes all that the backend still holds of an attempt that has
-	// ended; until then List, Restore and Create know it. An Exited of it that was
-	// not answered yet is given up. One that runs is [FailedPrecondition]; one that
-	// is unknown is no error, so that Delete can be repeated.
+	// Delete removes all that the backend still keeps of an attempt that has ended.
+	// Until then List, Restore and Create know the attempt. An Exited that was not
+	// answered yet is abandoned. An attempt that runs is [FailedPrecondition]. An
+	// unknown one is not an error, so that Delete can be repeated.
 	Delete(ctx context.Context, ref Ref) error
 }
 
-// Host is what a backend may call back. Calls are safe for concurrent use and
-// survive a restart of the host: the kit repeats them until the host that is
-// then connected has answered. They block for as long as there is no host.
+// Host receives the reports of a backend. Its methods are safe for concurrent use,
+// and calls survive a restart of the host: the kit repeats them until the host that
+// is then connected has answered. They block for as long as there is no host.
 type Host interface {
 	// Exited reports the end of an attempt; status.Exit is set. A nil error means
-	// that the host has the exit on disk. The host keeps the first exit that it
-	// is given for an attempt, so repeating is harmless. On an error nothing may
-	// be deleted: [NotFound] says that this host does not know the attempt.
+	// that the host has the exit on disk. The host keeps the first exit that is
+	// reported for an attempt, so repeating is harmless. After an error nothing may
+	// be removed: [NotFound] says that this host does not know the attempt.
 	Exited(ctx context.Context, status Status) error
 
-	// Released reports that an attempt which was reported by Exited holds no
-	// resources any more and will write no more output.
+	// Released reports that an attempt, which Exited has reported, has no resources
+	// left and will write no more output.
 	Released(ctx context.Context, ref Ref, output Output) error
 }

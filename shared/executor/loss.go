@@ -7,12 +7,12 @@ import (
 )
 
 // LossAttribute is the extended attribute of an output file in which an executor
-// notes a [Loss]. An attribute needs no room on a disk that is full, outlives
-// every process, and cannot part from its file.
+// notes a [Loss]. An attribute needs no room on a full disk, outlives every process,
+// and stays with its file.
 const LossAttribute = "user.davit.loss"
 
-// Loss is what is missing within an output file, because it could not be written
-// when it came and the workload was to go on. The zero value is no loss.
+// Loss says what is missing within an output file, because it could not be written
+// when it arrived and the workload had to go on. The zero value is no loss.
 type Loss struct {
 	// Gaps counts the places where output is missing. At each of them up to 32 KiB
 	// may be missing that Bytes does not count: what a shim had read and could not
@@ -40,7 +40,7 @@ func ReadLoss(path string) (Loss, error) {
 	return l, nil
 }
 
-// Note notes the loss of a file.
+// Note writes the loss to the attribute of a file.
 func (l Loss) Note(path string) error {
 	err := syscall.Setxattr(path, LossAttribute, fmt.Appendf(nil, "%d %d", l.Gaps, l.Bytes), 0)
 	if err != nil {

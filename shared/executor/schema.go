@@ -18,11 +18,11 @@ const (
 	Duration Type = "duration"
 )
 
-// Schema declares what a config block may hold. Whatever it does not declare is
+// Schema declares what a config block may contain. Whatever it does not declare is
 // refused by the host, with the nearest declared name as a hint.
 type Schema struct {
 	Attributes []Attribute `json:"attributes,omitempty"`
-	// Blocks may each be given at most once.
+	// Blocks may each occur at most once.
 	Blocks []Block `json:"blocks,omitempty"`
 }
 
@@ -46,7 +46,7 @@ type Block struct {
 	Schema
 }
 
-// Description is what an executor tells about itself without being opened.
+// Description is what is known of an executor without opening it.
 type Description struct {
 	Name    string  `json:"name"`
 	Version string  `json:"version"`
@@ -56,7 +56,7 @@ type Description struct {
 	Capabilities []Capability `json:"capabilities,omitempty"`
 }
 
-// Describe gives the description of e.
+// Describe returns the description of e.
 func (e *Executor) Describe() Description {
 	d := Description{Name: e.Name, Version: e.Version, Config: e.Config, Runtime: e.Runtime}
 	if e.Prototype != nil {
@@ -71,16 +71,16 @@ type Severity string
 const (
 	// SeverityError: the backend cannot be used like this.
 	SeverityError Severity = "error"
-	// SeverityWarning: it can, but something is worth knowing.
+	// SeverityWarning: the backend can be used, but something is worth knowing.
 	SeverityWarning Severity = "warning"
 )
 
 // Diagnostic is a finding about settings.
 type Diagnostic struct {
 	Severity Severity `json:"severity"`
-	// Path leads to the attribute: {"config", NAME…}, {"runtime", RUNTIME,
-	// NAME…} or {"default_runtime"}. The host turns it into a file and line.
-	// Empty means the backend as a whole.
+	// Path leads to the attribute: {"config", NAME…}, {"runtime", RUNTIME, NAME…} or
+	// {"default_runtime"}. The host translates it into a file and line. Empty means
+	// the backend as a whole.
 	Path []string `json:"path,omitempty"`
 	// Message says what is wrong, Hint what to do about it.
 	Message string `json:"message"`

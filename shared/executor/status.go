@@ -16,9 +16,9 @@ const (
 	Running State = "running"
 	// Paused: it lives and is frozen.
 	Paused State = "paused"
-	// Exited: it has ended. The backend may still hold its exit and output.
+	// Exited: it has ended. The backend may still have its exit and output.
 	Exited State = "exited"
-	// Released: it has ended, and the backend keeps no more than its record.
+	// Released: it has ended, and the backend keeps nothing but its record.
 	Released State = "released"
 )
 
@@ -43,8 +43,11 @@ type Status struct {
 	Runtime string `json:"runtime,omitempty"`
 }
 
-// Validate checks that s makes sense: a valid ref, a known state, and an exit
-// exactly when the attempt has ended. The error is [Invalid].
+// maxPID is the greatest pid that Linux can have.
+const maxPID = 1 << 22
+
+// Validate checks that s makes sense: a valid ref, a known state, a possible pid, and an
+// exit exactly when the attempt has ended. The error is [Invalid].
 func (s Status) Validate() error {
 	if err := s.Ref.Validate(); err != nil {
 		return err
@@ -53,6 +56,14 @@ func (s Status) Validate() error {
 	case Running, Paused, Exited, Released:
 	default:
 		return Errorf(Invalid, "%s: unknown state %q", s.Ref, s.State)
+	}
+	if s.PID < 0 || s.PID > maxPID {
+		return Errorf(Invalid, "%s: no process can have the pid %d", s.Ref, s.PID)
+	}
+	if s.Output != "" {
+		if err := s.Output.Validate(); err != nil {
+			return Errorf(Invalid, "%s: %w", s.Ref, err)
+		}
 	}
 	if s.State.Ended() != (s.Exit != nil) {
 		return Errorf(Invalid, "%s: state %s, but exit set: %t", s.Ref, s.State, s.Exit != nil)
@@ -69,20 +80,20 @@ type Provenance string
 const (
 	// Observed: the executor was watching when the workload ended.
 	Observed Provenance = "observed"
-	// Recovered: the backend had kept the exit while nobody watched.
+	// Recovered: the backend kept the exit while nobody watched.
 	Recovered Provenance = "recovered"
-	// Lost: nobody can know it any more. Reason says why.
+	// Lost: nobody can know the exit any more. Reason says why.
 	Lost Provenance = "lost"
 )
 
-// Exit is the end of an attempt. What is not known is left out, never invented.
+// Exit is the end of an attempt. Unknown fields are left out, never invented.
 type Exit struct {
 	// Code is the exit code, 0 to 255, and 128+Signal after a death by signal.
 	// It is nil when Source is Lost.
 	Code *int `json:"code"`
-	// Signal that ended the first process, 0 if none did or the backend cannot
-	// tell. OCI shims report 128+n for a death by signal and for an exit with
-	// that code alike; see [SignalFromCode].
+	// Signal is the signal that ended the first process, 0 if none did or the backend
+	// does not know. OCI shims report 128+n for a death by signal and for an exit
+	// with that code alike; see [SignalFromCode].
 	Signal Signal `json:"signal,omitempty"`
 	// OOM says that the kernel killed a process of the workload because its
 	// memory limit was reached. Nil means that it could not be read.
@@ -95,6 +106,9 @@ type Exit struct {
 }
 
 func (e *Exit) validate(ref Ref) error {
+	if e.Signal < 0 || e.Signal > 64 {
+		return Errorf(Invalid, "%s: signal %d of an exit is not within 1 to 64", ref, int(e.Signal))
+	}
 	switch e.Source {
 	case Observed, Recovered:
 		if e.Code == nil {
@@ -113,10 +127,10 @@ func (e *Exit) validate(ref Ref) error {
 	return nil
 }
 
-// LostExit is the exit of a workload whose end nobody saw.
+// LostExit returns the exit of a workload whose end nobody saw.
 func LostExit(reason string) *Exit { return &Exit{Source: Lost, Reason: reason} }
 
-// SignalFromCode gives the signal that an exit code above 128 stands for by the
+// SignalFromCode returns the signal that an exit code above 128 stands for by the
 // convention of shells and OCI shims, or 0. Linux has signals 1 to 64.
 func SignalFromCode(code int) Signal {
 	if code > 128 && code <= 128+64 {
@@ -134,3 +148,11 @@ const (
 	// Truncated: output may be missing at the end.
 	Truncated Output = "truncated"
 )
+
+// Validate checks that o is one of the values above. The error is [Invalid].
+func (o Output) Validate() error {
+	if o != Complete && o != Truncated {
+		return Errorf(Invalid, "the output is %q, neither %s nor %s", o, Complete, Truncated)
+	}
+	return nil
+}

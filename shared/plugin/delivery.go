@@ -6,17 +6,12 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
-	"github.com/davit-run/davit/shared/failpoint"
 	"github.com/davit-run/davit/shared/transport"
 	"github.com/hashicorp/go-hclog"
 )
 
-const (
-	// deliverTimeout bounds one try. A host answers after one commit to disk.
-	deliverTimeout = 30 * time.Second
-	// deliverRetry is the wait before the next try with the same host.
-	deliverRetry = time.Second
-)
+// deliverRetry is the wait before the next try with the same host.
+const deliverRetry = time.Second
 
 // delivery is the executor.Host that backends see.
 type delivery struct {
@@ -33,7 +28,7 @@ func newDelivery(logger hclog.Logger) *delivery {
 	return &delivery{logger: logger, changed: make(chan struct{})}
 }
 
-// connect makes conn the host that is told.
+// connect makes conn the host that is notified.
 func (d *delivery) connect(conn *transport.Conn) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -47,32 +42,30 @@ func (d *delivery) connect(conn *transport.Conn) {
 
 // Exited implements executor.Host.
 func (d *delivery) Exited(ctx context.Context, status executor.Status) error {
-	return d.deliver(ctx, transport.MethodExited, status.Ref, status)
+	return deliver(ctx, d, transport.MethodExited, status.Ref, status)
 }
 
 // Released implements executor.Host.
 func (d *delivery) Released(ctx context.Context, ref executor.Ref, output executor.Output) error {
-	return d.deliver(ctx, transport.MethodReleased, ref, transport.ReleasedRequest{Ref: ref, Output: output})
+	return deliver(ctx, d, transport.MethodReleased, ref, transport.ReleasedRequest{Ref: ref, Output: output})
 }
 
-// deliver repeats a call until a host has answered it. Answers that another try
-// cannot change end it too.
-func (d *delivery) deliver(ctx context.Context, method string, ref executor.Ref, body any) error {
+// deliver repeats a report until a host has answered it. It stops, too, at answers
+// that another try cannot change.
+func deliver[Req any](ctx context.Context, d *delivery, method *transport.Method[Req, transport.None], ref executor.Ref, report Req) error {
 	for {
 		d.mu.Lock()
 		conn, changed := d.conn, d.changed
 		d.mu.Unlock()
 		var retry <-chan time.Time // nil: wait for a host
 		if conn != nil {
-			_ = failpoint.Hit("kit.report.begin")
-			err := d.try(ctx, conn, method, body)
-			_ = failpoint.Hit("kit.report.answered")
+			_, err := method.Call(ctx, transport.Client{Conn: conn}, report)
 			switch executor.CodeOf(err) {
 			case "", executor.NotFound, executor.Invalid, executor.Unsupported:
 				return err
 			}
 			if ctx.Err() == nil {
-				d.logger.Debug("host did not take a report", "method", method, "ref", ref.String(), "error", err)
+				d.logger.Debug("host did not take a report", "method", method.Name, "ref", ref.String(), "error", err)
 			}
 			select {
 			case <-conn.Done():
@@ -84,13 +77,7 @@ func (d *delivery) deliver(ctx context.Context, method string, ref executor.Ref,
 		case <-retry:
 		case <-changed:
 		case <-ctx.Done():
-			return executor.Errorf(executor.CodeOf(ctx.Err()), "%s of %s: %w", method, ref, context.Cause(ctx))
+			return executor.Errorf(executor.CodeOf(ctx.Err()), "%s of %s: %w", method.Name, ref, context.Cause(ctx))
 		}
 	}
-}
-
-func (d *delivery) try(ctx context.Context, conn *transport.Conn, method string, body any) error {
-	ctx, cancel := context.WithTimeout(ctx, deliverTimeout)
-	defer cancel()
-	return conn.Call(ctx, method, body, nil)
 }

@@ -11,10 +11,10 @@ import (
 
 const (
 	// leaseGrace is how long an ephemeral backend outlives the connection to its
-	// host. A host that lives and lost it comes back sooner.
+	// host. A living host that lost its connection comes back sooner.
 	leaseGrace = 2 * time.Second
-	// destroyTimeout bounds the end of all workloads, destroyCalls that of the calls
-	// which are under way before.
+	// destroyTimeout bounds the destruction of all workloads, destroyCalls the wait
+	// for calls under way before it.
 	destroyTimeout = time.Minute
 	destroyCalls   = 10 * time.Second
 	// destroyParallel is how many workloads are destroyed at once.
@@ -29,7 +29,7 @@ func (s *Server) lease(conn *transport.Conn) {
 	case <-s.done:
 		return
 	}
-	if s.heir(conn, false) == nil {
+	if s.unattended(conn, false) == nil {
 		return
 	}
 	select {
@@ -37,11 +37,11 @@ func (s *Server) lease(conn *transport.Conn) {
 	case <-s.done:
 		return
 	}
-	backend := s.heir(conn, true)
+	backend := s.unattended(conn, true)
 	if backend == nil {
 		return
 	}
-	s.logger.Info("the host is gone and its workloads go, too")
+	s.logger.Info("the host is gone; its workloads are destroyed")
 	ctx, cancel := context.WithTimeout(context.Background(), destroyTimeout)
 	defer cancel()
 	s.awaitCalls(destroyCalls)
@@ -53,9 +53,9 @@ func (s *Server) lease(conn *transport.Conn) {
 	}
 }
 
-// heir gives the backend if it is ephemeral and conn was its last connection, else
-// nil. From expire on, no host may use it.
-func (s *Server) heir(conn *transport.Conn, expire bool) executor.Backend {
+// unattended returns the backend if it is ephemeral and conn was its last connection,
+// else nil. With expire, no host may use the backend from then on.
+func (s *Server) unattended(conn *transport.Conn, expire bool) executor.Backend {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.current != conn || s.backend == nil || !s.env.Ephemeral {
@@ -65,7 +65,8 @@ func (s *Server) heir(conn *transport.Conn, expire bool) executor.Backend {
 	return s.backend
 }
 
-// awaitCalls waits until no call is under way. The lease has expired, so none comes.
+// awaitCalls waits until no call is under way. The lease has expired, so no new ones
+// begin.
 func (s *Server) awaitCalls(most time.Duration) {
 	over := make(chan struct{})
 	go func() {

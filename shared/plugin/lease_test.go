@@ -13,11 +13,13 @@ import (
 // mortals is a backend whose workloads run until they are killed.
 type mortals struct {
 	fakeBackend
+	creates chan struct{} // gets each Create that is under way
 	mu      sync.Mutex
 	running map[executor.Ref]bool // false: killed, not deleted
 }
 
 func (m *mortals) Create(_ context.Context, w executor.Workload) (executor.Status, error) {
+	m.creates <- struct{}{}
 	time.Sleep(100 * time.Millisecond) // it does not heed its context
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -60,14 +62,14 @@ func (m *mortals) count() int {
 // TestLease ends the connections of hosts.
 func TestLease(t *testing.T) {
 	open := func(t *testing.T, ephemeral bool) (h *harness, m *mortals, hang func(), again func() error) {
-		m = &mortals{running: map[executor.Ref]bool{}}
+		m = &mortals{creates: make(chan struct{}, 2), running: map[executor.Ref]bool{}}
 		h = newHarness(t)
 		h.server.executor.Open = func(context.Context, executor.Environment, executor.Host) (executor.Backend, error) { return m, nil }
 		connect := func(epoch uint64) (transport.Client, error) {
 			c := h.dial(&fakeHost{})
 			_, err := c.Hello(t.Context(), transport.Hello{Protocol: transport.ProtocolVersion, Epoch: epoch})
 			if err == nil {
-				_, err = c.Open(t.Context(), executor.Environment{HostID: "h", Backend: "b", Ephemeral: ephemeral})
+				_, err = transport.MethodOpen.Call(t.Context(), c, executor.Environment{HostID: "h", Backend: "b", Ephemeral: ephemeral})
 			}
 			return c, err
 		}
@@ -78,11 +80,12 @@ func TestLease(t *testing.T) {
 		if _, err := c.Create(t.Context(), executor.Workload{Ref: refA, Spec: spec}); err != nil {
 			t.Fatal(err)
 		}
-		// One that is under way when the host goes.
+		<-m.creates
+		// A call that is under way when the host disappears.
 		go func() {
 			_, _ = c.Create(t.Context(), executor.Workload{Ref: executor.Ref{ID: "b", Attempt: 1}, Spec: spec})
 		}()
-		time.Sleep(20 * time.Millisecond)
+		<-m.creates
 		return h, m, func() { _ = c.Close() }, func() error { _, err := connect(2); return err }
 	}
 	t.Run("the host is gone", func(t *testing.T) {
@@ -97,6 +100,7 @@ func TestLease(t *testing.T) {
 		}
 	})
 	t.Run("the next host is there", func(t *testing.T) {
+		t.Parallel() // it sleeps
 		_, m, hang, again := open(t, true)
 		hang()
 		if err := again(); err != nil {
@@ -108,6 +112,7 @@ func TestLease(t *testing.T) {
 		}
 	})
 	t.Run("not ephemeral", func(t *testing.T) {
+		t.Parallel() // it sleeps
 		_, m, hang, _ := open(t, false)
 		hang()
 		time.Sleep(leaseGrace + 200*time.Millisecond)

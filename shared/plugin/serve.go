@@ -8,19 +8,19 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 	"github.com/davit-run/davit/shared/transport"
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
 )
 
-// EnvLogLevel is the variable by which a host tells an executor the level to log
-// at, an hclog level name.
+// EnvLogLevel is the environment variable with the level at which a host wants an
+// executor to log, an hclog level name.
 const EnvLogLevel = "DAVIT_LOG_LEVEL"
 
 // closeTimeout bounds Backend.Close on SIGTERM.
@@ -30,8 +30,8 @@ const closeTimeout = 30 * time.Second
 const hangUpTimeout = 2 * time.Second
 
 // Serve runs e until the host asks the process to end. It is an executor's whole
-// main: it reads the command line and does not return before the process is to
-// exit. Started by hand, it says what the program is.
+// main: it reads the command line, and returns when the process should exit. If a
+// person started the program, it prints what the program is.
 func Serve(e executor.Executor) {
 	handshake := transport.Handshake()
 	if os.Getenv(handshake.MagicCookieKey) != handshake.MagicCookieValue {
@@ -46,7 +46,7 @@ func Serve(e executor.Executor) {
 	stdout, stderr := os.Stdout, os.Stderr
 	logger := hclog.New(&hclog.LoggerOptions{
 		Level:      hclog.LevelFromString(os.Getenv(EnvLogLevel)),
-		Output:     stderr,
+		Output:     &boundedLog{file: stderr},
 		JSONFormat: true,
 	})
 	log.SetOutput(logger.StandardWriter(&hclog.StandardLoggerOptions{InferLevels: true}))
@@ -60,7 +60,12 @@ func Serve(e executor.Executor) {
 		HandshakeConfig: handshake,
 		Logger:          logger,
 		VersionedPlugins: transport.VersionedPlugins(transport.PluginSet(logger, func(conn *transport.Conn) transport.Handlers {
-			restore.Do(func() { os.Stdout, os.Stderr = stdout, stderr })
+			restore.Do(func() {
+				os.Stdout, os.Stderr = stdout, stderr
+				if err := stdoutToLog(); err != nil {
+					logger.Warn("stdout does not go to the log", "error", err)
+				}
+			})
 			return server.session(conn)
 		})),
 	})
@@ -69,14 +74,10 @@ func Serve(e executor.Executor) {
 // ServeConn serves one connection to e within this process. It returns when the
 // connection ends. Tests and hosts with a built-in executor use it.
 func ServeConn(conn net.Conn, s *Server) {
-	(&goplugin.RPCServer{
-		Plugins: transport.PluginSet(s.logger, s.session),
-		Stdout:  strings.NewReader(""),
-		Stderr:  strings.NewReader(""),
-	}).ServeConn(conn)
+	transport.Serve(conn, transport.PluginSet(s.logger, s.session))
 }
 
-// introduce answers a person who started the program, and exits.
+// introduce prints what the program is, for a person who started it, and exits.
 func introduce(e executor.Executor) {
 	about := fmt.Sprintf("davit-executor-%s %s (protocol %d)", e.Name, e.Version, transport.ProtocolVersion)
 	if len(os.Args) == 2 && (os.Args[1] == "--version" || os.Args[1] == "-v") {
@@ -87,9 +88,9 @@ func introduce(e executor.Executor) {
 	os.Exit(1)
 }
 
-// keepDescriptors keeps the descriptors that the host gave us from our children.
-// One holds a lock for as long as the process lives, by which the host tells
-// that it does; a child that outlived us would hold it too.
+// keepDescriptors makes sure that children do not inherit the descriptors from the
+// host. One of these has a lock for as long as the process lives, by which the host
+// knows that it lives. A child that outlived the process would keep the lock, too.
 func keepDescriptors() error {
 	fds, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
@@ -103,7 +104,7 @@ func keepDescriptors() error {
 	return nil
 }
 
-// closeOnSignal ends the process in good order.
+// closeOnSignal ends the process in good order when a signal arrives.
 func (s *Server) closeOnSignal(sig os.Signal) {
 	ch := make(chan os.Signal, 1)
 	signal.Notify(ch, sig)
@@ -115,8 +116,9 @@ func (s *Server) closeOnSignal(sig os.Signal) {
 	}
 }
 
-// exitWhenClosed ends the process once the backend is closed and the host that
-// asked for it has its answer: a host hangs up then.
+// exitWhenClosed ends the process once the backend is closed and the host that asked
+// for it has its answer. A host hangs up then. The cgroup goes too: there may be no host
+// to remove it.
 func (s *Server) exitWhenClosed() {
 	<-s.done
 	s.mu.Lock()
@@ -128,5 +130,9 @@ func (s *Server) exitWhenClosed() {
 		case <-time.After(hangUpTimeout):
 		}
 	}
+	s.mu.Lock()
+	cgroup := s.env.CgroupName()
+	s.mu.Unlock()
+	linux.LeaveCgroup(cgroup)
 	os.Exit(0)
 }

@@ -10,7 +10,7 @@ import (
 	"sync"
 
 	"github.com/davit-run/davit/shared/executor"
-	"github.com/davit-run/davit/shared/failpoint"
+	"github.com/davit-run/davit/shared/keyed"
 	"github.com/davit-run/davit/shared/transport"
 	"github.com/hashicorp/go-hclog"
 )
@@ -21,11 +21,12 @@ type Server struct {
 	executor  executor.Executor
 	protocols []int // that it speaks
 	logger    hclog.Logger
-	ids       keyedMutex
+	ids       keyed.Mutex
+	yielding  yielders
 	host      *delivery
 	program   bool // this process is the executor, and nothing else
 
-	opening sync.Mutex // held over a whole Open or Close
+	opening sync.Mutex // locked during a whole Open or Close
 	owner   *os.File   // keeps other processes from opening the backend
 
 	mu      sync.Mutex
@@ -39,7 +40,7 @@ type Server struct {
 	done    chan struct{}  // closed when a close has finished
 }
 
-// NewServer serves e on connections that are given to [ServeConn].
+// NewServer returns a Server for e. Its connections are served by [ServeConn].
 func NewServer(e executor.Executor, logger hclog.Logger) *Server {
 	if logger == nil {
 		logger = hclog.NewNullLogger()
@@ -47,7 +48,7 @@ func NewServer(e executor.Executor, logger hclog.Logger) *Server {
 	return &Server{executor: e, protocols: transport.Protocols(), logger: logger, host: newDelivery(logger), done: make(chan struct{})}
 }
 
-// hello takes a new connection of a host, and ends that of an older one.
+// hello accepts a new connection of a host, and ends that of an older one.
 func (s *Server) hello(conn *transport.Conn, h transport.Hello) (transport.HelloReply, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -57,7 +58,7 @@ func (s *Server) hello(conn *transport.Conn, h transport.Hello) (transport.Hello
 			fmt.Sprintf("the host (davit %s)", h.Version), []int{h.Protocol})
 	}
 	if h.Epoch < s.epoch {
-		return transport.HelloReply{}, executor.Errorf(executor.FailedPrecondition, "a newer host (epoch %d) has taken over from this one (epoch %d)", s.epoch, h.Epoch)
+		return transport.HelloReply{}, executor.Errorf(executor.FailedPrecondition, "a newer host (epoch %d) has taken over from this one (epoch %d), or this one's state was put back to an older one", s.epoch, h.Epoch)
 	}
 	s.epoch = h.Epoch
 	if s.expired {
@@ -103,7 +104,6 @@ func (s *Server) open(ctx context.Context, env executor.Environment) (transport.
 		if backend, err = s.executor.Open(ctx, env, s.host); err != nil {
 			return transport.OpenReply{}, err
 		}
-		_ = failpoint.Hit("kit.open.opened")
 		s.mu.Lock()
 		s.backend, s.env = backend, &env
 		s.mu.Unlock()
@@ -111,7 +111,7 @@ func (s *Server) open(ctx context.Context, env executor.Environment) (transport.
 	return transport.OpenReply{Capabilities: executor.Capabilities(backend)}, nil
 }
 
-// validate refuses settings that a host should have refused.
+// validate returns an error for settings that a host should have refused.
 func (s *Server) validate(settings executor.Settings) error {
 	if s.executor.Validate == nil {
 		return nil
@@ -139,13 +139,13 @@ func (s *Server) close(ctx context.Context) error {
 	if s.owner != nil {
 		defer s.owner.Close()
 	}
-	if c, ok := backend.(executor.Closer); ok {
-		return c.Close(hclog.WithContext(ctx, s.logger))
+	if backend == nil || !executor.Offers(backend, executor.CapClose) {
+		return nil
 	}
-	return nil
+	return backend.(executor.Closer).Close(hclog.WithContext(ctx, s.logger))
 }
 
-// opened gives the backend for a call that came over conn, and counts the call in
+// opened returns the backend for a call that came over conn, and counts the call in
 // s.calls if there is no error.
 func (s *Server) opened(conn *transport.Conn) (executor.Backend, error) {
 	s.mu.Lock()

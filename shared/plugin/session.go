@@ -1,94 +1,37 @@
 package plugin
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"path/filepath"
 	"runtime/debug"
 
 	"github.com/davit-run/davit/shared/executor"
-	"github.com/davit-run/davit/shared/failpoint"
 	"github.com/davit-run/davit/shared/transport"
 	"github.com/hashicorp/go-hclog"
 )
 
-// session gives the handlers of one connection.
+// session returns the handlers of one connection.
 func (s *Server) session(conn *transport.Conn) transport.Handlers {
 	h := transport.Handlers{
-		transport.MethodHello: transport.Handle(func(_ context.Context, in transport.Hello) (transport.HelloReply, error) {
+		transport.MethodHello.Name: transport.MethodHello.Handler(func(_ context.Context, in transport.Hello) (transport.HelloReply, error) {
 			return s.hello(conn, in)
 		}),
-		transport.MethodValidate: transport.Handle(func(_ context.Context, in executor.Settings) ([]executor.Diagnostic, error) {
+		transport.MethodValidate.Name: transport.MethodValidate.Handler(func(_ context.Context, in executor.Settings) ([]executor.Diagnostic, error) {
 			if s.executor.Validate == nil {
 				return nil, nil
 			}
 			return s.executor.Validate(in), nil
 		}),
-		transport.MethodOpen: transport.Handle(s.open),
-		transport.MethodClose: transport.Handle(func(ctx context.Context, _ transport.None) (transport.None, error) {
+		transport.MethodOpen.Name: transport.MethodOpen.Handler(s.open),
+		transport.MethodClose.Name: transport.MethodClose.Handler(func(ctx context.Context, _ transport.None) (transport.None, error) {
 			return transport.None{}, s.close(ctx)
 		}),
-		transport.MethodCreate: call(s, conn, func(ctx context.Context, b executor.Backend, w executor.Workload) (executor.Status, error) {
-			if err := checkWorkload(w); err != nil {
-				return executor.Status{}, err
-			}
-			return locked(ctx, s, w.Ref, func() (executor.Status, error) { return s.create(ctx, b, w) })
-		}),
-		transport.MethodRestore: call(s, conn, func(ctx context.Context, b executor.Backend, r transport.RestoreRequest) (executor.Status, error) {
-			if err := checkStdio(r.Stdio); err != nil {
-				return executor.Status{}, err
-			}
-			return locked(ctx, s, r.Ref, func() (executor.Status, error) {
-				st, err := b.Restore(ctx, r.Ref, r.Stdio)
-				_ = failpoint.Hit("kit.restore.done")
-				return st, err
-			})
-		}),
-		transport.MethodList: call(s, conn, func(ctx context.Context, b executor.Backend, _ transport.None) ([]executor.Status, error) {
-			all, err := b.List(ctx)
-			_ = failpoint.Hit("kit.list.done")
-			return all, err
-		}),
-		transport.MethodSignal: call(s, conn, func(ctx context.Context, b executor.Backend, r transport.SignalRequest) (transport.None, error) {
-			if r.Signal < 1 || r.Signal > 64 {
-				return transport.None{}, executor.Errorf(executor.Invalid, "signal %d is not within 1 to 64", r.Signal)
-			}
-			return locked(ctx, s, r.Ref, func() (transport.None, error) {
-				err := b.Signal(ctx, r.Ref, r.Signal)
-				_ = failpoint.Hit("kit.signal.done")
-				return transport.None{}, err
-			})
-		}),
-		transport.MethodDelete: call(s, conn, func(ctx context.Context, b executor.Backend, ref executor.Ref) (transport.None, error) {
-			return locked(ctx, s, ref, func() (transport.None, error) {
-				err := b.Delete(ctx, ref)
-				failpoint.Leave(ref.ID)
-				_ = failpoint.Hit("kit.delete.done")
-				return transport.None{}, err
-			})
-		}),
-		transport.MethodRuntimeResolve: call(s, conn, func(ctx context.Context, b executor.Backend, name string) (executor.Runtime, error) {
-			r, ok := b.(executor.RuntimeResolver)
-			if !ok {
-				return executor.Runtime{}, unsupported(s, executor.CapRuntimeResolve)
-			}
-			return r.ResolveRuntime(ctx, name)
-		}),
-		transport.MethodRuntimeList: call(s, conn, func(ctx context.Context, b executor.Backend, _ transport.None) ([]executor.RuntimeInfo, error) {
-			l, ok := b.(executor.RuntimeLister)
-			if !ok {
-				return nil, unsupported(s, executor.CapRuntimeList)
-			}
-			return l.Runtimes(ctx)
-		}),
-		transport.MethodCheck: call(s, conn, func(ctx context.Context, b executor.Backend, _ transport.None) ([]executor.Diagnostic, error) {
-			c, ok := b.(executor.Checker)
-			if !ok {
-				return nil, unsupported(s, executor.CapCheck)
-			}
-			return c.Check(ctx)
-		}),
+	}
+	for _, method := range transport.BackendMethods() {
+		h[method.Name] = func(ctx context.Context, body []byte) (any, error) {
+			out, err := s.serve(ctx, conn, method, body)
+			return out, executor.ExplainDisk("", err)
+		}
 	}
 	for method, handler := range h {
 		h[method] = func(ctx context.Context, body []byte) (any, error) {
@@ -98,81 +41,92 @@ func (s *Server) session(conn *transport.Conn) transport.Handlers {
 	return h
 }
 
-// call makes a handler of a function that needs the opened backend.
-func call[In, Out any](s *Server, conn *transport.Conn, fn func(context.Context, executor.Backend, In) (Out, error)) transport.Handler {
-	return transport.Handle(func(ctx context.Context, in In) (Out, error) {
-		backend, err := s.opened(conn)
-		if err != nil {
-			var zero Out
-			return zero, err
-		}
-		defer s.calls.Done()
-		out, err := fn(ctx, backend, in)
-		return out, executor.ExplainDisk("", err)
-	})
-}
-
-// locked runs fn while no other call for the same id runs.
-func locked[Out any](ctx context.Context, s *Server, ref executor.Ref, fn func() (Out, error)) (out Out, err error) {
-	if err := ref.Validate(); err != nil {
-		return out, err
-	}
-	unlock, err := s.ids.lock(ctx, ref.ID)
+// serve serves a call for the opened backend.
+func (s *Server) serve(ctx context.Context, conn *transport.Conn, method transport.Entry, body []byte) (any, error) {
+	backend, err := s.opened(conn)
 	if err != nil {
-		return out, executor.Errorf(executor.CodeOf(err), "%s: waiting for an earlier call for this container: %w", ref, err)
+		return nil, err
 	}
-	defer unlock()
-	return fn()
-}
-
-// create creates a workload. After a panic it asks once more: Create is idempotent,
-// so that finds out how far the first one came, and nothing runs that nobody knows.
-func (s *Server) create(ctx context.Context, b executor.Backend, w executor.Workload) (st executor.Status, err error) {
-	panicked := func() (panicked bool) {
-		defer func() {
-			if p := recover(); p != nil {
-				s.logger.Error("panic in create, which is asked once more", "ref", w.Ref.String(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-				panicked = true
-			}
-		}()
-		st, err = b.Create(ctx, w)
-		_ = failpoint.Hit("kit.create.done")
-		return false
-	}()
+	defer s.calls.Done()
+	if method.Capability != "" {
+		if err := s.offers(backend, method.Capability); err != nil {
+			return nil, err
+		}
+	}
+	in, err := method.Decode(body)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.offers(backend, in.Needs...); err != nil {
+		return nil, err
+	}
+	ctx, leave, err := s.enter(ctx, method, in)
+	if err != nil {
+		// An earlier call may have done, or may yet do, what this one asks for.
+		return nil, executor.Errorf(executor.OutcomeUnknown, "%s: an earlier call is still under way: %w", in.Ref, err)
+	}
+	defer leave()
+	if !method.Repeat {
+		return in.Serve(ctx, backend)
+	}
+	out, err, panicked := s.try(ctx, method, in, backend)
 	if panicked {
-		return b.Create(ctx, w)
+		out, err = in.Serve(ctx, backend)
 	}
-	return st, err
+	return out, preempted(ctx, in.Ref, err)
 }
 
-func checkWorkload(w executor.Workload) error {
-	if len(w.Spec) > executor.MaxSpecSize {
-		return executor.Errorf(executor.Invalid, "%s: spec has %d bytes, at most %d are allowed", w.Ref, len(w.Spec), executor.MaxSpecSize)
-	}
-	if spec := bytes.TrimSpace(w.Spec); len(spec) == 0 || spec[0] != '{' {
-		return executor.Errorf(executor.Invalid, "%s: spec is not a JSON object", w.Ref)
-	}
-	return checkStdio(w.Stdio)
-}
-
-func checkStdio(stdio executor.Stdio) error {
-	for _, s := range []executor.Stream{stdio.Stdin, stdio.Stdout, stdio.Stderr} {
-		switch s.Kind {
-		case executor.StreamNull:
-			if s.Path != "" {
-				return executor.Errorf(executor.Invalid, "stream %q has a path but no kind", s.Path)
-			}
-		case executor.StreamFile, executor.StreamFIFO:
-			if !filepath.IsAbs(s.Path) {
-				return executor.Errorf(executor.Invalid, "stream path %q is not absolute", s.Path)
-			}
-		default:
-			return executor.Errorf(executor.Unsupported, "unknown stream kind %q", s.Kind)
+// offers returns an error that names the first capability that backend lacks.
+func (s *Server) offers(backend executor.Backend, needs ...executor.Capability) error {
+	for _, need := range needs {
+		if !executor.Offers(backend, need) {
+			return executor.Errorf(executor.Unsupported, "executor %s does not offer %s", s.executor.Name, need)
 		}
 	}
 	return nil
 }
 
-func unsupported(s *Server, c executor.Capability) error {
-	return executor.Errorf(executor.Unsupported, "executor %s does not offer %s", s.executor.Name, c)
+// enter waits until a call may begin, and returns the context for it. It ends what the
+// call preempts.
+func (s *Server) enter(ctx context.Context, method transport.Entry, in transport.Inbound) (_ context.Context, leave func(), err error) {
+	if in.Preempts {
+		if err := s.yielding.preempt(ctx, in.Ref); err != nil {
+			return ctx, nil, err
+		}
+	}
+	end := func() {}
+	if method.Yields {
+		ctx, end = s.yielding.begin(ctx, in.Ref)
+	}
+	unlock, err := s.lock(ctx, method.Lock, in.Ref)
+	if err != nil {
+		end()
+		return ctx, nil, err
+	}
+	return ctx, func() { unlock(); end() }, nil
+}
+
+// lock takes the keyed lock of what a call is about. The keys of containers and of
+// processes are distinct, since ids have no slash.
+func (s *Server) lock(ctx context.Context, class transport.Lock, ref executor.Ref) (unlock func(), err error) {
+	switch class {
+	case transport.LockContainer:
+		return s.ids.Lock(ctx, ref.ID)
+	case transport.LockProcess:
+		return s.ids.Lock(ctx, ref.String())
+	default:
+		return func() {}, nil
+	}
+}
+
+// try serves a call, and returns an error if it panics.
+func (s *Server) try(ctx context.Context, method transport.Entry, in transport.Inbound, backend executor.Backend) (out any, err error, panicked bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.logger.Error("panic; the call is repeated", "method", method.Name, "ref", in.Ref.String(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			panicked = true
+		}
+	}()
+	out, err = in.Serve(ctx, backend)
+	return out, err, false
 }

@@ -4,29 +4,12 @@ import (
 	"encoding/json"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/davit-run/davit/shared/executor"
 )
-
-// bodies are the types of requests and replies, by method.
-var bodies = map[string]struct{ request, reply any }{
-	MethodHello:          {Hello{}, HelloReply{}},
-	MethodValidate:       {executor.Settings{}, []executor.Diagnostic{}},
-	MethodOpen:           {executor.Environment{}, OpenReply{}},
-	MethodCreate:         {executor.Workload{}, executor.Status{}},
-	MethodRestore:        {RestoreRequest{}, executor.Status{}},
-	MethodList:           {None{}, []executor.Status{}},
-	MethodSignal:         {SignalRequest{}, None{}},
-	MethodDelete:         {executor.Ref{}, None{}},
-	MethodRuntimeResolve: {"", executor.Runtime{}},
-	MethodRuntimeList:    {None{}, []executor.RuntimeInfo{}},
-	MethodCheck:          {None{}, []executor.Diagnostic{}},
-	MethodClose:          {None{}, None{}},
-	MethodExited:         {executor.Status{}, None{}},
-	MethodReleased:       {ReleasedRequest{}, None{}},
-}
 
 // TestGoldenBodies compares the bodies of protocol 1, frozen in testdata, with what
 // the types of today make of them: nothing may be lost or changed. Fields may be
@@ -40,17 +23,52 @@ func TestGoldenBodies(t *testing.T) {
 	if err := json.Unmarshal(text, &frozen); err != nil {
 		t.Fatal(err)
 	}
-	for method, golden := range frozen {
-		now, ok := bodies[method]
+	for _, method := range Methods() {
+		golden, ok := frozen[method.Name]
 		if !ok {
-			t.Errorf("protocol 1 has the method %q, which is gone", method)
+			t.Errorf("the method %q has no golden bodies in testdata/bodies.json", method.Name)
 			continue
 		}
-		t.Run(method, func(t *testing.T) {
-			wantKept(t, golden.Request, now.request)
-			wantKept(t, golden.Reply, now.reply)
+		delete(frozen, method.Name)
+		t.Run(method.Name, func(t *testing.T) {
+			wantKept(t, golden.Request, method.Request)
+			wantKept(t, golden.Reply, method.Reply)
 		})
 	}
+	for method := range frozen {
+		t.Errorf("protocol 1 has the method %q, which is gone", method)
+	}
+}
+
+// TestMethodsAreComplete checks that each method has everything that it must declare.
+func TestMethodsAreComplete(t *testing.T) {
+	seen := map[string]bool{}
+	for _, m := range Methods() {
+		if seen[m.Name] {
+			t.Errorf("the method %q is defined twice", m.Name)
+		}
+		seen[m.Name] = true
+		if m.Doc == "" || m.Limit == 0 {
+			t.Errorf("the method %q lacks a doc line or a limit", m.Name)
+		}
+		if m.Capability != "" && !slices.Contains(executor.KnownCapabilities(), m.Capability) {
+			t.Errorf("the method %q needs %q, which no backend can have", m.Name, m.Capability)
+		}
+		if !m.ForBackend {
+			continue
+		}
+		if in, err := m.Decode(encoded(t, m.Request)); m.Lock != LockNone && (executor.CodeOf(err) != executor.Invalid || in.Serve != nil) {
+			t.Errorf("the method %q takes a request about no process: %v", m.Name, err)
+		}
+	}
+}
+
+func encoded(t *testing.T, v any) []byte {
+	body, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
 }
 
 // wantKept decodes golden bytes to the type of v and encodes them again.
@@ -77,7 +95,7 @@ func wantKept(t *testing.T, golden json.RawMessage, v any) {
 	}
 }
 
-// lost gives the path of something in was that is not in is, or "".
+// lost returns the path of something that was has and is lacks, or "".
 func lost(was, is any) string {
 	switch was := was.(type) {
 	case map[string]any:

@@ -14,15 +14,15 @@ import (
 // workloads.
 const MaxMessage = 16 << 20
 
-// errTooLarge ends a connection: after it the stream has no message boundary.
+// errTooLarge ends a connection, since the stream has no message boundary after it.
 type errTooLarge struct{}
 
 func (errTooLarge) Error() string {
 	return fmt.Sprintf("peer sent a message of more than %d bytes", MaxMessage)
 }
 
-// budgetReader fails once a message has used up its budget. It is an
-// io.ByteReader so that gob does not put a buffer of its own in front.
+// budgetReader fails once a message has used up its budget. It is an io.ByteReader so
+// that gob adds no buffer of its own.
 type budgetReader struct {
 	r    *bufio.Reader
 	left int

@@ -30,9 +30,9 @@ type Conn struct {
 	wg     sync.WaitGroup
 }
 
-// newConn takes two streams: out for calls that we make, in for calls that we
-// serve. hangUp closes what lies below both. The handlers may use the Conn that
-// their maker is given.
+// newConn returns a Conn on two streams: out for calls that we make, in for calls
+// that we serve. hangUp closes what lies below both. The handlers may use the Conn
+// that is passed to the function handlers.
 func newConn(out, in io.ReadWriteCloser, handlers func(*Conn) Handlers, logger hclog.Logger, hangUp func()) *Conn {
 	c := &Conn{
 		client: rpc.NewClientWithCodec(clientCodec{newGobStream(out)}),
@@ -67,10 +67,9 @@ func (c *Conn) Close() error {
 	return nil
 }
 
-// ErrBadReply is wrapped by errors of calls that were answered with what is no
-// answer to them: of another form, or about something else. They are
-// [executor.OutcomeUnknown]. A peer that goes on like that is broken, also if its
-// connection is not.
+// ErrBadReply is wrapped by errors of calls whose reply makes no sense: it has
+// another form, or is about something else. They are [executor.OutcomeUnknown]. A
+// peer that keeps sending such replies is broken, even if its connection is not.
 var ErrBadReply = errors.New("the executor's reply makes no sense")
 
 // badReply is the error of a call that wraps [ErrBadReply].
@@ -78,9 +77,8 @@ func badReply(method string, err error) error {
 	return executor.Errorf(executor.OutcomeUnknown, "%s: %w: %w", method, ErrBadReply, err)
 }
 
-// Call calls a method of the peer and decodes its result into out, which may be
-// nil. It returns when ctx ends, whatever the peer does, and then asks the peer
-// to cancel.
+// Call calls a method of the peer and decodes its result into out, which may be nil.
+// When ctx ends it returns, whatever the peer does, and asks the peer to cancel.
 //
 // Errors: [executor.Unavailable] if the call never left, so that repeating it
 // is safe; [executor.OutcomeUnknown] if it was sent and no answer came (the
@@ -100,7 +98,7 @@ func (c *Conn) Call(ctx context.Context, method string, in, out any) error {
 	resp := &Response{}
 	reply := make(chan *rpc.Call, 1)
 	written := make(chan struct{})
-	// Writing blocks while the peer does not read, so it must not be waited for.
+	// Writing blocks while the peer does not read, so Call must not wait for it.
 	go func() {
 		c.client.Go(methodDo, req, resp, reply)
 		close(written)
@@ -116,7 +114,7 @@ func (c *Conn) Call(ctx context.Context, method string, in, out any) error {
 			<-written
 			c.client.Go(methodCancel, &CancelRequest{ID: req.ID}, &Empty{}, make(chan *rpc.Call, 1))
 		}()
-		return executor.Errorf(executor.OutcomeUnknown, "%s: no answer in time: %w", method, context.Cause(ctx))
+		return executor.Errorf(executor.OutcomeUnknown, "%s: no answer: %w", method, context.Cause(ctx))
 	}
 	if err := resp.err(); err != nil {
 		return err

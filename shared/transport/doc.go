@@ -1,25 +1,31 @@
 // Package transport carries calls between a host and an executor over
 // hashicorp/go-plugin's net/rpc protocol, in both directions.
 //
-// It is the only package that knows net/rpc and go-plugin's broker. Above it,
-// both sides see a [Conn] with one method, Call, and give a table of [Handlers]
-// for what the other side may call. [Client] puts names and types on that for
-// the host; package plugin does so for executors.
+// It is the only package that knows net/rpc and go-plugin's broker. Above it, both
+// sides see a [Conn] with one method, Call, and a table of [Handlers] for what the
+// other side may call.
+//
+// # Methods
+//
+// A [Method] is one value, in a file of its own, that declares everything about it:
+// its name, the types of request and reply, the capability that it needs, which calls
+// it excludes and how long it may take. The host calls it, the kit serves it, the
+// conformance suite and the storm go through [Methods]: there is no other list of
+// them.
 //
 // # One choke point
 //
-// Every call is the same RPC method with the same flat envelope: call id,
-// timeout, method, trace parent, and a body of JSON. What must hold for every
-// call is therefore written once, here: deadlines and cancellation cross the
-// wire, a panic in a handler becomes an error, errors keep their code, sizes
-// and the number of calls at once are bounded, and a caller never waits longer
-// than its context allows.
+// Every call is the same RPC method with the same flat envelope: call id, timeout,
+// method, trace parent, and a body of JSON. What is true of every call is therefore
+// written once, here: deadlines and cancellation cross the wire, a panic in a handler
+// becomes an error, errors keep their code, sizes and the number of calls at once are
+// bounded, and a caller never waits longer than its context allows.
 //
 // # Compatibility
 //
-// An executor that was built once keeps running under every later davit that
-// speaks its protocol, without being built again, and a davit keeps running newer
-// executors that speak its protocol. What holds this up:
+// An executor that was built once keeps running under every later davit that speaks
+// its protocol, without being built again, and a davit keeps running newer executors
+// that speak its protocol. These rules ensure it:
 //
 //   - Within a protocol nothing is renamed, retyped or taken away, and nothing new
 //     is required. Fields, methods and capabilities are added; a side that does
@@ -34,28 +40,28 @@
 //   - The Go API of package executor and of the kit follows the module's version:
 //     an executor's source compiles with every later minor release.
 //
-// testdata holds the proof. The *.gob files are the bytes of the envelope and
+// testdata has the proof. The *.gob files are the bytes of the envelope and
 // bodies.json are those of every method, as protocol 1 began. The program in
 // protocol1 is an executor and a host of that time which share no code with this
 // module, from yamux up: tests run the executor under today's host, and today's kit
 // under the host. A program is worth more here than a recording: it answers, waits,
-// reconnects and gets cut off as a peer does, and it is 600 lines of source and not
-// a binary.
+// reconnects and gets cut off as a peer does. It is 600 lines of source and not a
+// binary.
 //
 // # Rationale
 //
 // Why JSON inside gob? Gob drops pointers to zero values and decodes a 105-byte
 // map into 640 MB, so gob carries strings, integers and bytes alone.
 //
-// Why a codec of our own? The codec of net/rpc cannot bound a message, and
-// it starts handlers without telling in which order their calls came. Ours reads
-// each message under a budget and registers a call while reading it, so that a
-// cancellation can never overtake the call that it cancels.
+// Why a codec of our own? The codec of net/rpc cannot bound a message, and it starts
+// handlers in no known order. Ours reads each message under a budget and registers a
+// call while reading it, so that a cancellation can never overtake the call that it
+// cancels.
 //
-// Why not the stream that go-plugin dispenses? It comes with net/rpc's own
-// codec. We dispense for the handshake's sake and then open one broker stream
-// for each direction, under fixed ids that the host chooses: a plugin that picks
-// broker ids can wedge the host's broker.
+// Why not the stream that go-plugin dispenses? It comes with net/rpc's own codec. We
+// dispense for the sake of the handshake, and then open one broker stream for each
+// direction. The host chooses their ids, which are fixed: a plugin that picks broker
+// ids can wedge the host's broker.
 //
 // Why no epoch in the envelope? A connection belongs to one host process. Hello
 // states the epoch once, and a newer Hello ends the older connection.

@@ -2,14 +2,13 @@ package transport
 
 import (
 	"context"
-	"time"
 
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// Request and Response are all that gob ever sees. Fields may be added, since
-// gob ignores what it does not know; they may never be renamed or retyped.
-// testdata holds their bytes.
+// Request and Response are all that gob ever sees. Fields may be added, since gob
+// ignores what it does not know; they may never be renamed or retyped. testdata has
+// their bytes.
 type Request struct {
 	// ID is unique among the calls of one direction of a connection.
 	ID uint64
@@ -32,7 +31,7 @@ type Response struct {
 	Body    []byte
 }
 
-// CancelRequest asks to cancel a call. It has no effect on one that has ended.
+// CancelRequest asks to cancel a call. It has no effect on a call that has ended.
 type CancelRequest struct {
 	ID uint64
 }
@@ -46,7 +45,7 @@ func (r *Response) setError(err error) {
 	r.Body = nil
 }
 
-// maxErrorMessage is what is kept of a peer's error message, in bytes.
+// maxErrorMessage is how much of a peer's error message is kept, in bytes.
 const maxErrorMessage = 16 << 10
 
 func (r *Response) err() error {
@@ -60,14 +59,6 @@ func (r *Response) err() error {
 	return &executor.Error{Code: executor.Code(r.Code), Message: msg}
 }
 
-func timeoutOf(ctx context.Context) int64 {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return 0
-	}
-	return max(1, int64(time.Until(deadline)))
-}
-
 type traceparentKey struct{}
 
 // WithTraceparent returns a context whose calls carry a W3C traceparent header.
@@ -78,7 +69,7 @@ func WithTraceparent(ctx context.Context, traceparent string) context.Context {
 	return context.WithValue(ctx, traceparentKey{}, traceparent)
 }
 
-// Traceparent gives what WithTraceparent put into ctx, or what came with the
+// Traceparent returns what WithTraceparent put into ctx, or what came with the
 // call that ctx belongs to.
 func Traceparent(ctx context.Context) string {
 	s, _ := ctx.Value(traceparentKey{}).(string)

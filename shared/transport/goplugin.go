@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,8 @@ import (
 	goplugin "github.com/hashicorp/go-plugin"
 )
 
-// Handshake tells an executor that it was started by a davit host.
+// Handshake returns the handshake by which an executor knows that a davit host has
+// started it.
 func Handshake() goplugin.HandshakeConfig {
 	return goplugin.HandshakeConfig{
 		ProtocolVersion:  ProtocolVersion,
@@ -22,9 +24,10 @@ func Handshake() goplugin.HandshakeConfig {
 	}
 }
 
-// HandshakeEnv gives the variables by which a host that starts an executor itself
-// tells it so, and which protocols it speaks. The executor's handshake line has
-// the newest of them that it speaks too, or another one if there is none.
+// HandshakeEnv returns the environment variables for an executor that a host starts
+// itself, without go-plugin. They carry the handshake and the protocols that the host
+// speaks. The executor's handshake line has the newest of these that it speaks too,
+// or another one if there is none.
 func HandshakeEnv() []string {
 	h := Handshake()
 	return []string{
@@ -41,14 +44,14 @@ const (
 	streamToHost   = 0x44415602
 )
 
-// PluginSet is what an executor serves with go-plugin. For each connection of a
-// host, session gives the handlers of its calls.
+// PluginSet is what an executor serves with go-plugin. For each connection of a host,
+// session returns the handlers of its calls.
 func PluginSet(logger hclog.Logger, session func(*Conn) Handlers) goplugin.PluginSet {
 	return goplugin.PluginSet{pluginName: &executorPlugin{logger: logger, session: session}}
 }
 
-// VersionedPlugins is PluginSet for each of the protocols that an executor
-// speaks. They share it, since each connection agrees on its protocol by Hello.
+// VersionedPlugins returns set for each of the protocols that an executor speaks.
+// They share it, since each connection agrees on its protocol by Hello.
 func VersionedPlugins(set goplugin.PluginSet) map[int]goplugin.PluginSet {
 	versioned := map[int]goplugin.PluginSet{}
 	for _, protocol := range Protocols() {
@@ -82,7 +85,7 @@ func (p *executorPlugin) Client(broker *goplugin.MuxBroker, c *rpc.Client) (any,
 	return broker, c.Close()
 }
 
-// dispensed has a method because net/rpc refuses a type that has none.
+// dispensed has a method because net/rpc refuses a type without one.
 type dispensed struct{}
 
 // Ping does nothing.
@@ -110,18 +113,26 @@ func openStreams(broker *goplugin.MuxBroker, outID, inID uint32) (out, in io.Rea
 	return d.conn, accepted, nil
 }
 
-// Connect makes a Conn on a connection to an executor's socket, as the host.
-// ctx bounds the connecting alone. On an error conn is closed.
+// Serve serves one connection of a host, as an executor in this process does. It returns
+// when the connection ends.
+func Serve(conn net.Conn, set goplugin.PluginSet) {
+	server := goplugin.RPCServer{Plugins: set, Stdout: strings.NewReader(""), Stderr: strings.NewReader("")}
+	server.ServeConn(guard(conn))
+}
+
+// Connect returns a Conn on a connection to an executor's socket, as the host. ctx
+// bounds the setup alone. On an error conn is closed.
 func Connect(ctx context.Context, conn net.Conn, handlers func(*Conn) Handlers, logger hclog.Logger) (*Conn, error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	c, err := connect(conn, handlers, logger)
+	guarded := guard(conn)
+	c, err := connect(guarded, handlers, logger)
 	if !stop() && err == nil {
 		_ = c.Close()
 		err = context.Cause(ctx)
 	}
 	if err != nil {
 		_ = conn.Close()
-		if cause := context.Cause(ctx); cause != nil {
+		if cause := cmp.Or(guarded.reason(), context.Cause(ctx)); cause != nil {
 			err = cause
 		}
 		return nil, fmt.Errorf("connecting to the executor: %w", err)
@@ -130,7 +141,7 @@ func Connect(ctx context.Context, conn net.Conn, handlers func(*Conn) Handlers, 
 }
 
 func connect(conn net.Conn, handlers func(*Conn) Handlers, logger hclog.Logger) (*Conn, error) {
-	client, err := goplugin.NewRPCClient(guard(conn), PluginSet(logger, nil))
+	client, err := goplugin.NewRPCClient(conn, PluginSet(logger, nil))
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
-	"github.com/davit-run/davit/shared/failpoint"
 	"github.com/hashicorp/go-hclog"
 )
 
@@ -25,17 +24,6 @@ type Handlers map[string]Handler
 
 // Handler serves one method. The body is JSON, and so is what it returns.
 type Handler func(ctx context.Context, body []byte) (any, error)
-
-// Handle makes a Handler of a typed function.
-func Handle[In, Out any](fn func(context.Context, In) (Out, error)) Handler {
-	return func(ctx context.Context, body []byte) (any, error) {
-		var in In
-		if err := json.Unmarshal(body, &in); err != nil {
-			return nil, executor.Errorf(executor.Invalid, "malformed request: %w", err)
-		}
-		return fn(ctx, in)
-	}
-}
 
 // inbound is a call being served.
 type inbound struct {
@@ -102,7 +90,6 @@ func (e *endpoint) Do(req *Request, resp *Response) error {
 	out, err := e.run(req)
 	if err == nil {
 		resp.Body, err = json.Marshal(out)
-		resp.Body = failpoint.Reply(req.Method, resp.Body)
 	}
 	if err == nil && len(resp.Body) > MaxMessage-4096 {
 		err = executor.Errorf(executor.Internal, "reply to %s has %d bytes, more than a message may have", req.Method, len(resp.Body))
@@ -120,9 +107,6 @@ func (e *endpoint) run(req *Request) (out any, err error) {
 			err = executor.Errorf(executor.Internal, "panic in %s: %v", req.Method, p)
 		}
 	}()
-	if err := failpoint.Call(req.Method); err != nil {
-		return nil, err
-	}
 	handler := e.handlers[req.Method]
 	if handler == nil {
 		return nil, executor.Errorf(executor.Unsupported, "unknown method %q", req.Method)

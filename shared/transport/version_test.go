@@ -11,7 +11,8 @@ import (
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// An executor that speaks several protocols, and hosts that offer several.
+// TestProtocolsAreNegotiated connects an executor that speaks several protocols to
+// hosts that offer several.
 func TestProtocolsAreNegotiated(t *testing.T) {
 	tests := map[string]struct {
 		speaks, offers []int
@@ -31,7 +32,7 @@ func TestProtocolsAreNegotiated(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			var heard []int
-			host, _ := pair(t, nil, Handlers{MethodHello: Handle(func(_ context.Context, h Hello) (HelloReply, error) {
+			host, _ := pair(t, nil, Handlers{MethodHello.Name: handle(func(_ context.Context, h Hello) (HelloReply, error) {
 				heard = append(heard, h.Protocol)
 				if !slices.Contains(tt.speaks, h.Protocol) {
 					return HelloReply{}, Incompatible("executor x 1.0", tt.speaks, "the host", []int{h.Protocol})
@@ -41,7 +42,7 @@ func TestProtocolsAreNegotiated(t *testing.T) {
 				}
 				return HelloReply{Protocol: h.Protocol}, nil
 			})})
-			reply, err := Client{host}.offer(t.Context(), Hello{}, tt.offers)
+			reply, err := Client{Conn: host}.offer(t.Context(), Hello{}, tt.offers)
 			if tt.want == 0 {
 				if !errors.Is(err, cmp.Or(tt.code, executor.Unsupported)) || !strings.Contains(err.Error(), tt.says) {
 					t.Errorf("got %v, want %q", err, tt.says)

@@ -12,19 +12,61 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 	"golang.org/x/sys/unix"
 )
 
-// make makes the cgroups and sets their limits.
+// between returns the cgroups between Path and Top, the inner ones first.
+func (d CgroupDir) between() (dirs []string) {
+	for up := path.Dir(d.Path); d.Top != "" && strings.HasPrefix(up, d.Top+"/"); up = path.Dir(up) {
+		dirs = append(dirs, up)
+	}
+	return dirs
+}
+
+// make creates the cgroups and sets their limits.
 func (c Cgroup) make() error {
 	for _, dir := range c.Dirs {
 		if err := os.MkdirAll(dir.Path, 0o755); err != nil {
 			return executor.Errorf(executor.FailedPrecondition, "make cgroup: %w", err)
 		}
+		if dir.Cpuset != "" {
+			if err := inheritCpuset(dir.Path, dir.Cpuset); err != nil {
+				return executor.Errorf(executor.FailedPrecondition, "processors of cgroup: %w", err)
+			}
+		}
+		for _, up := range slices.Backward(dir.between()) {
+			for _, name := range []string{"memory", "pids", "cpu"} { // those that there are
+				_ = os.WriteFile(path.Join(up, "cgroup.subtree_control"), []byte("+"+name), 0)
+			}
+		}
 	}
 	for _, f := range c.Files {
 		if err := os.WriteFile(f.Path, []byte(f.Value), 0); err != nil {
 			return executor.Errorf(executor.FailedPrecondition, "limit of cgroup to %s: %w", f.Value, err)
+		}
+	}
+	return nil
+}
+
+// inheritCpuset gives a cgroup that has no processors or memory those of its parent.
+func inheritCpuset(dir, root string) error {
+	for _, name := range []string{"cpuset.cpus", "cpuset.mems"} {
+		b, err := os.ReadFile(path.Join(dir, name))
+		if err != nil {
+			return err
+		}
+		if dir == root || len(bytes.TrimSpace(b)) > 0 {
+			continue
+		}
+		if err := inheritCpuset(path.Dir(dir), root); err != nil {
+			return err
+		}
+		if b, err = os.ReadFile(path.Join(path.Dir(dir), name)); err == nil {
+			err = os.WriteFile(path.Join(dir, name), b, 0)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -64,14 +106,14 @@ func (c Cgroup) unified() (*os.File, error) {
 	return nil, nil
 }
 
-// seal keeps the processes within from multiplying, where the kernel can.
+// seal keeps the processes within from forking, where the kernel can.
 func (c Cgroup) seal() {
 	for _, dir := range c.Dirs {
 		_ = os.WriteFile(path.Join(dir.Path, "pids.max"), []byte("0"), 0)
 	}
 }
 
-// processes lists the processes within.
+// processes lists the processes within, in any hierarchy.
 func (c Cgroup) processes() []int {
 	var pids []int
 	for _, dir := range c.Dirs {
@@ -82,31 +124,34 @@ func (c Cgroup) processes() []int {
 			}
 		}
 	}
-	return pids
+	slices.Sort(pids)
+	return slices.Compact(pids)
 }
 
-// kill kills the processes within, and gives how many there were.
+// kill kills the processes within, and returns how many there were.
 func (c Cgroup) kill() int {
-	var found []*os.File
-	var pids []int
+	var found []*linux.Process
 	for _, pid := range c.processes() {
-		if fd, err := unix.PidfdOpen(pid, 0); err == nil {
-			found, pids = append(found, os.NewFile(uintptr(fd), "pidfd")), append(pids, pid)
+		if p, err := linux.OpenProcess(pid, nil); err == nil {
+			found = append(found, p)
 		}
 	}
-	// A number that is still within means the process of its descriptor.
+	// A pid that is still within the cgroup is that of the process which was opened.
 	within := c.processes()
-	for i, f := range found {
-		if slices.Contains(within, pids[i]) {
-			_ = send(f, unix.SIGKILL)
+	for _, p := range found {
+		if slices.Contains(within, p.PID) {
+			_ = p.Signal(unix.SIGKILL)
 		}
-		_ = f.Close()
+		_ = p.Close()
+	}
+	if len(found) > 0 && c.Freezer != "" {
+		_ = c.thaw()
 	}
 	return len(found)
 }
 
-// remove removes the cgroups. The kernel may be a moment late to see that they
-// are empty.
+// remove removes the cgroups. The kernel may take a moment to see that they are
+// empty.
 func (c Cgroup) remove() error {
 	var errs []error
 	for _, dir := range c.Dirs {
@@ -119,26 +164,27 @@ func (c Cgroup) remove() error {
 		}
 		if err != nil && !errors.Is(err, unix.ENOENT) {
 			errs = append(errs, fmt.Errorf("remove cgroup %s: %w", dir.Path, err))
+			continue
+		}
+		for _, up := range dir.between() {
+			if unix.Rmdir(up) != nil {
+				break // others are in it
+			}
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// oomKilled reports whether the kernel killed a process within because there was
-// no memory left to it, nil if that cannot be told.
+// oomKilled reports whether the kernel killed a process within because it had no
+// memory left, nil if that is not known.
 func (c Cgroup) oomKilled() *bool {
 	if c.OOM == "" {
 		return nil
 	}
-	b, err := os.ReadFile(c.OOM)
+	n, err := linux.OOMKills(c.OOM)
 	if err != nil {
 		return nil
 	}
-	for line := range strings.Lines(string(b)) {
-		if n, ok := strings.CutPrefix(line, "oom_kill "); ok {
-			killed := strings.TrimSpace(n) != "0"
-			return &killed
-		}
-	}
-	return nil
+	killed := n > 0
+	return &killed
 }

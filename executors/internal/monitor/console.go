@@ -2,47 +2,27 @@ package monitor
 
 import (
 	"fmt"
-	"io"
 	"os"
-	"time"
 
+	"github.com/davit-run/davit/executors/internal/capture"
 	"golang.org/x/sys/unix"
 )
 
-// drainTimeout is how long a terminal is read after the last process has gone.
-// All that was written is there by then; a process that is not ours may hold it.
-const drainTimeout = 2 * time.Second
-
-// console is the monitor's side of a terminal.
-type console struct {
-	master *os.File
-	done   chan struct{} // closed when all output was copied
-}
-
-// openConsole makes a terminal and copies its output to the job's file.
-func openConsole(job Job) (*console, *os.File, error) {
-	out, err := openOutput("stdout", job.Stdout)
+// openConsole opens a terminal, whose output goes to the job's stdout.
+func openConsole(job Job) (files []*os.File, sources []capture.Source, err error) {
+	log, err := openOutput(job, 0)
 	if err != nil {
 		return nil, nil, err
 	}
 	master, tty, err := openTerminal(*job.Terminal)
 	if err != nil {
-		_ = out.Close()
-		return nil, nil, err
+		log.Close()
+		return nil, nil, fmt.Errorf("make terminal: %w", err)
 	}
 	if u := job.User; u != nil {
-		if err := tty.Chown(int(u.UID), -1); err != nil {
-			_, _, _ = out.Close(), master.Close(), tty.Close()
-			return nil, nil, err
-		}
+		err = tty.Chown(int(u.UID), -1)
 	}
-	c := &console{master: master, done: make(chan struct{})}
-	go func() {
-		defer close(c.done)
-		defer out.Close()
-		_, _ = io.Copy(out, master) // ends with EIO when nobody has the terminal
-	}()
-	return c, tty, nil
+	return []*os.File{tty, tty, tty}, []capture.Source{{From: master, To: log}}, err
 }
 
 func openTerminal(size Terminal) (master, tty *os.File, err error) {
@@ -65,13 +45,4 @@ func openTerminal(size Terminal) (master, tty *os.File, err error) {
 		_ = master.Close()
 	}
 	return master, tty, err
-}
-
-// drain waits until all output of the terminal was copied.
-func (c *console) drain() {
-	if c == nil {
-		return
-	}
-	_ = c.master.SetReadDeadline(time.Now().Add(drainTimeout))
-	<-c.done
 }

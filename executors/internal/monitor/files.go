@@ -1,50 +1,108 @@
 package monitor
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/davit-run/davit/executors/internal/capture"
+	"github.com/davit-run/davit/shared/executor"
 )
 
-// openFiles opens the descriptors of the workload, from 0 on.
+// drainTimeout is how long output is waited for after the last process has ended. All that
+// was written can be read by then; a foreign process may keep the other end open.
+const drainTimeout = 2 * time.Second
+
+// openFiles opens the descriptors of the workload, from 0 on, and begins to copy what it
+// writes to them.
 func (w *workload) openFiles(job Job) (files []*os.File, err error) {
-	add := func(f *os.File, err error) error {
-		if err == nil {
-			files = append(files, f)
+	var sources []capture.Source
+	defer func() {
+		// The copier has descriptors of its own.
+		for _, s := range sources {
+			_ = s.From.Close()
 		}
-		return err
-	}
+		if err != nil {
+			for _, s := range sources {
+				s.To.Close()
+			}
+			closeAll(files)
+			files = nil
+		}
+	}()
 	if job.Terminal != nil {
-		var tty *os.File
-		if w.console, tty, err = openConsole(job); err != nil {
-			return nil, fmt.Errorf("make terminal: %w", err)
-		}
-		files = []*os.File{tty, tty, tty}
+		files, sources, err = openConsole(job)
 	} else {
-		if err := add(os.Open(os.DevNull)); err != nil {
-			return files, err
-		}
-		if err := add(openOutput("stdout", job.Stdout)); err != nil {
-			return files, err
-		}
-		if job.Stderr == job.Stdout {
-			files = append(files, files[1]) // one description
-		} else if err := add(openOutput("stderr", job.Stderr)); err != nil {
-			return files, err
-		}
+		files, sources, err = openPipes(job)
 	}
-	return files, nil
+	if err != nil {
+		return files, err
+	}
+	w.copier, err = capture.Start(sources...)
+	return files, err
 }
 
-// openOutput opens a file for output that must exist.
-func openOutput(name, path string) (*os.File, error) {
-	if path == "" {
-		path = os.DevNull
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		_ = f.Close() // one may be listed twice
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|unix.O_NOCTTY, 0)
+}
+
+// openPipes opens an empty stdin, and a pipe for each stream of output.
+func openPipes(job Job) (files []*os.File, sources []capture.Source, err error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, nil, err
 	}
-	return f, nil
+	files = []*os.File{null}
+	for i, s := range []executor.Stream{job.Stdout, job.Stderr} {
+		switch {
+		case s.Kind == executor.StreamNull:
+			files = append(files, null)
+			continue
+		case i == 1 && s.Path == job.Stdout.Path:
+			files = append(files, files[1]) // one description
+			continue
+		}
+		log, err := openOutput(job, i)
+		if err != nil {
+			return files, sources, err
+		}
+		from, to, err := capture.Pipe(job.owner())
+		if err != nil {
+			log.Close()
+			return files, sources, err
+		}
+		files = append(files, to)
+		sources = append(sources, capture.Source{From: from, To: log})
+	}
+	return files, sources, nil
+}
+
+// owner returns who owns the pipes of the workload.
+func (job *Job) owner() capture.Owner {
+	if job.User == nil {
+		return capture.Owner{UID: os.Geteuid(), GID: os.Getegid()}
+	}
+	return capture.Owner{UID: int(job.User.UID), GID: int(job.User.GID)}
+}
+
+// openOutput opens the file of stdout (0) or stderr (1).
+func openOutput(job Job, stream int) (*capture.Log, error) {
+	s := []executor.Stream{job.Stdout, job.Stderr}[stream]
+	log, err := capture.OpenLog(s)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", []string{"stdout", "stderr"}[stream], err)
+	}
+	return log, nil
+}
+
+// drain waits until all output was copied, and reports whether it was.
+func (w *workload) drain() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	complete := w.copier.Wait(ctx)
+	w.copier.Close()
+	return complete
 }

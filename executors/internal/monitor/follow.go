@@ -8,51 +8,51 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 	"golang.org/x/sys/unix"
 )
 
 // follow waits for the end of the workload, records it, and ends what is left.
 func (w *workload) follow() error {
-	// What reaches everything on a machine is no reason to leave a workload alone.
+	// A signal to all processes of the machine must not end the monitor before its
+	// workload.
 	signal.Ignore(unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM)
-	// Where memory runs out, the monitor should not be the one to go.
+	// When memory runs out, the kernel should not choose the monitor.
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("-999"), 0)
 	exit, err := w.await()
 	if err != nil {
 		return err
 	}
 	exit.OOM = w.cgroup.oomKilled()
-	if err := persist(exitFile, exit); err != nil {
+	if err := writeRetrying(exitFile, exit); err != nil {
 		return fmt.Errorf("record exit: %w", err)
 	}
 	rest := endRest(w.cgroup)
-	w.console.drain()
+	complete := w.drain()
 	if err := errors.Join(rest, w.cgroup.remove()); err != nil {
 		return err
 	}
-	if err := persist(goneFile, struct{}{}); err != nil {
+	if err := writeRetrying(goneFile, gone{Truncated: !complete}); err != nil {
 		return err
 	}
-	// Whoever waits may go on. What is left to do is for the case that the power
-	// fails.
+	// Those who wait may go on. The rest is for the case that the power fails.
 	_ = unix.Close(lockFD)
-	sync(".", exitFile)
+	flush(".", exitFile)
 	return nil
 }
 
-// persist writes a file, and does not give up while the disk is full.
-func persist(file string, v any) error {
+// writeRetrying writes a file, and tries again while the disk is full or read-only.
+func writeRetrying(file string, v any) error {
 	for {
 		err := write(".", file, v)
-		if !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) {
+		if !executor.DiskFault(err) {
 			return err
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
 }
 
-// await waits for the end of the first process, and meanwhile reaps what it and
-// others have left.
+// await waits for the end of the first process, and meanwhile reaps other children.
 func (w *workload) await() (*executor.Exit, error) {
 	for {
 		var ws unix.WaitStatus
@@ -93,10 +93,11 @@ func endRest(c Cgroup) error {
 		if d == 0 {
 			c.seal()
 		}
-		// Children are ours to reap, so their numbers stay theirs. What they leave
-		// becomes our child; the processes of a cgroup go at once.
-		for _, pid := range processes() {
-			if s, err := statOf(pid); err == nil && s.parent == os.Getpid() {
+		// Only we reap our children, so their pids stay theirs. What they leave
+		// behind becomes our child. The processes of a cgroup are killed all at once.
+		pids, _ := linux.PIDs()
+		for _, pid := range pids {
+			if s, err := linux.StatOf(pid); err == nil && s.Parent == os.Getpid() {
 				_ = unix.Kill(pid, unix.SIGKILL)
 			}
 		}

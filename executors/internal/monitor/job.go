@@ -7,45 +7,62 @@ import (
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// Job says what to run and how. Either Path or Inline is set.
+// Job says what to run and how. Either Args or Inline is set.
 type Job struct {
-	// Name is what ps shows behind the monitor, such as a ref.
+	// Name is what ps shows after the monitor, such as a ref.
 	Name string
 	// Note is kept for the caller, who finds it in Status.
 	Note json.RawMessage
 
-	// Path is the program, absolute in Root. Args begins with the program's name
-	// as it is to see it.
+	// Path is the program, absolute in Root. If it is empty, the program is Args[0], looked
+	// up in the PATH of Env. Args begins with the program's own name, as in argv.
 	Path string
 	Args []string
 	// Inline is the name of an InlineFunc, to be run in the monitor's process with
-	// Input. Root, User, Capabilities, Terminal and Cgroup are not for it.
+	// Input. Root, User, Capabilities, Terminal and Cgroup do not apply to it.
 	Inline string
 	Input  []byte
 
 	// Env is the whole environment.
 	Env []string
 	// Cwd is absolute in Root; "" is "/". Root is "" or "/", or another directory
-	// to chroot to, which needs privileges, as does another User.
+	// to chroot to, which needs privileges, as does another User. In such a Root, a Cwd
+	// that does not exist is made.
 	Cwd, Root string
-	User      *User
+	// Contain is nil for a workload that sees all of the machine, or all of Root as it is.
+	Contain *Contain
+	User    *User
 	// Umask is octal 022 if nil.
 	Umask           *uint32
 	NoNewPrivileges bool
-	// Capabilities, unless nil, bound what the workload can ever have, by number.
+	// Capabilities, unless nil, are the most that the workload can ever have, by
+	// number.
 	Capabilities []int
-	OOMScoreAdj  *int
-	Rlimits      []Rlimit
-	// Terminal gives the workload a terminal, whose output goes to Stdout.
+	// Seccomp, unless nil, says which system calls the workload may make. Without
+	// CAP_SYS_ADMIN it implies NoNewPrivileges.
+	Seccomp     *Filter
+	OOMScoreAdj *int
+	Rlimits     []Rlimit
+	// Terminal, unless nil, gets the workload a terminal, whose output goes to
+	// Stdout.
 	Terminal *Terminal
 
-	// Stdout and Stderr are files that exist and are appended to. "" discards.
-	Stdout, Stderr string
+	// Stdout and Stderr are files that exist and are appended to, or null. If both have
+	// the same path, they are one stream.
+	Stdout, Stderr executor.Stream
 
 	Cgroup Cgroup
 }
 
-// User is whom a workload runs as.
+// Filter is a filter of system calls.
+type Filter struct {
+	// Program is its code: instructions of 8 bytes, in the machine's byte order. Flags are
+	// those of seccomp(2).
+	Program []byte
+	Flags   uintptr
+}
+
+// User is the user that a workload runs as.
 type User struct {
 	UID, GID uint32
 	Groups   []uint32
@@ -61,13 +78,15 @@ type Rlimit struct {
 // Terminal is a terminal's size; zero is the kernel's default.
 type Terminal struct{ Rows, Cols uint16 }
 
-// Cgroup is where a workload's processes go. The zero value leaves them where the
-// monitor is. Its cgroups are the workload's alone.
+// Cgroup names the cgroups of a workload's processes, which are the workload's alone.
+// The zero value leaves them where the monitor is.
 type Cgroup struct {
-	// Dirs are made, joined, and removed at the end, in each hierarchy one.
+	// Dirs are created, joined, and removed at the end, one in each hierarchy.
 	Dirs []CgroupDir `json:"dirs,omitempty"`
 	// Files are written in this order before the workload joins.
 	Files []CgroupFile `json:"files,omitempty"`
+	// Freezer is the one of Dirs that can be frozen, "" if none can.
+	Freezer string `json:"freezer,omitempty"`
 	// OOM is a file with a line "oom_kill N", if there is a memory controller.
 	OOM string `json:"oom,omitempty"`
 }
@@ -78,6 +97,12 @@ type CgroupDir struct {
 	// Home is the cgroup to which the monitor returns, in hierarchies of version
 	// 1. It is empty in that of version 2.
 	Home string `json:"home,omitempty"`
+	// Cpuset is the root of the hierarchy if it is that of cpuset of version 1, where a
+	// new cgroup has no processors until it is given some.
+	Cpuset string `json:"cpuset,omitempty"`
+	// Top is the cgroup below which those that Path is in are removed too when they are
+	// empty. It is empty if they are not ours.
+	Top string `json:"top,omitempty"`
 }
 
 // CgroupFile is a value for a file of a cgroup.
@@ -107,6 +132,8 @@ type Status struct {
 	Note json.RawMessage
 	// PID is the first process, 0 unless Running.
 	PID int
+	// Paused says that a Running workload is frozen.
+	Paused bool
 	// StartedAt is zero if the workload never ran.
 	StartedAt time.Time
 	// Exit is set if Ended. Its source is Recovered or Lost.

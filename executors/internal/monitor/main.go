@@ -13,17 +13,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// envRole tells a process of this program what it is to be.
+// envRole is the environment variable with the role of a process of this program.
 const (
 	envRole     = "DAVIT_MONITOR"
 	roleMonitor = "monitor"
 	roleInline  = "inline:"
 )
 
-// A monitor begins here and not in main, before the packages are initialized
-// that only the executor needs: see the package's rationale.
+// init runs a monitor: before main, and before the packages are initialized that only
+// the executor needs. See the package's rationale.
 func init() { //nolint:gochecknoinits // for that reason
-	if os.Getenv(envRole) != roleMonitor {
+	switch os.Getenv(envRole) {
+	case roleStage:
+		runStage()
+	case roleMonitor:
+	default:
 		return
 	}
 	if err := run(); err != nil {
@@ -42,14 +46,14 @@ const (
 
 // run is a monitor's life. Its working directory is the workload's directory.
 func run() error {
-	// What this thread is told is passed on to the workload, whose life is bound
-	// to the thread's.
+	// The workload inherits settings of this thread, and its life is bound to the
+	// thread's.
 	runtime.LockOSThread()
 	if err := unix.CloseRange(lockFD, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		return fmt.Errorf("keep descriptors: %w", err)
 	}
-	// The workload is not to begin with signals ignored that the executor ignores.
-	// To be caught here resets them there.
+	// The workload must not begin with signals ignored that the executor ignores. A
+	// handler here resets them there.
 	for _, sig := range []os.Signal{unix.SIGHUP, unix.SIGINT} {
 		if signal.Ignored(sig) {
 			signal.Notify(make(chan os.Signal, 1), sig)
@@ -67,15 +71,15 @@ func run() error {
 	}
 	w, err := startWorkload(job)
 	if err != nil {
-		tell(report{Code: executor.CodeOf(err), Message: err.Error()})
+		sendReport(report{Code: executor.CodeOf(err), Message: err.Error()})
 		return nil
 	}
-	tell(report{Started: w.started})
+	sendReport(report{Started: w.started})
 	return w.follow()
 }
 
-// tell answers the caller of Start, who may be gone.
-func tell(r report) {
+// sendReport answers the caller of Start, who may be gone.
+func sendReport(r report) {
 	b, err := json.Marshal(r)
 	if err == nil {
 		_, _ = unix.Write(reportFD, b)

@@ -13,7 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 	"golang.org/x/sys/unix"
 )
 
@@ -21,7 +23,8 @@ func script(text string) Job {
 	return Job{Name: "test/1", Note: json.RawMessage(`"note"`), Path: "/bin/sh", Args: []string{"sh", "-c", text}, Env: []string{"PATH=/usr/bin:/bin"}}
 }
 
-// place makes a directory for a job, of which nothing is left at the end.
+// place returns a directory for a job, and checks that nothing of the job is left at
+// the end.
 func place(t *testing.T) string {
 	t.Helper()
 	dir := path.Join(t.TempDir(), "w")
@@ -47,7 +50,7 @@ func start(t *testing.T, job Job) (dir string, st Status) {
 	return dir, st
 }
 
-func wait(t *testing.T, dir string) Status {
+func mustWait(t *testing.T, dir string) Status {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -75,7 +78,7 @@ func TestLife(t *testing.T) {
 	if err := Signal(dir, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	st = wait(t, dir)
+	st = mustWait(t, dir)
 	if st.Phase != Ended || *st.Exit.Code != 137 || st.Exit.Signal != syscall.SIGKILL || !st.Complete {
 		t.Errorf("wait: got %+v, exit %+v", st, st.Exit)
 	}
@@ -113,8 +116,8 @@ func TestStartFails(t *testing.T) {
 	}
 }
 
-// A start that is cancelled has begun nothing, or is not undone: else whoever asks
-// again would have it run twice.
+// TestStartCancelledAtAnyMoment: a cancelled start has begun nothing, or is not
+// undone. Otherwise a repeated call would run it twice.
 func TestStartCancelledAtAnyMoment(t *testing.T) {
 	kept := 0
 	for i := range 40 {
@@ -137,7 +140,7 @@ func TestStartCancelledAtAnyMoment(t *testing.T) {
 			t.Error(lerr)
 		case err == nil:
 			kept++
-			if st = wait(t, dir); st.Phase != Ended || *st.Exit.Code != 3 {
+			if st = mustWait(t, dir); st.Phase != Ended || *st.Exit.Code != 3 {
 				t.Errorf("start: no error; wait: got %+v, exit %+v", st, st.Exit)
 			}
 		case st.Phase != NeverRan || !errors.Is(err, context.Canceled):
@@ -147,17 +150,18 @@ func TestStartCancelledAtAnyMoment(t *testing.T) {
 	t.Logf("%d of 40 were not cancelled any more", kept)
 }
 
-// Big jobs do not fit a pipe.
+// TestBigJob starts a job that does not fit into a pipe.
 func TestBigJob(t *testing.T) {
 	job := script(`[ ${#A} = 100000 ] && [ ${#B} = 100000 ]`)
 	job.Env = append(job.Env, "A="+strings.Repeat("a", 100000), "B="+strings.Repeat("b", 100000))
 	dir, _ := start(t, job)
-	if st := wait(t, dir); *st.Exit.Code != 0 {
+	if st := mustWait(t, dir); *st.Exit.Code != 0 {
 		t.Errorf("got %+v", st.Exit)
 	}
 }
 
-// A process that has taken the number of another is not taken for it.
+// TestForeignProcess: a process that has the pid of an earlier one is not taken for
+// it.
 func TestForeignProcess(t *testing.T) {
 	other := exec.Command("/bin/sleep", "300")
 	other.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -176,7 +180,7 @@ func TestForeignProcess(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if st := wait(t, dir); st.Exit == nil || st.Exit.Source != executor.Lost {
+	if st := mustWait(t, dir); st.Exit == nil || st.Exit.Source != executor.Lost {
 		t.Errorf("wait: got %+v", st)
 	}
 	if err := Signal(dir, syscall.SIGKILL); executor.CodeOf(err) != executor.FailedPrecondition {
@@ -185,12 +189,12 @@ func TestForeignProcess(t *testing.T) {
 	if err := Kill(t.Context(), dir); err != nil {
 		t.Error(err)
 	}
-	if s, err := statOf(other.Process.Pid); err != nil || s.state == 'Z' {
+	if s, err := linux.StatOf(other.Process.Pid); err != nil || s.State == 'Z' {
 		t.Errorf("the other process has ended: %+v, %v", s, err)
 	}
 }
 
-// A power failure may leave files without content.
+// TestPowerFailure: a power failure may leave files without content.
 func TestPowerFailure(t *testing.T) {
 	for _, file := range []string{jobFile, startedFile, exitFile} {
 		t.Run(file, func(t *testing.T) {
@@ -217,8 +221,38 @@ func TestPowerFailure(t *testing.T) {
 	}
 }
 
-// While the disk is full an exit is not given up.
+// TestFullDisk: an exit has its room on the disk.
 func TestFullDisk(t *testing.T) {
+	dir, free := fullDisk(t, func(string) {})
+	if st := mustWait(t, dir); *st.Exit.Code != 137 || !st.Complete {
+		t.Errorf("got %+v", st.Exit)
+	}
+	free()
+}
+
+// TestFullDiskWithoutReserve: an exit survives while the disk has no room for it.
+func TestFullDiskWithoutReserve(t *testing.T) {
+	dir, free := fullDisk(t, func(dir string) {
+		for _, file := range []string{exitFile, goneFile} {
+			if err := os.Remove(path.Join(dir, file+"~")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if st, err := Wait(ctx, dir); err == nil {
+		t.Errorf("wait while the disk is full: got %+v", st)
+	}
+	free()
+	if st := mustWait(t, dir); *st.Exit.Code != 137 || !st.Complete {
+		t.Errorf("got %+v", st.Exit)
+	}
+}
+
+// fullDisk starts a workload on a disk of its own, fills that after prepare, and ends the
+// workload. free makes room.
+func fullDisk(t *testing.T, prepare func(dir string)) (dir string, free func()) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
@@ -226,20 +260,17 @@ func TestFullDisk(t *testing.T) {
 	if err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=256k"); err != nil {
 		t.Skipf("mount: %v", err)
 	}
+	dir = path.Join(disk, "w")
 	t.Cleanup(func() {
-		// A monitor that has let go may be about to sync.
-		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
-			err := unix.Unmount(disk, 0)
-			if err == nil {
-				return
-			}
-			if time.Now().After(deadline) {
-				t.Error(err)
-				return
-			}
+		if err := Kill(context.WithoutCancel(t.Context()), dir); err != nil {
+			t.Error(err)
+		}
+		// A monitor that has released the lock may be about to sync.
+		var err error
+		if !wait.Holds(func() bool { err = unix.Unmount(disk, 0); return err == nil }) {
+			t.Error(err)
 		}
 	})
-	dir := path.Join(disk, "w")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -247,6 +278,7 @@ func TestFullDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	prepare(dir)
 	filler := path.Join(disk, "filler")
 	if err := os.WriteFile(filler, make([]byte, 1<<20), 0o600); !errors.Is(err, unix.ENOSPC) {
 		t.Fatalf("fill the disk: got %v", err)
@@ -254,18 +286,9 @@ func TestFullDisk(t *testing.T) {
 	if err := syscall.Kill(st.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	if st, err := Wait(ctx, dir); err == nil {
-		t.Errorf("wait while the disk is full: got %+v", st)
-	}
-	if err := os.Remove(filler); err != nil {
-		t.Fatal(err)
-	}
-	if st := wait(t, dir); *st.Exit.Code != 137 || !st.Complete {
-		t.Errorf("got %+v", st.Exit)
-	}
-	if err := Kill(t.Context(), dir); err != nil {
-		t.Error(err)
+	return dir, func() {
+		if err := os.Remove(filler); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

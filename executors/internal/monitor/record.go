@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 	"golang.org/x/sys/unix"
 )
 
@@ -25,7 +26,10 @@ const (
 	logFile     = "log"
 )
 
-// kept is what is needed of a job after its start.
+// maxFile bounds a file, in bytes. The largest one, a job, has parts of a spec.
+const maxFile = 16 << 20
+
+// kept is the part of a job that is needed after its start.
 type kept struct {
 	Boot   string          `json:"boot"`
 	Cgroup Cgroup          `json:"cgroup"`
@@ -41,9 +45,15 @@ type started struct {
 	Workload process   `json:"workload,omitzero"`
 }
 
-// claim decides whether a workload runs, and whoever comes first does: the monitor
-// that it does, or whoever cancels the start that it does not. The error of the
-// other is [fs.ErrExist].
+// gone is written when nothing of a workload is left.
+type gone struct {
+	// Truncated says that output may be missing.
+	Truncated bool `json:"truncated,omitempty"`
+}
+
+// claim decides whether a workload runs. The first caller decides: the monitor that
+// it runs, or whoever cancels the start that it does not. The other gets
+// [fs.ErrExist].
 func claim(dir string) error {
 	f, err := os.OpenFile(path.Join(dir, claimFile), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -52,7 +62,7 @@ func claim(dir string) error {
 	return f.Close()
 }
 
-// begin records in the working directory that the workload runs from here on, unless
+// begin records in the working directory that the workload runs from now on, unless
 // its start was cancelled.
 func begin(now started) error {
 	if err := claim("."); err != nil {
@@ -60,6 +70,10 @@ func begin(now started) error {
 	}
 	return write(".", startedFile, now)
 }
+
+// Live reports whether a monitor, or a start of one, works on dir, whatever is known of its
+// job.
+func Live(dir string) (bool, error) { return locked(dir) }
 
 // locked reports whether a monitor, or a start of one, works on dir.
 func locked(dir string) (bool, error) {
@@ -75,11 +89,11 @@ func locked(dir string) (bool, error) {
 	return false, err
 }
 
-// read reads a file of a workload, and reports whether there is one. An empty one
-// is none: a power failure may leave a file without content.
+// read reads a file of a workload, and reports whether there is one. An empty file
+// counts as none: a power failure may leave a file without content.
 func read[T any](dir, file string) (v T, ok bool, err error) {
 	name := path.Join(dir, file)
-	b, err := os.ReadFile(name)
+	b, err := linux.ReadFile(name, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return v, false, nil
 	}
@@ -92,21 +106,17 @@ func read[T any](dir, file string) (v T, ok bool, err error) {
 	return v, true, nil
 }
 
-// write writes a file of a workload that is whole at any time.
+// write writes a file of a workload, which is whole at any time.
 func write(dir, file string, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	name := path.Join(dir, file)
-	if err := os.WriteFile(name+"~", b, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(name+"~", name)
+	return linux.WriteWhole(path.Join(dir, file), b)
 }
 
-// sync writes to the disk what write has written.
-func sync(dir, file string) {
+// flush writes to the disk what write has written.
+func flush(dir, file string) {
 	for _, name := range []string{path.Join(dir, file), dir} {
 		if f, err := os.Open(name); err == nil {
 			_ = f.Sync()
@@ -122,10 +132,11 @@ func Look(dir string) (Status, error) {
 	return f.Status, err
 }
 
-// finding is a status, and how it is known.
+// finding is a status, and the basis for it.
 type finding struct {
 	Status
 	started
+	cgroup Cgroup
 	live   bool // a monitor works on it
 	inline bool // and is it
 }
@@ -138,9 +149,9 @@ func look(dir string) (finding, error) {
 	if !ok {
 		return finding{}, executor.Errorf(executor.NotFound, "%s holds no job", dir)
 	}
-	f := finding{Status: Status{Note: job.Note}, inline: job.Inline}
+	f := finding{Status: Status{Note: job.Note}, cgroup: job.Cgroup, inline: job.Inline}
 	rebooted := job.Boot != bootID()
-	// What is read after the lock was free will not change any more.
+	// Once the lock was free, what is read will not change any more.
 	if !rebooted {
 		if f.live, err = locked(dir); err != nil {
 			return f, err
@@ -160,6 +171,9 @@ func look(dir string) (finding, error) {
 		f.Phase, f.Exit = Ended, exit
 	case f.live && start.Workload.PID != 0:
 		f.Phase, f.PID = Running, start.Workload.PID
+		if f.cgroup.Freezer != "" {
+			f.Paused, _ = f.cgroup.frozen()
+		}
 	case f.live:
 		f.Phase = Starting
 	case begun && rebooted:

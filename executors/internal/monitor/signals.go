@@ -7,10 +7,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// heedSignals ends the ignoring of signals. A program that ignores one hands that
-// down to all that it starts: nohup does for SIGHUP, and the C library of GNU make
-// for a signal that it has for itself.
-func heedSignals() error {
+// resetSignals restores the default for ignored signals. A program that ignores a
+// signal passes that on to all that it starts: nohup does so for SIGHUP, and the C
+// library of GNU make for a signal of its own.
+func resetSignals() error {
 	const ignore = 1 // SIG_IGN; SIG_DFL is 0
 	for sig := uintptr(1); sig <= 64; sig++ {
 		var action [4]uint64 // the kernel's struct sigaction: first the handler, and a mask of 8 bytes
@@ -19,7 +19,7 @@ func heedSignals() error {
 		}
 		action = [4]uint64{}
 		if _, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, sig, uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0); errno != 0 {
-			return fmt.Errorf("heed signal %d: %w", sig, errno)
+			return fmt.Errorf("reset signal %d: %w", sig, errno)
 		}
 	}
 	return nil

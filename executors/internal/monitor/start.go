@@ -5,20 +5,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"strings"
 	"syscall"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 	"golang.org/x/sys/unix"
 )
 
 // self is this program, also after its file was replaced.
 const self = "/proc/self/exe"
 
-// report is what a monitor tells whoever started it.
+// report is a monitor's answer to the caller of Start.
 type report struct {
 	Started started
 	// Code and Message are set if the workload was not started.
@@ -26,15 +26,22 @@ type report struct {
 	Message string
 }
 
-// Start starts a job in dir, an empty directory of its own. When it returns the
-// workload runs, or on an error nothing does, and dir is the caller's to remove.
-// When ctx ends before the workload has begun, it never does; after that it runs,
-// and Start returns without an error.
-// Jobs of a program that cannot be executed are [executor.CommandNotFound] or
-// [executor.CommandNotExecutable].
+// Start starts a job in dir, a directory of its own without one. When it returns without
+// an error, the workload runs. On an error nothing runs, and the caller removes dir.
+// If ctx ends before the workload has begun, it never begins. After that it runs, and
+// Start returns without an error. Jobs of a program that cannot be executed are
+// [executor.CommandNotFound] or [executor.CommandNotExecutable].
 func Start(ctx context.Context, dir string, job Job) (Status, error) {
+	if err := ctx.Err(); err != nil {
+		return Status{}, err
+	}
 	if err := write(dir, jobFile, kept{Boot: bootID(), Cgroup: job.Cgroup, Note: job.Note, Inline: job.Inline != ""}); err != nil {
 		return Status{}, err
+	}
+	for _, file := range []string{exitFile, goneFile} { // a full disk must not keep it from its end
+		if err := linux.Reserve(path.Join(dir, file)); err != nil {
+			return Status{}, err
+		}
 	}
 	r, err := launch(ctx, dir, job)
 	if err == nil && r.Message != "" {
@@ -88,18 +95,18 @@ func launch(ctx context.Context, dir string, job Job) (report, error) {
 	}
 	_ = jobRead.Close()
 	_ = reportWrite.Close()
-	// A monitor that is killed ends the pipes, and so the calls below. One whose
-	// workload has begun answers in a moment.
+	// If the monitor is killed, the pipes end, and so do the calls below. A monitor
+	// whose workload has begun answers in a moment.
 	stop := context.AfterFunc(ctx, func() {
 		if claim(dir) == nil {
-			_ = send(monitor, unix.SIGKILL)
+			_ = monitor.Signal(unix.SIGKILL)
 		}
 	})
 	defer stop()
 
 	_, werr := jobWrite.Write(input)
 	_ = jobWrite.Close()
-	answer, rerr := io.ReadAll(reportRead)
+	answer, rerr := linux.ReadAll(reportRead, maxFile)
 	var r report
 	if err := json.Unmarshal(answer, &r); err != nil {
 		return r, fmt.Errorf("the monitor died: %w: %s", errors.Join(werr, rerr, err), tail(log.Name()))
@@ -107,11 +114,11 @@ func launch(ctx context.Context, dir string, job Job) (report, error) {
 	return r, nil
 }
 
-// spawn starts the process of a monitor, and gives a pidfd that is open until it
-// has ended. The monitor is our child for as long as we live, and has to be
-// reaped; there is nothing else to wait for.
-func spawn(dir string, job Job, files ...*os.File) (*os.File, error) {
-	env := []string{envRole + "=" + roleMonitor, "GOMAXPROCS=1"} // it has next to nothing to do
+// spawn starts the process of a monitor, and returns its pidfd, which is open until
+// the process has ended. The monitor is our child for as long as we live, and only
+// has to be reaped.
+func spawn(dir string, job Job, files ...*os.File) (*linux.Process, error) {
+	env := []string{envRole + "=" + roleMonitor, "GOMAXPROCS=1"} // it has almost nothing to do
 	if job.Inline != "" {
 		env = []string{envRole + "=" + roleInline + job.Inline}
 	}
@@ -128,19 +135,18 @@ func spawn(dir string, job Job, files ...*os.File) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	_ = syscall.SetNonblock(pidfd, true)
-	f := os.NewFile(uintptr(pidfd), "pidfd")
+	monitor := linux.NewProcess(pid, pidfd)
 	go func() {
-		defer f.Close()
-		if await(context.Background(), f) == nil {
-			witness(dir)
+		defer monitor.Close()
+		if monitor.Wait(context.Background()) == nil {
+			recordExit(dir)
 			reap(pid)
 		}
 	}()
-	return f, nil
+	return monitor, nil
 }
 
-// reap takes the status of a child that has ended.
+// reap collects the status of a child that has ended.
 func reap(pid int) {
 	for {
 		if _, err := unix.Wait4(pid, nil, 0, nil); !errors.Is(err, unix.EINTR) {
@@ -150,6 +156,12 @@ func reap(pid int) {
 }
 
 func tail(path string) string {
-	b, _ := os.ReadFile(path)
-	return strings.TrimSpace(string(b[:min(len(b), 2000)]))
+	f, err := linux.Open(path, os.O_RDONLY)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	b := make([]byte, 2000)
+	n, _ := f.ReadAt(b, 0)
+	return strings.TrimSpace(string(b[:n]))
 }

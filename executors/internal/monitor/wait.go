@@ -12,13 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Wait waits until nothing of a workload is left, and gives how it ended. If its
-// monitor was killed, Wait ends what that has left, and writes down that the end
-// is lost. Phase is Ended or NeverRan; an error means that ctx ended or that
-// something cannot be ended.
+// Wait waits until nothing of a workload is left, and returns how it ended. If its
+// monitor was killed, Wait kills what is left, and records the end as lost. Phase is
+// Ended or NeverRan. An error means that ctx ended or that something cannot be
+// killed.
 //
-// Waiting costs a descriptor and no thread. Start and Kill must not be called
-// meanwhile.
+// Waiting costs a descriptor for each of the two, and no thread. Start and Kill must not
+// be called meanwhile.
 func Wait(ctx context.Context, dir string) (Status, error) {
 	ended := false
 	for d := 100 * time.Microsecond; ; d = min(2*d, 20*time.Millisecond) {
@@ -30,29 +30,31 @@ func Wait(ctx context.Context, dir string) (Status, error) {
 			return finish(ctx, dir, f.Status)
 		}
 		if !ended && f.Workload.PID != 0 {
-			if err := f.Workload.await(ctx); err != nil {
+			// A monitor that was killed takes its workload with it, but not one that
+			// somebody has frozen.
+			if err := awaitEither(ctx, f.Workload, f.Monitor); err != nil {
 				return f.Status, err
 			}
 			ended = true
 		}
-		// The monitor has not started it yet, or is about to end the rest.
+		// The monitor has not started it yet, or is about to kill the rest.
 		if !pause(ctx, d) {
 			return f.Status, ctx.Err()
 		}
 	}
 }
 
-// finish makes the end of a workload final whose monitor has gone.
+// finish makes the end of a workload final when its monitor has ended.
 func finish(ctx context.Context, dir string, st Status) (Status, error) {
 	var err error
-	if st.Complete, err = bury(ctx, dir); err != nil {
+	if st.Complete, err = killLeftovers(ctx, dir); err != nil {
 		return st, err
 	}
 	if st.Exit != nil && st.Exit.Source == executor.Lost {
 		if err := write(dir, exitFile, st.Exit); err != nil {
 			return st, err
 		}
-		sync(dir, exitFile)
+		flush(dir, exitFile)
 	}
 	return st, nil
 }
@@ -72,13 +74,20 @@ func Signal(dir string, sig executor.Signal) error {
 		}
 	}
 	if f.Phase != Running || errors.Is(err, unix.ESRCH) {
-		return executor.Errorf(executor.FailedPrecondition, "the workload does not run")
+		return errNotRunning()
+	}
+	if err == nil && sig == unix.SIGKILL && f.cgroup.Freezer != "" {
+		_ = f.cgroup.thaw() // in version 1 frozen processes do not even die
 	}
 	return err
 }
 
-// Kill ends a workload and its monitor, in whatever state they are, and waits
-// until nothing runs any more. The files stay. It is no error if there is no job.
+func errNotRunning() error {
+	return executor.Errorf(executor.FailedPrecondition, "the workload does not run")
+}
+
+// Kill kills a workload and its monitor, in any state, and waits until nothing runs
+// any more. The files stay. It is no error if there is no job.
 func Kill(ctx context.Context, dir string) error {
 	for d := 50 * time.Microsecond; ; d = min(2*d, 20*time.Millisecond) {
 		live, err := locked(dir)
@@ -91,7 +100,7 @@ func Kill(ctx context.Context, dir string) error {
 		if !live {
 			break
 		}
-		// Without a record it is about to make one, and nothing runs yet.
+		// Without a record the monitor is about to write one, and nothing runs yet.
 		if start, ok, err := read[started](dir, startedFile); err == nil && ok {
 			_ = start.Monitor.signal(unix.SIGKILL)
 		} else if self, ok, err := read[process](dir, loadingFile); err == nil && ok {
@@ -101,19 +110,19 @@ func Kill(ctx context.Context, dir string) error {
 			return fmt.Errorf("the monitor of %s does not end: %w", dir, ctx.Err())
 		}
 	}
-	_, err := bury(ctx, dir)
+	_, err := killLeftovers(ctx, dir)
 	return err
 }
 
-// Remove removes the directory of a workload of which nothing runs, so that no
-// part of it is taken for a workload.
+// Remove removes the directory of a workload of which nothing runs. What is left if
+// it is cut off is not taken for a workload.
 func Remove(dir string) error {
 	if err := os.Remove(path.Join(dir, jobFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	err := os.RemoveAll(dir)
 	if errors.Is(err, unix.ENOTEMPTY) {
-		// A witness was just writing down what it saw, which it does once.
+		// recordExit may have been writing in the directory, which it does once.
 		err = os.RemoveAll(dir)
 	}
 	return err

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/davit-run/davit/host/rigs/wait"
 )
 
 func TestCgroup(t *testing.T) {
@@ -18,9 +20,9 @@ func TestCgroup(t *testing.T) {
 	}{
 		{"default", "", false, "/davit/" + o.Key() + "/c"},
 		{"parent", "/p/q", false, "/p/q/c"},
-		{"systemd", "", true, "davit-" + o.Key() + ".slice:davit:c"},
+		{"systemd", "", true, "system.slice:davit:c"},
 		{"slice", "p.slice", true, "p.slice:davit:c"},
-		{"systemd-runtime-under-a-path", "/p", true, "davit-" + o.Key() + ".slice:davit:c"},
+		{"systemd-runtime-under-a-path", "/p", true, "system.slice:davit:c"},
 		{"plain-runtime-under-a-slice", "p.slice", false, "/davit/" + o.Key() + "/c"},
 	} {
 		if got := o.Cgroup(tt.parent, "c", tt.systemd); got != tt.want {
@@ -29,42 +31,43 @@ func TestCgroup(t *testing.T) {
 	}
 }
 
-func TestRemoveCgroup(t *testing.T) {
+func TestRemoveCgroups(t *testing.T) {
 	if os.Geteuid() != 0 || len(cgroupMounts()) == 0 {
 		t.Skip("needs root and cgroups")
 	}
 	o := Owner{"remove-cgroup", t.TempDir()}
 	mine, other := o.ContainerID("mine"), o.ContainerID("other")
 	m := cgroupMounts()[0]
-	t.Cleanup(o.RemoveOwnCgroup)
+	t.Cleanup(o.Parent().Tidy)
 	for _, cid := range []string{mine, other} {
-		dir := m.dir(o.Cgroup("", cid, false))
+		dir := m.Dir(o.Cgroup("", cid, false))
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Skip(err)
 		}
 		t.Cleanup(func() { os.Remove(dir) })
 	}
-	o.RemoveCgroup("", mine)
-	o.RemoveOwnCgroup() // is not empty
+	o.Remains("", mine).RemoveCgroups()
+	o.Parent().Tidy() // is not empty
 	for cid, want := range map[string]bool{mine: false, other: true} {
-		if _, err := os.Stat(m.dir(o.Cgroup("", cid, false))); (err == nil) != want {
+		if _, err := os.Stat(m.Dir(o.Cgroup("", cid, false))); (err == nil) != want {
 			t.Errorf("cgroup of %s: got %v, want it to be there: %t", cid, err, want)
 		}
 	}
 }
 
-// A process that was killed may still be there when its cgroup is to go.
-func TestRemoveCgroupWaitsForTheDying(t *testing.T) {
+// TestRemoveCgroupsWaitsForTheDying removes a cgroup while a killed process may still
+// be in it.
+func TestRemoveCgroupsWaitsForTheDying(t *testing.T) {
 	if os.Geteuid() != 0 || len(cgroupMounts()) == 0 {
 		t.Skip("needs root and cgroups")
 	}
 	o := Owner{"remove-cgroup-dying", t.TempDir()}
-	dir := cgroupMounts()[0].dir(o.Cgroup("", o.ContainerID("dying"), false))
+	dir := cgroupMounts()[0].Dir(o.Cgroup("", o.ContainerID("dying"), false))
 	inner := filepath.Join(dir, "inner")
 	if err := os.MkdirAll(inner, 0o755); err != nil {
 		t.Skip(err)
 	}
-	t.Cleanup(func() { RemoveCgroupAt(dir); o.RemoveOwnCgroup() })
+	t.Cleanup(func() { RemoveCgroupAt(dir); o.Parent().Tidy() })
 	cmd := exec.Command("sleep", "1000")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -83,7 +86,7 @@ func TestRemoveCgroupWaitsForTheDying(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 		end()
 	}()
-	if !RemoveCgroupAt(dir) {
+	if !removeCgroup(dir, time.Now().Add(wait.Patience)) {
 		t.Error("a cgroup whose process ends: got left behind")
 	}
 	<-ended

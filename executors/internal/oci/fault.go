@@ -3,32 +3,43 @@ package oci
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/containerd/errdefs"
-	"github.com/davit-run/davit/executors/internal/runtimes"
+	"github.com/davit-run/davit/executors/internal/quirks"
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// Fault gives an error of containerd a code, and takes from its message what
-// containerd and shims wrapped around it. An error that has a code keeps it.
+// Fault adds a code to an error of containerd, and strips from its message what
+// containerd and shims wrapped around it. An error that has a code keeps it. The code
+// comes from the class of the error, and never from its text.
 func Fault(err error) error {
 	if err == nil {
 		return nil
 	}
-	if e, ok := errors.AsType[*executor.Error](err); ok {
-		return e
+	if _, ok := errors.AsType[*executor.Error](err); ok {
+		return err
 	}
-	message := plain(err.Error())
-	return &executor.Error{Code: codeOf(err, message), Message: message, Err: err}
+	return &executor.Error{Code: codeOf(err), Message: quirks.Plain(err.Error()), Err: err}
 }
 
-func codeOf(err error, message string) executor.Code {
+// StartFault is Fault for the error of a start, which may be about the workload's
+// command. Runtimes report that in their text alone.
+func StartFault(err error, command string) error {
+	err = Fault(err)
+	if executor.CodeOf(err) != executor.Internal {
+		return err
+	}
 	switch {
-	case commandNotFound().MatchString(message):
-		return executor.CommandNotFound
-	case commandNotExecutable().MatchString(message):
-		return executor.CommandNotExecutable
+	case quirks.CommandNotFound(err.Error(), command):
+		return &executor.Error{Code: executor.CommandNotFound, Message: err.Error(), Err: err}
+	case quirks.CommandNotExecutable(err.Error(), command):
+		return &executor.Error{Code: executor.CommandNotExecutable, Message: err.Error(), Err: err}
+	}
+	return err
+}
+
+func codeOf(err error) executor.Code {
+	switch {
 	case errdefs.IsUnavailable(err):
 		return executor.Unavailable
 	case errors.Is(err, context.Canceled):
@@ -40,44 +51,7 @@ func codeOf(err error, message string) executor.Code {
 	case errdefs.IsFailedPrecondition(err):
 		return executor.FailedPrecondition
 	}
-	// Not found and the like are about containerd's own objects, or about a
-	// file that runc missed. They do not say that the container is not there.
+	// Not found and the like are about containerd's own objects, or about a file that
+	// runc missed. They do not say that the container does not exist.
 	return executor.Internal
-}
-
-// What runc and crun say when the workload's command cannot be started. Other
-// files that are missing (a mount's source, the working directory) are worded
-// differently.
-var (
-	commandNotFound = runtimes.Regexp(`exec: "[^"]*": (executable file not found in \$PATH|(stat [^:]*: )?no such file or directory)` +
-		"|executable file [`'\"][^`'\"]*[`'\"] not found( in \\$PATH)?")
-	commandNotExecutable = runtimes.Regexp(`exec: "[^"]*": (permission denied|is a directory|exec format error)` +
-		"|executable path [`'\"][^`'\"]*[`'\"] .*not executable|exec [`'\"]?[^:]*: (Permission denied|Exec format error)" +
-		"|open executable: Permission denied")
-)
-
-var (
-	wrapping = runtimes.Regexp(`^(failed to (create|start) (shim task|containerd task|task|shim|container)|OCI runtime (create|start) failed|(runc|crun) (create|start) failed|start failed|failed to start io pipe copy|unable to copy pipes|containerd-shim|unable to (start|create) (container process|new parent process)|(container_linux|process_linux|standard_init_linux)\.go:\d+: [^:]*caused): `)
-	classes  = []string{": unknown", ": not found", ": unavailable", ": internal error"}
-)
-
-// plain takes the wrapping off a message.
-func plain(message string) string {
-	message = strings.TrimSpace(message)
-	for {
-		loc := wrapping().FindStringIndex(message)
-		if loc == nil {
-			break
-		}
-		message = message[loc[1]:]
-	}
-	for trimmed := true; trimmed; {
-		trimmed = false
-		for _, c := range classes {
-			if rest, ok := strings.CutSuffix(message, c); ok {
-				message, trimmed = rest, true
-			}
-		}
-	}
-	return message
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/containerd/errdefs"
@@ -28,6 +29,7 @@ func TestFault(t *testing.T) {
 		{"first-shim", errors.New(`OCI runtime create failed: runc create failed: unable to start container process: exec: "nope": executable file not found in $PATH: unknown`), executor.CommandNotFound, `exec: "nope": executable file not found in $PATH`},
 		{"mount-source", errors.New(`failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error mounting "/nope" to rootfs at "/x": stat /nope: no such file or directory: unknown`), executor.Internal, `error during container init: error mounting "/nope" to rootfs at "/x": stat /nope: no such file or directory`},
 		{"working-directory", errors.New(`OCI runtime create failed: runc create failed: unable to start container process: error during container init: chdir to cwd ("/nope") set in config.json failed: no such file or directory: unknown`), executor.Internal, `error during container init: chdir to cwd ("/nope") set in config.json failed: no such file or directory`},
+		{"hook-about-a-command", errors.New(`failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error running hook #0: error running hook: exit status 1, stdout: , stderr: exec: "nope": executable file not found in $PATH: unknown`), executor.Internal, `error during container init: error running hook #0: error running hook: exit status 1, stdout: , stderr: exec: "nope": executable file not found in $PATH`},
 		{"unavailable", fmt.Errorf("transport is closing: %w", errdefs.ErrUnavailable), executor.Unavailable, "transport is closing"},
 		{"cancelled", context.Canceled, executor.Canceled, "context canceled"},
 		{"deadline", fmt.Errorf("x: %w", context.DeadlineExceeded), executor.DeadlineExceeded, "x: context deadline exceeded"},
@@ -35,7 +37,7 @@ func TestFault(t *testing.T) {
 		{"has-a-code", executor.Errorf(executor.Invalid, "as it is: unknown"), executor.Invalid, "as it is: unknown"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			err := Fault(tt.err)
+			err := StartFault(tt.err, commandOf(tt.message))
 			if executor.CodeOf(err) != tt.code || err.Error() != tt.message {
 				t.Errorf("got %s %q, want %s %q", executor.CodeOf(err), err, tt.code, tt.message)
 			}
@@ -44,4 +46,14 @@ func TestFault(t *testing.T) {
 	if err := Fault(nil); err != nil {
 		t.Errorf("no error became %v", err)
 	}
+}
+
+// commandOf returns the command that a message of the test is about.
+func commandOf(message string) string {
+	for _, command := range []string{"/nope", "/etc/passwd", "/etc", "nope"} {
+		if strings.Contains(message, command) {
+			return command
+		}
+	}
+	return ""
 }

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Linger gives a context that outlives ctx by d. A call to containerd that is
-// cut off half-way may still take effect afterwards; one that is let finish has
-// an outcome that can be undone.
+// Linger returns a context that outlives ctx by d. A call to containerd that is cut
+// off half-way may still take effect afterwards. A call that may finish has a known
+// outcome, which can be undone.
 func Linger(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
@@ -17,7 +17,7 @@ func Linger(ctx context.Context, d time.Duration) (context.Context, context.Canc
 	return longer, func() { stop(); cancel() }
 }
 
-// Detach gives a context for clean-up that has to be done although ctx ended.
+// Detach returns a context for clean-up that has to be done although ctx ended.
 func Detach(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), d)
 }

@@ -1,17 +1,12 @@
 package oci
 
 import (
-	"bufio"
-	"bytes"
-	"fmt"
-	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
+
+	"github.com/davit-run/davit/shared/linux"
 )
 
-// OOMSource is where the kernel counts the processes that it killed because a
+// OOMSource says where the kernel counts the processes that it killed because a
 // cgroup had reached its memory limit. The count can be read until the task is
 // deleted, on every shim, and unlike containerd's OOM events it is not lost when
 // nobody listens.
@@ -20,7 +15,12 @@ type OOMSource struct {
 	File string `json:"file,omitempty"`
 	// Before is the count when the workload was about to start.
 	Before int64 `json:"before,omitempty"`
+
+	watch *oomWatch
 }
+
+// oomControl is the file of version 1.
+const oomControl = "memory.oom_control"
 
 // OOMSourceOf finds the source for a process.
 func OOMSourceOf(pid int) OOMSource {
@@ -28,58 +28,49 @@ func OOMSourceOf(pid int) OOMSource {
 	if file == "" {
 		return OOMSource{}
 	}
-	n, err := oomKills(file)
+	n, err := linux.OOMKills(file)
 	if err != nil {
 		return OOMSource{}
 	}
 	return OOMSource{File: file, Before: n}
 }
 
-// Killed reports whether the kernel killed since, nil if that cannot be told.
-func (s OOMSource) Killed() *bool {
+// Killed reports whether the kernel has killed a process since, nil if that is not
+// known. sigkill says that the container's first process was killed, by whomever.
+func (s OOMSource) Killed(sigkill bool) *bool {
 	if s.File == "" {
 		return nil
 	}
-	n, err := oomKills(s.File)
-	if err != nil {
-		return nil
+	n, err := linux.OOMKills(s.File)
+	switch {
+	case err == nil:
+		killed := n > s.Before
+		return &killed
+	case s.watch != nil:
+		return s.watch.killed(s.Before, sigkill)
 	}
-	killed := n > s.Before
-	return &killed
+	return nil
 }
 
-// oomKills reads the line "oom_kill N" that both versions of cgroups have.
-func oomKills(file string) (int64, error) {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return 0, err
+// Forget ends the watch of [OOMWatcher.Watch], if there is one.
+func (s OOMSource) Forget() {
+	if s.watch != nil {
+		s.watch.forget()
 	}
-	for line := range strings.Lines(string(b)) {
-		if n, ok := strings.CutPrefix(line, "oom_kill "); ok {
-			return strconv.ParseInt(strings.TrimSpace(n), 10, 64)
-		}
-	}
-	return 0, fmt.Errorf("%s: no oom_kill", file)
 }
 
 func memoryCgroupFile(pid int) string {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	paths, err := linux.CgroupsOf(pid)
 	if err != nil {
 		return ""
 	}
 	unified := ""
-	for s := bufio.NewScanner(bytes.NewReader(b)); s.Scan(); {
-		f := strings.SplitN(s.Text(), ":", 3)
-		if len(f) != 3 {
-			continue
+	for _, m := range cgroupMounts() {
+		if path, ok := paths["memory"]; ok && m.Has("memory") {
+			return filepath.Join(m.Dir(path), oomControl)
 		}
-		for _, m := range cgroupMounts() {
-			switch {
-			case !m.v2 && m.controllers["memory"] && slices.Contains(strings.Split(f[1], ","), "memory"):
-				return filepath.Join(m.dir(f[2]), "memory.oom_control")
-			case m.v2 && f[0] == "0":
-				unified = filepath.Join(m.dir(f[2]), "memory.events")
-			}
+		if path, ok := paths[""]; ok && m.Unified {
+			unified = filepath.Join(m.Dir(path), "memory.events")
 		}
 	}
 	return unified

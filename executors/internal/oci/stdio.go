@@ -14,8 +14,8 @@ type Stdio struct {
 	Merged bool
 }
 
-// NewStdio makes the streams as a shim takes them, or says which of them it
-// cannot have.
+// NewStdio returns the streams in the form that a shim takes. The error says which of
+// them it cannot have.
 func NewStdio(s executor.Stdio, terminal bool) (Stdio, error) {
 	var p Stdio
 	for _, v := range []struct {
@@ -41,7 +41,7 @@ func NewStdio(s executor.Stdio, terminal bool) (Stdio, error) {
 	case p.Stdout != "" && p.Stdout == p.Stderr:
 		p.Merged = true
 	case p.Stdin+p.Stdout+p.Stderr != "":
-		// Shims take no stream at all, or all but stdin.
+		// Shims accept either no stream at all, or all but stdin.
 		p.Stdout, p.Stderr = orNull(p.Stdout), orNull(p.Stderr)
 	}
 	return p, nil
@@ -54,17 +54,17 @@ func orNull(path string) string {
 	return path
 }
 
-// Split gives merged streams two paths, of which joined says that nothing will
-// come on the second.
+// Split returns the streams with a path for each, also if they are merged. joined
+// says that nothing will be written to the second.
 func (p Stdio) Split(joined bool) Stdio {
 	switch {
 	case !p.Merged:
 	case joined:
 		p.Stderr = "/dev/null"
 	default:
-		// Given one path twice, shims (seen up to containerd 2.4) open the file
-		// once and close it when the first stream ends: one run in twenty loses
-		// the end of the other. Two spellings are opened apart, for appending.
+		// If both paths are equal, shims (seen up to containerd 2.4) open the file
+		// once and close it when the first stream ends: in one run of twenty the end
+		// of the other is lost. Two spellings are opened separately, for appending.
 		p.Stderr = filepath.Dir(p.Stdout) + "/./" + filepath.Base(p.Stdout)
 	}
 	return p

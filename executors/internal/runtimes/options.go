@@ -17,18 +17,28 @@ type Wire struct {
 	Task *anypb.Any
 }
 
+// Owner is the user and the group, on the host, that pipes belong to.
+type Owner struct{ UID, GID uint32 }
+
 // Wire encodes the options. binary is the OCI binary to run, empty for the
-// shim's default.
-func (r Resolved) Wire(binary string) (Wire, error) {
+// shim's default. pipes owns the pipes for standard streams, unless an option says
+// otherwise.
+func (r Resolved) Wire(binary string, pipes Owner) (Wire, error) {
 	o := r.Options
+	if o.IoUID != nil {
+		pipes.UID = uint32(*o.IoUID)
+	}
+	if o.IoGID != nil {
+		pipes.GID = uint32(*o.IoGID)
+	}
 	switch r.Kind() {
 	case KindRunc:
 		a, err := pack("containerd.runc.v1.Options", &options.Options{
 			NoPivotRoot:   val(o.NoPivotRoot),
 			NoNewKeyring:  val(o.NoNewKeyring),
 			ShimCgroup:    val(o.ShimCgroup),
-			IoUid:         uint32(val(o.IoUID)),
-			IoGid:         uint32(val(o.IoGID)),
+			IoUid:         pipes.UID,
+			IoGid:         pipes.GID,
 			BinaryName:    binary,
 			Root:          val(o.Root),
 			SystemdCgroup: val(o.SystemdCgroup),
@@ -37,7 +47,7 @@ func (r Resolved) Wire(binary string) (Wire, error) {
 		})
 		return Wire{Container: a}, err
 	case KindLinux:
-		return Wire{Container: o.linuxContainer(binary), Task: o.linuxTask()}, nil
+		return Wire{Container: o.linuxContainer(binary), Task: o.linuxTask(pipes)}, nil
 	}
 	if o == (Options{}) {
 		return Wire{}, nil
@@ -50,7 +60,8 @@ func (r Resolved) Wire(binary string) (Wire, error) {
 	return Wire{Container: a}, err
 }
 
-// containerd names its own types without the type.googleapis.com/ of anypb.New.
+// pack returns m as an Any. containerd names its own types without the prefix
+// type.googleapis.com/ of anypb.New.
 func pack(url string, m proto.Message) (*anypb.Any, error) {
 	b, err := proto.Marshal(m)
 	if err != nil {
@@ -72,19 +83,19 @@ func (o Options) linuxContainer(binary string) *anypb.Any {
 	return &anypb.Any{TypeUrl: "containerd.linux.runc.RuncOptions", Value: m}
 }
 
-func (o Options) linuxTask() *anypb.Any {
+func (o Options) linuxTask(pipes Owner) *anypb.Any {
 	var m message
 	m.bool(1, val(o.NoPivotRoot))
 	m.bool(8, val(o.NoNewKeyring))
 	m.str(9, val(o.ShimCgroup))
-	m.uint(10, uint64(val(o.IoUID)))
-	m.uint(11, uint64(val(o.IoGID)))
+	m.uint(10, uint64(pipes.UID))
+	m.uint(11, uint64(pipes.GID))
 	m.str(12, val(o.CriuWorkPath))
 	m.str(13, val(o.CriuImagePath))
 	return &anypb.Any{TypeUrl: "containerd.linux.runc.CreateOptions", Value: m}
 }
 
-// message is a protobuf message in the making; zero values are left out.
+// message is a protobuf message under construction. Zero values are left out.
 type message []byte
 
 func (m *message) str(field protowire.Number, s string) {

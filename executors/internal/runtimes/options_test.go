@@ -15,7 +15,7 @@ func TestWire(t *testing.T) {
 		CriuImagePath: new("/i"), CriuWorkPath: new("/w"),
 	}
 	t.Run("runc", func(t *testing.T) {
-		w, err := Resolved{Shim: ShimRuncV2, Options: all}.Wire("/bin/crun")
+		w, err := Resolved{Shim: ShimRuncV2, Options: all}.Wire("/bin/crun", Owner{UID: 7, GID: 8})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -31,11 +31,21 @@ func TestWire(t *testing.T) {
 			t.Errorf("got %s, %v", w.Container.GetTypeUrl(), &got)
 		}
 	})
+	t.Run("owner of the pipes", func(t *testing.T) {
+		var got options.Options
+		w, err := Resolved{Shim: ShimRuncV2}.Wire("", Owner{UID: 7, GID: 8})
+		if err == nil {
+			err = proto.Unmarshal(w.Container.GetValue(), &got)
+		}
+		if err != nil || got.GetIoUid() != 7 || got.GetIoGid() != 8 {
+			t.Errorf("got %v, %v", &got, err)
+		}
+	})
 	t.Run("linux", func(t *testing.T) {
 		// The expected bytes were made with containerd 1.6's own types.
 		all := all
 		all.CriuPath = new("/c")
-		w, err := Resolved{Shim: ShimLinuxV1, Options: all}.Wire("/bin/crun")
+		w, err := Resolved{Shim: ShimLinuxV1, Options: all}.Wire("/bin/crun", Owner{UID: 7, GID: 8})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,11 +57,11 @@ func TestWire(t *testing.T) {
 		}
 	})
 	t.Run("generic", func(t *testing.T) {
-		w, err := Resolved{Shim: "io.containerd.kata.v2"}.Wire("")
+		w, err := Resolved{Shim: "io.containerd.kata.v2"}.Wire("", Owner{})
 		if err != nil || w.Container != nil || w.Task != nil {
 			t.Errorf("without options: got %+v, %v", w, err)
 		}
-		w, err = Resolved{Shim: "io.containerd.kata.v2", Options: Options{ConfigPath: new("/c")}}.Wire("")
+		w, err = Resolved{Shim: "io.containerd.kata.v2", Options: Options{ConfigPath: new("/c")}}.Wire("", Owner{})
 		if err != nil || w.Container.GetTypeUrl() != "runtimeoptions.v1.Options" {
 			t.Errorf("with options: got %+v, %v", w, err)
 		}

@@ -1,26 +1,21 @@
 package runtimes
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"math"
 	"path/filepath"
 	"reflect"
 	"strings"
 
+	"github.com/davit-run/davit/executors/internal/settings"
 	"github.com/davit-run/davit/shared/executor"
 )
 
 // parse reads one runtime block and checks all that can be checked offline.
 func (t *Table) parse(s executor.RuntimeSettings) (Resolved, []executor.Diagnostic) {
 	var b block
-	if len(s.Body) > 0 {
-		dec := json.NewDecoder(bytes.NewReader(s.Body))
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(&b); err != nil {
-			return Resolved{}, []executor.Diagnostic{finding(err.Error(), "", "runtime", s.Name)}
-		}
+	if found := settings.Decode(s.Body, &b, "runtime", s.Name); len(found) > 0 {
+		return Resolved{}, found
 	}
 	r := Resolved{Shim: b.Shim, Path: b.Path, Args: b.Args}
 	if r.Shim == "" {
@@ -33,11 +28,15 @@ func (t *Table) parse(s executor.RuntimeSettings) (Resolved, []executor.Diagnost
 	c.shim(b.Shim)
 	c.path(r)
 	c.options(r)
+	c.config(r)
+	if gvisor := strings.HasPrefix(shimFile(r.Shim), "containerd-shim-runsc-"); gvisor && r.Options.ConfigPath != nil && r.Options.TypeURL == nil {
+		r.Options.TypeURL = new("io.containerd.runsc.v1.options") // older ones insist
+	}
 	return r, c.found
 }
 
-// CheckShim says what is wrong with the value of an attribute that names a shim,
-// and what to do; both are empty if nothing is.
+// CheckShim returns what is wrong with the value of an attribute that names a shim,
+// and what to do. Both are empty if nothing is wrong.
 func CheckShim(shim string) (message, hint string) {
 	if filepath.IsAbs(shim) || LooksLikeShim(shim) {
 		return "", ""
@@ -87,8 +86,8 @@ func (c *checker) path(r Resolved) {
 	}
 }
 
-// applies lists the kinds of shims that know an option. What is not listed is
-// known to both runc and linux.
+// applies lists the kinds of shims that know an option. Both runc and linux know the
+// options that are not listed.
 var applies = map[string][]Kind{
 	"criu_path":   {KindLinux},
 	"type_url":    {KindGeneric},
@@ -109,6 +108,25 @@ func (c *checker) options(r Resolved) {
 		c.add("config_path and config_body exclude each other", "remove one of them", "options", "config_body")
 	}
 }
+
+// config refuses a configuration that would be passed on and have no effect.
+func (c *checker) config(r Resolved) {
+	o := r.Options
+	switch file := shimFile(r.Shim); {
+	case o.ConfigBody != nil && o.ConfigPath == nil && (strings.HasPrefix(file, "containerd-shim-runsc-") || strings.HasPrefix(file, "containerd-shim-kata-")):
+		c.add(fmt.Sprintf("the shim %s does not read config_body", r.Shim), "write it to a file, and name that in config_path", "options", "config_body")
+	case o.TypeURL != nil && o.ConfigPath == nil && o.ConfigBody == nil:
+		c.add("type_url is the type of a configuration, and there is none", "add config_path or config_body, or remove type_url", "options", "type_url")
+	}
+	for name, value := range map[string]*string{"config_path": o.ConfigPath, "config_body": o.ConfigBody, "type_url": o.TypeURL} {
+		if value != nil && *value == "" {
+			c.add(name+" is empty, and so would not be passed on", "remove it", "options", name)
+		}
+	}
+}
+
+// shimFile returns the name of a shim's program.
+func shimFile(shim string) string { return filepath.Base(ShimBinary(shim)) }
 
 func (c *checker) option(r Resolved, name string, v reflect.Value) {
 	kinds, ok := applies[name]

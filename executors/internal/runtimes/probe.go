@@ -8,11 +8,13 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/davit-run/davit/shared/linux"
 )
 
 // Prober asks programs for their versions. It asks again only when the file has
-// changed, so that it may be used before every container. Its methods may be
-// called concurrently. The zero value is ready.
+// changed, so that it can be used before every container. Its methods may be called
+// concurrently. The zero value is ready.
 type Prober struct {
 	mu    sync.Mutex
 	known map[fileID]string
@@ -26,8 +28,8 @@ type fileID struct {
 	mtime    time.Time
 }
 
-// Version runs path with a flag such as -v and gives the version that it prints,
-// or "" if none can be made out.
+// Version runs path with a flag such as -v and returns the version that it prints, or
+// "" if none is recognized.
 func (p *Prober) Version(ctx context.Context, path, flag string) string {
 	st, err := os.Stat(path)
 	if err != nil {
@@ -44,13 +46,16 @@ func (p *Prober) Version(ctx context.Context, path, flag string) string {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, path, flag).Output()
+	out := linux.Head{Most: 64 << 10}
+	cmd := exec.CommandContext(ctx, path, flag)
+	cmd.Stdout = &out
+	err = cmd.Run()
 	if ctx.Err() != nil {
 		return "" // it may answer the next time
 	}
 	v := ""
 	if err == nil {
-		v = findVersion(string(out))
+		v = findVersion(out.String())
 	}
 	if p.known == nil {
 		p.known = make(map[fileID]string)
@@ -68,7 +73,7 @@ func findVersion(output string) string {
 	return ""
 }
 
-// Release is the part of a version that compatibility goes by.
+// Release is the part of a version that decides compatibility.
 type Release struct{ Major, Minor int }
 
 var releaseForm = Regexp(`^v?(\d+)\.(\d+)`)

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// Regexp gives a regular expression that is compiled when it is first needed. A
+// Regexp returns a regular expression that is compiled when it is first needed. A
 // program that is started for every container cannot afford to compile those
 // that it may never use.
 func Regexp(expr string) func() *regexp.Regexp {

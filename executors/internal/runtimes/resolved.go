@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/trust"
 )
 
 // Resolved is all that is needed to run a container under a runtime.
@@ -22,13 +23,13 @@ type Resolved struct {
 	Options Options  `json:"options"`
 }
 
-// Kind gives the kind of the shim.
+// Kind returns the kind of the shim.
 func (r Resolved) Kind() Kind { return KindOf(r.Shim) }
 
-// Encode gives r as the host stores it.
+// Encode returns r as the host stores it.
 func (r Resolved) Encode() (json.RawMessage, error) { return json.Marshal(r) }
 
-// Decode reads what Encode gave. An error is [executor.Invalid].
+// Decode decodes what Encode returned. The error is [executor.Invalid].
 func Decode(b json.RawMessage) (Resolved, error) {
 	var r Resolved
 	if err := json.Unmarshal(b, &r); err != nil {
@@ -57,13 +58,15 @@ func (r Resolved) Locate(searchPath string) (Resolved, error) {
 
 // LookPath finds an executable file: name itself if it is absolute, otherwise in
 // the directories of searchPath. The error is [executor.FailedPrecondition] and
-// says whether the file is absent or not executable.
+// says whether the file is absent or not executable, or who else can change it: it
+// is run as the executor's user.
 func LookPath(name, searchPath string) (string, error) {
 	if filepath.IsAbs(name) {
 		_, err := exec.LookPath(name)
 		switch {
 		case err == nil:
-			return name, nil
+			_, err := trust.File(name)
+			return name, err
 		case errors.Is(err, os.ErrNotExist):
 			return "", executor.Errorf(executor.FailedPrecondition, "%s does not exist", name)
 		default:
@@ -75,7 +78,8 @@ func LookPath(name, searchPath string) (string, error) {
 			continue
 		}
 		if p := filepath.Join(dir, name); isExecutable(p) {
-			return p, nil
+			_, err := trust.Resolve(p)
+			return p, err
 		}
 	}
 	return "", executor.Errorf(executor.FailedPrecondition, "%s is not on the PATH %s", name, strings.TrimSpace(searchPath))

@@ -2,7 +2,7 @@ package runtimes
 
 import "github.com/davit-run/davit/shared/executor"
 
-// Schema declares what a runtime block may hold.
+// Schema declares what a runtime block may contain.
 func Schema() *executor.Schema {
 	return &executor.Schema{
 		Attributes: []executor.Attribute{
@@ -19,14 +19,14 @@ func Schema() *executor.Schema {
 				{Name: "no_pivot_root", Type: executor.Bool, Description: "use MS_MOVE in place of pivot_root, for a root on a RAM disk"},
 				{Name: "no_new_keyring", Type: executor.Bool, Description: "keep the session keyring of the caller"},
 				{Name: "shim_cgroup", Type: executor.String, Description: "cgroup to put the shim in"},
-				{Name: "io_uid", Type: executor.Int, Description: "owner of the pipes for standard streams"},
-				{Name: "io_gid", Type: executor.Int, Description: "group of the pipes for standard streams"},
+				{Name: "io_uid", Type: executor.Int, Description: "owner of the pipes for standard streams; by default the user of the first process"},
+				{Name: "io_gid", Type: executor.Int, Description: "group of the pipes for standard streams; by default that of the first process"},
 				{Name: "criu_path", Type: executor.String, Description: "criu binary; io.containerd.runtime.v1.linux alone"},
 				{Name: "criu_image_path", Type: executor.String, Description: "directory for checkpoint images"},
 				{Name: "criu_work_path", Type: executor.String, Description: "directory for criu's work files"},
-				{Name: "type_url", Type: executor.String, Description: "type of the configuration of a shim that is not runc's"},
-				{Name: "config_path", Type: executor.String, Description: "configuration file of a shim that is not runc's"},
-				{Name: "config_body", Type: executor.String, Description: "configuration of a shim that is not runc's, inline"},
+				{Name: "type_url", Type: executor.String, Description: "type of the configuration of a shim that is not runc's, for shims that ask for it; for gVisor's io.containerd.runsc.v1.options if absent"},
+				{Name: "config_path", Type: executor.String, Description: "configuration file of a shim that is not runc's; gVisor's and Kata's read it"},
+				{Name: "config_body", Type: executor.String, Description: "configuration of a shim that is not runc's, inline; runwasi's read it, gVisor's and Kata's do not"},
 			}},
 		}},
 	}

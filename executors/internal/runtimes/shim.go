@@ -26,7 +26,7 @@ const (
 	KindGeneric Kind = "generic"
 )
 
-// KindOf gives the kind of a shim, which is a name or an absolute path.
+// KindOf returns the kind of a shim, which is a name or an absolute path.
 func KindOf(shim string) Kind {
 	switch shim {
 	case ShimRuncV2, ShimRuncV1:
@@ -53,7 +53,7 @@ var shimName = Regexp(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.v[0-9]+$`)
 // LooksLikeShim reports whether name has the form of a shim's name.
 func LooksLikeShim(name string) bool { return name == ShimLinuxV1 || shimName().MatchString(name) }
 
-// ShimBinary gives the program that containerd runs for a shim: a path as it is,
+// ShimBinary returns the program that containerd runs for a shim: a path as it is,
 // and for a name the file that is looked up on the daemon's PATH.
 func ShimBinary(shim string) string {
 	switch {

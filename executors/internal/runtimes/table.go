@@ -5,14 +5,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/nearest"
 )
 
 // Runc is the stock name that means the backend's default shim with runc.
 const Runc = "runc"
 
-// stock gives the names that are always there.
+// stock returns the names that always exist.
 func stock() []string { return []string{Runc, ShimRuncV2, ShimRuncV1, ShimLinuxV1} }
 
 // Defaults are what a backend's config says about all of its runtimes.
@@ -35,9 +35,9 @@ type Table struct {
 	entries  map[string]Resolved
 }
 
-// New makes a table of the stock runtimes and the configured ones, of which a
-// stock name overrides. It does no I/O. The table is of use only if none of the
-// diagnostics is an error.
+// New returns a table of the stock runtimes and the configured ones. A configured
+// runtime of a stock name replaces the stock one. It does no I/O. The table is valid
+// only if none of the diagnostics is an error.
 func New(d Defaults, blocks []executor.RuntimeSettings) (*Table, []executor.Diagnostic) {
 	if d.Shim == "" {
 		d.Shim = ShimRuncV2
@@ -67,7 +67,7 @@ func New(d Defaults, blocks []executor.RuntimeSettings) (*Table, []executor.Diag
 	return t, diags
 }
 
-// stockShim gives the shim that a name stands for if its block names none.
+// stockShim returns the shim that a name stands for if its block names none.
 func (t *Table) stockShim(name string) string {
 	if name != Runc && slices.Contains(stock(), name) {
 		return name
@@ -88,13 +88,13 @@ func (t *Table) fill(r Resolved) Resolved {
 	return r
 }
 
-// Default gives the name that "" stands for.
+// Default returns the name that "" stands for.
 func (t *Table) Default() string { return t.defaults.Runtime }
 
-// Names gives all names, sorted.
+// Names returns all names, sorted.
 func (t *Table) Names() []string { return slices.Sorted(maps.Keys(t.entries)) }
 
-// Resolve gives what a name stands for; "" is the default. An unknown name is a
+// Resolve returns what a name stands for; "" is the default. An unknown name is a
 // [executor.NotFound] error.
 func (t *Table) Resolve(name string) (Resolved, error) {
 	if name == "" {
@@ -108,25 +108,13 @@ func (t *Table) Resolve(name string) (Resolved, error) {
 		return t.fill(Resolved{Shim: name}), nil
 	}
 	hint := ""
-	if near := Nearest(name, t.Names()); near != "" {
+	if near := nearest.Name(name, t.Names()); near != "" {
 		hint = "; did you mean " + near + "?"
 	}
 	if shim {
 		hint += "; to use a shim, configure it or set allow_unconfigured_shims"
 	}
 	return Resolved{}, executor.Errorf(executor.NotFound, "there is no runtime %q%s (known: %s)", name, hint, strings.Join(t.Names(), ", "))
-}
-
-// Nearest gives the candidate that name is most likely a misspelling of, or "".
-// Of several that are as near it is the last.
-func Nearest(name string, candidates []string) string {
-	best, least := "", len(name)/3+1
-	for _, c := range candidates {
-		if d := levenshtein.Distance(name, c, nil); d <= least {
-			best, least = c, d
-		}
-	}
-	return best
 }
 
 func finding(message, hint string, path ...string) executor.Diagnostic {

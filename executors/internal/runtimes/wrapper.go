@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// Binary gives the program that the shim is to call as its OCI binary: Path, or
-// a script in dir that calls it with Args. Empty means the shim's default.
+// Binary returns the program that the shim must call as its OCI binary: Path, or a
+// script in dir that calls it with Args. Empty means the shim's default.
 //
 // With merge set, the script also makes the workload's stderr the same pipe as
 // its stdout: a shim copies from one pipe for each, so this alone keeps the lines
@@ -47,17 +47,19 @@ func (r Resolved) script(merge bool) string {
 	if !merge {
 		return "#!/bin/sh\n" + command + "\n"
 	}
-	// What else the shim calls answers on stdout, where stderr must not show up.
+	// The other commands that the shim calls answer on stdout, where stderr must not
+	// appear.
 	return "#!/bin/sh\nfor a; do\n\tcase $a in create) " + command + " 2>&1 ;; esac\ndone\n" + command + "\n"
 }
 
-// defaultBinary is what the shims of runc call unless told otherwise.
+// defaultBinary is what the shims of runc call by default.
 const defaultBinary = "runc"
 
-// quote makes s one word of a shell.
+// quote returns s as one word of a shell.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
-// A script under its final name is whole: it is written aside and renamed.
+// writeScript writes a script, which is whole under its final name: it is written
+// aside and renamed.
 func writeScript(path, script string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -83,8 +85,8 @@ func writeScript(path, script string) error {
 	return os.Rename(f.Name(), path)
 }
 
-// Sweep removes the scripts in dir that used does not hold, by path. Nobody may
-// call Binary meanwhile.
+// Sweep removes the scripts in dir whose path is not in used. Nobody may call Binary
+// meanwhile.
 func Sweep(dir string, used map[string]bool) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) {

@@ -1,6 +1,7 @@
 package specfields
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"path/filepath"
@@ -12,27 +13,27 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// Usual stands in a list of ignored fields for the isolation that container specs
-// have without being asked for it: see [IsUsual].
+// Usual stands in a list of ignored fields for the isolation that every container
+// spec has: see [IsUsual].
 const Usual = "usual"
 
 // Filter knows the fields that an executor honours.
 type Filter struct {
-	// Honoured lists the fields that mean what they say, by their path. Whatever is
-	// not in it, is not empty and is not ignored is refused.
+	// Honoured lists the paths of the fields that the executor honours. Any other
+	// field that is neither empty nor ignored is refused.
 	Honoured []string
-	// Workload says in messages what it is that cannot have the others, such as "a
+	// Workload names, in messages, what cannot have the other fields, such as "a
 	// plain process on the host".
 	Workload string
 }
 
-// parent reports whether there are honoured fields below a path, so that what is
-// below is looked at one by one.
+// parent reports whether there are honoured fields below a path, so that the fields
+// below it are checked one by one.
 func (f Filter) parent(path string) bool {
 	return path == "" || slices.ContainsFunc(f.Honoured, func(h string) bool { return strings.HasPrefix(h, path+".") })
 }
 
-// join gives the path of a member.
+// join returns the path of a member.
 func join(path, name string) string {
 	if path == "" {
 		return name
@@ -66,26 +67,31 @@ func (f Filter) Ignorable() []string {
 	return names
 }
 
-// Sift takes from a workload's spec what is to be ignored, and refuses what is left
-// and cannot be honoured, as [executor.Unsupported].
+// Sift returns a workload's spec without the fields to ignore. If a field is left
+// that cannot be honoured, the error is [executor.Unsupported].
 func (f Filter) Sift(w executor.Workload, ignore []string) (*specs.Spec, error) {
 	raw := w.Spec
 	var tree map[string]any
 	if len(raw) > executor.MaxSpecSize {
 		return nil, executor.Errorf(executor.Invalid, "spec has %d bytes, at most %d are allowed", len(raw), executor.MaxSpecSize)
 	}
-	// First, since a malformed spec is Invalid whatever it asks for.
+	// This comes first, since a malformed spec is Invalid whatever it asks for.
 	if err := json.Unmarshal(raw, new(specs.Spec)); err != nil {
 		return nil, executor.Errorf(executor.Invalid, "spec: %w", err)
 	}
-	if err := json.Unmarshal(raw, &tree); err != nil {
+	numbers := json.NewDecoder(bytes.NewReader(raw))
+	numbers.UseNumber() // a float64 has 53 bits, and limits have 64
+	if err := numbers.Decode(&tree); err != nil {
 		return nil, executor.Errorf(executor.Invalid, "spec: %w", err)
 	}
 	if slices.Contains(ignore, Usual) && tree["hostname"] == w.Ref.ID {
-		delete(tree, "hostname") // what a host gives a container that asks for none
+		// This is what a host sets for a container that asks for none.
+		if !slices.Contains(f.Honoured, "hostname") {
+			dropHostname(tree, w.Ref.ID)
+		}
 	}
 	var refused []string
-	if f.sift("", tree, ignore, &refused); len(refused) > 0 {
+	if f.sift(w.Ref.ID, "", tree, ignore, &refused); len(refused) > 0 {
 		hint := `add "` + strings.Join(refused, `", "`) + `" to "ignore" in the backend's config`
 		if !slices.Contains(ignore, Usual) {
 			hint += `, or "` + Usual + `" for what every container asks for`
@@ -111,18 +117,28 @@ func (f Filter) Sift(w executor.Workload, ignore []string) (*specs.Spec, error) 
 	return spec, nil
 }
 
-func (f Filter) sift(path string, object map[string]any, ignore []string, refused *[]string) {
+// dropHostname removes a host name from a spec, and the variable that says it.
+func dropHostname(spec map[string]any, name string) {
+	delete(spec, "hostname")
+	if process, ok := spec["process"].(map[string]any); ok {
+		if env, ok := process["env"].([]any); ok {
+			process["env"] = slices.DeleteFunc(env, func(e any) bool { return e == "HOSTNAME="+name })
+		}
+	}
+}
+
+func (f Filter) sift(id, path string, object map[string]any, ignore []string, refused *[]string) {
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		p, value := join(path, name), object[name]
 		inner, isObject := value.(map[string]any)
 		switch {
-		case slices.Contains(ignore, p), empty(value), slices.Contains(ignore, Usual) && IsUsual(p, value):
+		case slices.Contains(ignore, p), empty(value), slices.Contains(ignore, Usual) && IsUsual(id, p, value):
 			if !slices.Contains(f.Honoured, p) || slices.Contains(ignore, p) {
 				delete(object, name)
 			}
 		case slices.Contains(f.Honoured, p):
 		case isObject && f.parent(p):
-			f.sift(p, inner, ignore, refused)
+			f.sift(id, p, inner, ignore, refused)
 		default:
 			*refused = append(*refused, p)
 		}
@@ -136,8 +152,9 @@ func empty(value any) bool {
 		return true
 	case bool:
 		return !v
-	case float64:
-		return v == 0
+	case json.Number:
+		n, err := v.Float64()
+		return err == nil && n == 0
 	case string:
 		return v == ""
 	case []any:

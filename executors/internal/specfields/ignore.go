@@ -6,14 +6,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/nearest"
 )
 
 const attribute = "ignore"
 
-// Attribute declares the config's list of ignored fields. Absent, it is what
-// [Default] gives.
+// Attribute declares the config's list of ignored fields. If it is absent, [Default]
+// applies.
 func (f Filter) Attribute() executor.Attribute {
 	return executor.Attribute{
 		Name: attribute, Type: executor.Strings, Default: json.RawMessage(`["` + Usual + `"]`),
@@ -21,7 +21,7 @@ func (f Filter) Attribute() executor.Attribute {
 	}
 }
 
-// Default gives the fields that are ignored where the config does not say.
+// Default returns the fields that are ignored by default.
 func Default() []string { return []string{Usual} }
 
 // Check checks a list of ignored fields.
@@ -33,22 +33,25 @@ func (f Filter) Check(ignore []string) []executor.Diagnostic {
 			diags = append(diags, executor.Diagnostic{
 				Severity: executor.SeverityError, Path: []string{"config", attribute},
 				Message: fmt.Sprintf("%q is no field of the OCI spec that can be ignored", name),
-				Hint:    fmt.Sprintf("did you mean %q? Fields are named as in the OCI runtime spec, from its top", nearest(name, known)),
+				Hint:    hint(name, known),
 			})
 		}
 	}
 	return diags
 }
 
-// nearest gives the name that is most like a wrong one. Of a path, the last part
-// alone may have been given.
-func nearest(name string, known []string) string {
-	distance := func(k string) int {
-		d := levenshtein.Distance(name, k, nil)
-		if last := k[strings.LastIndexByte(k, '.')+1:]; last != k {
-			d = min(d, 1+levenshtein.Distance(name, last, nil))
-		}
-		return d
+// hint returns which field may have been meant. name may be only the last part of a
+// path.
+func hint(name string, known []string) string {
+	const named = "ields are named as in the OCI runtime spec, from its top"
+	near := nearest.Name(name, known)
+	if i := slices.IndexFunc(known, func(k string) bool {
+		return nearest.Name(name, []string{k[strings.LastIndexByte(k, '.')+1:]}) != ""
+	}); near == "" && i >= 0 {
+		near = known[i]
 	}
-	return slices.MinFunc(known, func(a, b string) int { return distance(a) - distance(b) })
+	if near == "" {
+		return "f" + named
+	}
+	return fmt.Sprintf("did you mean %q? F%s", near, named)
 }

@@ -19,10 +19,20 @@ var usualMounts = map[string]string{
 	"/sys/fs/cgroup": "cgroup",
 }
 
-// IsUsual reports whether a field has a value that specs for containers have
-// without being asked for it: new namespaces, the kernel's file systems, hidden
-// files in them, and no devices. There is no flag that asks for these.
-func IsUsual(path string, value any) bool {
+// usualSysctls open what only matters in a network namespace of a container's own.
+var usualSysctls = map[string]string{
+	"net.ipv4.ip_unprivileged_port_start": "0",
+	"net.ipv4.ping_group_range":           "0 2147483647",
+}
+
+// usualFiles are the files that a host makes for each container.
+var usualFiles = []string{"/etc/hostname", "/etc/hosts", "/etc/resolv.conf"}
+
+// IsUsual reports whether a field has a value that the spec of every container, such as
+// the one with this id, has by default: new namespaces and their settings, the kernel's
+// file systems, hidden files in them, the host's own files, and no devices. No flag asks
+// for these.
+func IsUsual(id, path string, value any) bool {
 	all := func(usual func(item map[string]any) bool) bool {
 		list, ok := value.([]any)
 		return ok && !slices.ContainsFunc(list, func(v any) bool {
@@ -35,9 +45,16 @@ func IsUsual(path string, value any) bool {
 		return all(func(m map[string]any) bool {
 			dest, _ := m["destination"].(string)
 			kind, _ := m["type"].(string)
+			source, _ := m["source"].(string)
 			options, _ := m["options"].([]any)
-			return isUsualMount(dest, kind, options)
+			return isUsualMount(dest, kind, options) || isUsualFile(id, dest, source)
 		})
+	case "linux.sysctl":
+		set, ok := value.(map[string]any)
+		for name, v := range set {
+			ok = ok && v == usualSysctls[name]
+		}
+		return ok
 	case "linux.namespaces":
 		return all(func(n map[string]any) bool {
 			return empty(n["path"]) && slices.Contains([]any{"pid", "network", "ipc", "uts", "mount", "cgroup"}, n["type"])
@@ -55,13 +72,20 @@ func IsUsual(path string, value any) bool {
 }
 
 // IsUsualMount reports whether a mount is of one of the kernel's file systems that
-// every container has, and has no size of its own.
-func IsUsualMount(m specs.Mount) bool {
+// every container has, and has no size of its own, or of a file that the host has made
+// for the container with this id.
+func IsUsualMount(id string, m specs.Mount) bool {
 	var options []any
 	for _, o := range m.Options {
 		options = append(options, o)
 	}
-	return isUsualMount(m.Destination, m.Type, options)
+	return isUsualMount(m.Destination, m.Type, options) || isUsualFile(id, m.Destination, m.Source)
+}
+
+// isUsualFile reports whether a bind mount is of a file that the host has made for a
+// container. Its name ends with the container's id and the file's place.
+func isUsualFile(id, dest, source string) bool {
+	return slices.Contains(usualFiles, dest) && strings.HasSuffix(source, "/"+id+dest)
 }
 
 func isUsualMount(dest, kind string, options []any) bool {

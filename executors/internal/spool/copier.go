@@ -2,11 +2,10 @@ package spool
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
+
+	"github.com/davit-run/davit/shared/linux"
 )
 
 // copier is the part of a shim that copies one stream from a pipe to a file.
@@ -27,21 +26,8 @@ func copierOf(pid, fd int) (copier, error) {
 	if pipe.Mode&syscall.S_IFMT != syscall.S_IFIFO {
 		return copier{}, fmt.Errorf("descriptor %d of process %d is not a pipe", fd, pid)
 	}
-	shim, err := parentOf(pid)
-	return copier{shim: shim, pipe: pipe.Ino}, err
-}
-
-func parentOf(pid int) (int, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	// The name, in parentheses, may hold anything.
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	if len(fields) < 2 {
-		return 0, fmt.Errorf("/proc/%d/stat: %q", pid, stat)
-	}
-	return strconv.Atoi(fields[1])
+	stat, err := linux.StatOf(pid)
+	return copier{shim: stat.Parent, pipe: pipe.Ino}, err
 }
 
 // state is what can be seen of a copier.
@@ -50,14 +36,14 @@ type state int
 const (
 	// alive: it has the file open.
 	alive state = iota
-	// stuck: it has closed the file, and the shim still holds the pipe.
+	// stuck: it has closed the file, and the shim still has the pipe open.
 	stuck
-	// gone: the shim has ended, or has let go of the pipe.
+	// gone: the shim has ended, or has closed the pipe.
 	gone
 )
 
-// look tells the state of a copier to a file, and for a stuck one by which name
-// its pipe can be opened.
+// look returns the state of a copier to a file. For a stuck one it also returns the
+// name by which its pipe can be opened.
 func (c *copier) look(file *syscall.Stat_t) (s state, pipe string) {
 	var st syscall.Stat_t
 	if c.file != "" && syscall.Stat(c.file, &st) == nil && same(&st, file) {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
 	"golang.org/x/sys/unix"
 )
@@ -45,7 +46,7 @@ func newWorkload(t *testing.T, dir string) *workload {
 	return w
 }
 
-// guard begins to look after the workload.
+// guard begins to guard the workload.
 func (w *workload) guard(max int64) *Guard {
 	w.t.Helper()
 	g := NewGuard(nil, 100*time.Millisecond)
@@ -54,9 +55,7 @@ func (w *workload) guard(max int64) *Guard {
 	if err := syscall.Fstat(int(w.out.Fd()), &st); err != nil {
 		w.t.Fatal(err)
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.attempts[ref] = []*guarded{{ref: ref, name: "stdout", path: w.path, max: max, copier: copier{shim: os.Getpid(), pipe: st.Ino}}}
+	g.add(ref, []*guarded{{ref: ref, name: "stdout", path: w.path, max: max, copier: copier{shim: os.Getpid(), pipe: st.Ino}}})
 	return g
 }
 
@@ -87,15 +86,6 @@ func smallDisk(t *testing.T, kib int) string {
 	return dir
 }
 
-func waitFor(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("timed out waiting until %s", what)
-		}
-	}
-}
-
 func lossOf(t *testing.T, path string) executor.Loss {
 	t.Helper()
 	loss, err := executor.ReadLoss(path)
@@ -112,7 +102,8 @@ func TestWorkloadOutlivesAFullDisk(t *testing.T) {
 	dir := smallDisk(t, 256)
 	w := newWorkload(t, dir)
 	g := w.guard(0)
-	// Far more than file and pipe hold: all of it is taken all the same.
+	// This is far more than file and pipe have room for: all of it is read all the
+	// same.
 	const lines = 16 << 10
 	for i := range lines {
 		if _, err := w.in.WriteString(line(i)); err != nil {
@@ -123,12 +114,12 @@ func TestWorkloadOutlivesAFullDisk(t *testing.T) {
 	if loss.Gaps != 1 {
 		t.Errorf("got %+v, want one gap", loss)
 	}
-	// With room, what comes next is kept again, and no line is made of two.
+	// Once there is room, what comes next is kept again, and no line is made of two.
 	if err := unix.Mount("", dir, "", unix.MS_REMOUNT, "size=8m"); err != nil {
 		t.Fatal(err)
 	}
 	extra := 0
-	waitFor(t, "output is kept again", func() bool {
+	wait.Until(t, "output is kept again", func() bool {
 		extra++
 		if _, err := w.in.WriteString(line(99_999)); err != nil {
 			t.Fatal(err)
@@ -155,8 +146,8 @@ func TestWorkloadOutlivesAFullDisk(t *testing.T) {
 	}
 }
 
-// A disk that turns read-only ends a copier, too. That the file cannot even be
-// opened does not hold up the workload.
+// TestWorkloadOutlivesAReadOnlyDisk: a disk that becomes read-only ends a copier,
+// too. The workload goes on although the file cannot even be opened.
 func TestWorkloadOutlivesAReadOnlyDisk(t *testing.T) {
 	dir := smallDisk(t, 64)
 	w := newWorkload(t, dir)
@@ -164,7 +155,7 @@ func TestWorkloadOutlivesAReadOnlyDisk(t *testing.T) {
 	if _, err := w.in.Write(big[:128<<10]); err != nil { // the disk is full
 		t.Fatal(err)
 	}
-	waitFor(t, "the copier has ended", func() bool {
+	wait.Until(t, "the copier has ended", func() bool {
 		select {
 		case <-w.copied:
 			return true
@@ -183,7 +174,7 @@ func TestWorkloadOutlivesAReadOnlyDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	remount(0, "size=8m")
-	waitFor(t, "output is kept again", func() bool {
+	wait.Until(t, "output is kept again", func() bool {
 		if _, err := w.in.WriteString(line(2)); err != nil {
 			t.Fatal(err)
 		}
@@ -248,7 +239,7 @@ func TestFileIsBoundedWithoutAHost(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	waitFor(t, "the file holds no more than twice its limit", func() bool {
+	wait.Until(t, "the file has no more than twice its limit", func() bool {
 		var st syscall.Stat_t
 		if err := syscall.Stat(w.path, &st); err != nil {
 			t.Fatal(err)

@@ -1,48 +1,40 @@
 package spool
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
+	"github.com/davit-run/davit/executors/internal/capture"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 	"golang.org/x/sys/unix"
 )
 
-// bufferSize is what a pipe holds, unless it was made larger.
+// bufferSize is the capacity of a pipe, unless it was made larger.
 const bufferSize = 64 << 10
 
-// noteInterval is how often a loss that grows is noted.
-const noteInterval = time.Second
-
-// rescue copies a stream whose shim does not any more.
+// rescue copies a stream that its shim no longer copies.
 type rescue struct {
-	path string
 	pipe *os.File
 	lock *os.File // the file, for reading
-	file *os.File // for writing; nil as long as it cannot be opened
+	log  *capture.Log
 	quit chan struct{}
 	once sync.Once
 	done chan struct{}
-
-	loss  executor.Loss
-	noted time.Time
-	// torn says that what comes next does not follow what the file ends with.
-	torn bool
 }
 
 // startRescue opens both ends. The error is io.EOF if the pipe has come to its
 // end, which is how a copier ends in good order, and EWOULDBLOCK if another process
 // copies the stream.
 func startRescue(path, pipe string) (*rescue, error) {
-	r := &rescue{path: path, quit: make(chan struct{}), done: make(chan struct{})}
+	r := &rescue{quit: make(chan struct{}), done: make(chan struct{})}
 	var err error
-	// Opened anew the pipe has a mode of its own, and the shim's stays as it is.
+	// A pipe that is opened again has a mode of its own; the shim's mode stays as it
+	// is.
 	if r.pipe, err = os.OpenFile(pipe, os.O_RDONLY|unix.O_NONBLOCK, 0); err != nil {
 		return nil, err
 	}
@@ -51,20 +43,25 @@ func startRescue(path, pipe string) (*rescue, error) {
 		err = io.EOF
 	}
 	if err == nil {
-		r.lock, err = os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
-	}
-	if err == nil { // only one copies
-		err = unix.Flock(int(r.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	}
-	if err == nil {
-		r.loss, err = executor.ReadLoss(path)
+		err = r.begin(path)
 	}
 	if err != nil {
 		r.close()
 		return nil, err
 	}
-	r.gap()
 	return r, nil
+}
+
+// begin takes over the file, which must be a plain one.
+func (r *rescue) begin(path string) (err error) {
+	if r.lock, err = linux.Open(path, os.O_RDONLY|unix.O_NOFOLLOW); err != nil {
+		return err
+	}
+	if err = linux.Lock(r.lock, 0); err != nil { // only one copies
+		return err
+	}
+	r.log, err = capture.Resume(executor.Stream{Path: path})
+	return err
 }
 
 // atEnd reports whether a pipe is empty and nobody can write to it.
@@ -84,13 +81,16 @@ func atEnd(pipe *os.File) (bool, error) {
 }
 
 func (r *rescue) close() {
-	for _, f := range []*os.File{r.pipe, r.lock, r.file} {
+	for _, f := range []*os.File{r.pipe, r.lock} {
 		_ = f.Close() // nil has an answer to that
+	}
+	if r.log != nil {
+		r.log.Close()
 	}
 }
 
-// finish waits for the end of the pipe, until ctx ends, and reports whether it
-// came.
+// finish waits for the end of the pipe, but no longer than ctx, and reports whether
+// it came.
 func (r *rescue) finish(ctx context.Context) bool {
 	select {
 	case <-r.done:
@@ -125,86 +125,10 @@ func (r *rescue) run(ctx context.Context) {
 	for {
 		n, err := r.pipe.Read(buf)
 		if n > 0 {
-			r.write(buf[:n])
+			_, _ = r.log.Write(buf[:n])
 		}
 		if err != nil {
-			r.note(true)
-			return // at its end, or told to
-		}
-	}
-}
-
-// write adds data to the file, or counts it. After a loss the file goes on with a
-// line of its own.
-func (r *rescue) write(data []byte) {
-	if r.torn {
-		line := bytes.IndexByte(data, '\n') + 1 // 0 in a line without end
-		if !r.startLine() {
-			r.lose(len(data))
-			return
-		}
-		r.lose(line)
-		r.torn = false
-		data = data[line:]
-	}
-	for len(data) > 0 {
-		n, err := r.file.Write(data)
-		data = data[n:]
-		if err != nil {
-			r.gap()
-			r.lose(len(data))
-			return
-		}
-	}
-	r.note(false)
-}
-
-// startLine ends the line that the file ends with, and reports whether there was
-// room for that and is for more.
-func (r *rescue) startLine() bool {
-	if full(r.path) {
-		return false
-	}
-	if r.file == nil { // the first time, or the disk was read-only
-		f, err := os.OpenFile(r.path, os.O_WRONLY|os.O_APPEND|unix.O_NOFOLLOW, 0)
-		if err != nil {
-			return false
-		}
-		r.file = f
-	}
-	st, err := r.lock.Stat()
-	if err != nil || st.Size() == 0 {
-		return err == nil
-	}
-	last := make([]byte, 1)
-	if _, err := r.lock.ReadAt(last, st.Size()-1); err != nil && !errors.Is(err, io.EOF) {
-		return false
-	}
-	if last[0] == '\n' {
-		return true
-	}
-	_, err = r.file.Write([]byte{'\n'})
-	return err == nil
-}
-
-// gap notes that the file goes on behind something that is missing.
-func (r *rescue) gap() {
-	r.torn = true
-	r.loss.Gaps++
-	r.note(true)
-}
-
-func (r *rescue) lose(n int) {
-	r.loss.Bytes += int64(n)
-	r.note(false)
-}
-
-// note notes the loss, now or when it is time. A disk that takes no note now may
-// do so later.
-func (r *rescue) note(now bool) {
-	if now || time.Since(r.noted) >= noteInterval {
-		if err := r.loss.Note(r.path); err == nil || errors.Is(err, syscall.ENOTSUP) {
-			r.noted = time.Now()
+			return // at its end, or because ctx ended
 		}
 	}
 }

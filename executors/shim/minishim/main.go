@@ -16,7 +16,8 @@ const (
 	envValue = "davit.minishim"
 )
 
-// Env makes a process of a program that calls [Main] this shim.
+// Env is the environment variable that makes a process this shim, if its program
+// calls [Main].
 const Env = envName + "=" + envValue
 
 // Main must be called first in a program's main. It returns unless the process
@@ -33,7 +34,7 @@ func Main() {
 	os.Exit(0)
 }
 
-// run serves until the container is gone and a shutdown is asked for.
+// run serves until the container is gone and Shutdown is called.
 func run() error {
 	if err := os.Unsetenv(envName); err != nil {
 		return err
@@ -42,8 +43,8 @@ func run() error {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("become a subreaper: %w", err)
 	}
-	// The container lives until it is told to end. Signals that are handled, and
-	// not ignored, are not inherited by it.
+	// Only the task API ends the container. The container inherits ignored signals,
+	// but not handled ones.
 	signal.Notify(make(chan os.Signal, 1), unix.SIGHUP, unix.SIGINT, unix.SIGTERM, unix.SIGPIPE)
 
 	server, err := ttrpc.NewServer(ttrpc.WithServerHandshaker(ttrpc.UnixSocketRequireSameUser()))
@@ -54,11 +55,11 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	// Who looks for the processes of a container finds them by this.
+	// The working directory identifies the processes of a container.
 	if err := os.Chdir(assigned.Bundle); err != nil {
 		return err
 	}
-	s := newService(assigned.Namespace)
+	s := newService(assigned)
 	s.register(server)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(context.Background(), l) }()
@@ -67,8 +68,8 @@ func run() error {
 		return err
 	case <-s.shutdown:
 	}
-	// The answer to the shutdown may be lost; the executor takes the end of the
-	// connection for one.
+	// The answer to Shutdown may be lost; the executor takes the end of the
+	// connection for it.
 	err = errors.Join(os.Remove(l.Addr().String()), server.Close())
 	if end := <-served; !errors.Is(end, ttrpc.ErrServerClosed) {
 		err = errors.Join(err, end)

@@ -3,11 +3,12 @@ package minishim
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
+
+	"github.com/davit-run/davit/shared/linux"
 )
 
-// spec is what has to be known of a container's spec.
+// spec is the part of a container's spec that the shim needs.
 type spec struct {
 	// ownPIDs: its processes end with the first one.
 	ownPIDs bool
@@ -16,7 +17,7 @@ type spec struct {
 }
 
 func readSpec(bundle string) (spec, error) {
-	b, err := os.ReadFile(filepath.Join(bundle, "config.json"))
+	b, err := linux.ReadFile(filepath.Join(bundle, "config.json"), maxFile)
 	if err != nil {
 		return spec{}, err
 	}

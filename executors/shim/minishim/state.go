@@ -3,29 +3,29 @@ package minishim
 import (
 	"encoding/json"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/davit-run/davit/executors/internal/oci"
+	"github.com/davit-run/davit/shared/linux"
 	"golang.org/x/sys/unix"
 )
 
-// state is the directory in which runc keeps the state of a container. What runc
-// would do when a container is started or deleted is done here, unless there is
-// more to it than a state directory shows.
+// state is the directory in which runc keeps the state of a container. It does what
+// runc would do when a container is started or deleted, unless there is more to do
+// than a state directory shows.
 type state struct {
 	dir    string
 	usable bool // runc has nothing else to do
 }
 
-// cgroups gives the container's cgroups, nil if the state is not one of runc's.
+// cgroups returns the container's cgroups, nil if the state is not one of runc's.
 func (s state) cgroups() map[string]string {
 	if !s.usable {
 		return nil
 	}
-	b, err := os.ReadFile(filepath.Join(s.dir, "state.json"))
+	b, err := linux.ReadFile(filepath.Join(s.dir, "state.json"), maxFile)
 	if err != nil {
 		return nil
 	}
@@ -72,7 +72,7 @@ func readAll(path string) error {
 		return err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(f)
+	b, err := linux.ReadAll(f, 4096)
 	if err == nil && len(b) == 0 {
 		err = errors.New("container process is already dead")
 	}
@@ -80,7 +80,7 @@ func readAll(path string) error {
 }
 
 // remove does what `runc delete` does for a container that has ended, and reports
-// whether it could do all of it.
+// whether it did all of it.
 func (s state) remove() bool {
 	cgroups := s.cgroups()
 	if cgroups == nil {

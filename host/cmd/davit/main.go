@@ -1,13 +1,20 @@
-// Command davit is a host for OCI workloads and its command line: `davit serve`
-// is the host, the other commands talk to it over its Unix socket.
+// Command davit is the command line of davit. It has the commands that talk to a host
+// over its Unix socket. For the others, such as `davit serve`, it becomes davit-host, in
+// the same process.
 package main
 
 import (
 	"context"
 	"os"
+
+	"github.com/davit-run/davit/host/internal/cli"
 )
 
+// Set by the linker: -X main.version=… -X main.commit=….
+var version, commit string
+
 func main() {
-	a := app{stdout: os.Stdout, stderr: os.Stderr, env: os.LookupEnv}
-	os.Exit(a.main(context.Background(), os.Args[1:]))
+	app := cli.New(version, commit)
+	app.Elsewhere = becomeHost
+	os.Exit(app.Main(context.Background(), os.Args[1:]))
 }

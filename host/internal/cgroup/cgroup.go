@@ -3,13 +3,13 @@
 //
 // # Rationale
 //
-// Why every hierarchy? A service manager that stops a unit kills what is in the
-// unit's cgroup, in whichever hierarchy it keeps its units; and what is charged
-// to a unit dies for want of the unit's memory. What is to outlive the unit must
-// be in none of its cgroups.
+// Why every hierarchy? A service manager that stops a unit kills all processes in the
+// unit's cgroup, in whichever hierarchy it keeps its units. Processes that are charged to
+// a unit are killed when the unit's memory runs out. A process that is to outlive the
+// unit must be in none of its cgroups.
 //
-// Why not a scope of systemd's? It would need systemd and its bus, which may
-// restart or be absent. A cgroup next to systemd's own is left alone by it.
+// Why not a scope of systemd? It would need systemd and its bus, which may restart or be
+// absent. systemd leaves a cgroup beside its own alone.
 package cgroup
 
 import (
@@ -18,16 +18,20 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/moby/sys/mountinfo"
+	"github.com/davit-run/davit/shared/linux"
 )
 
 // Cgroup is a cgroup of the same path in all hierarchies, whether it exists or not.
 type Cgroup struct {
 	path string
 	dirs []dir
+	// left are the paths of cgroups beside it that processes have left for it. They were
+	// the processes' own, made by a host whose id is lost.
+	left []string
 }
 
 // dir is a cgroup in one hierarchy.
@@ -37,19 +41,16 @@ type dir struct {
 	cpuset     bool   // of version 1
 }
 
-// At gives the cgroup at a path from the roots of the hierarchies that this process
+// At returns the cgroup at a path from the roots of the hierarchies that this process
 // sees.
 func At(path string) (*Cgroup, error) {
-	mounts, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("cgroup", "cgroup2"))
+	mounts, err := linux.CgroupMounts()
 	if err != nil {
 		return nil, err
 	}
 	c := &Cgroup{path: path}
 	for _, m := range mounts {
-		c.dirs = append(c.dirs, dir{
-			mountpoint: m.Mountpoint, path: path,
-			cpuset: m.FSType == "cgroup" && strings.Contains(","+m.VFSOptions+",", ",cpuset,"),
-		})
+		c.dirs = append(c.dirs, dir{mountpoint: m.Mountpoint, path: path, cpuset: m.Has("cpuset")})
 	}
 	if len(c.dirs) == 0 {
 		return nil, errors.New("no cgroups are mounted")
@@ -57,14 +58,20 @@ func At(path string) (*Cgroup, error) {
 	return c, nil
 }
 
-// String gives the path.
+// String returns the path.
 func (c *Cgroup) String() string { return c.path }
 
-// Add moves a process, with all of its threads, into the cgroup, which is made if
-// need be. Children stay where they are; those that come later are born in the
-// cgroup. The error tells of the hierarchies in which it failed; in the others the
-// process has been moved.
+// Add moves a process, with all of its threads, into the cgroup, and makes the cgroup if
+// it does not exist. Children stay where they are; later children start in the cgroup.
+// The error names the hierarchies in which it failed. In the others the process has been
+// moved.
 func (c *Cgroup) Add(pid int) error {
+	before, _ := linux.CgroupsOf(pid)
+	for _, path := range before {
+		if path != c.path && filepath.Dir(path) == filepath.Dir(c.path) && !slices.Contains(c.left, path) {
+			c.left = append(c.left, path)
+		}
+	}
 	var errs []error
 	for _, d := range c.dirs {
 		if err := d.add(pid); err != nil {
@@ -74,10 +81,13 @@ func (c *Cgroup) Add(pid int) error {
 	return errors.Join(errs...)
 }
 
-// Remove removes the cgroup in the hierarchies where it is empty.
+// Remove removes the cgroup in the hierarchies where it is empty, and those that
+// processes have left for it.
 func (c *Cgroup) Remove() {
 	for _, d := range c.dirs {
-		_ = os.Remove(filepath.Join(d.mountpoint, d.path))
+		for _, path := range append(c.left, c.path) {
+			_ = os.Remove(filepath.Join(d.mountpoint, path))
+		}
 	}
 }
 
@@ -101,8 +111,8 @@ func (d dir) add(pid int) error {
 	return nil
 }
 
-// inherit gives a new cgroup the processors and the memory of the one above: it has
-// none at first, and then takes no process.
+// inherit sets the processors and the memory nodes of a new cgroup to those of the one
+// above. A new cgroup has none, and then takes no process.
 func inherit(above, at string) error {
 	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
 		if has, err := os.ReadFile(filepath.Join(at, file)); err != nil || len(bytes.TrimSpace(has)) > 0 {

@@ -8,7 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/davit-run/davit/host/rigs/wait"
 )
 
 // start starts a process that ends with the test.
@@ -32,7 +33,7 @@ func TestProcessIsMovedInEveryHierarchy(t *testing.T) {
 	}
 	t.Cleanup(func() {
 		var left []string
-		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if !wait.Holds(func() bool {
 			c.Remove()
 			left = nil
 			for _, d := range c.dirs {
@@ -41,11 +42,8 @@ func TestProcessIsMovedInEveryHierarchy(t *testing.T) {
 					left = append(left, d.mountpoint)
 				}
 			}
-			if len(left) == 0 || time.Now().After(deadline) {
-				break
-			}
-		}
-		if len(left) > 0 {
+			return len(left) == 0
+		}) {
 			t.Errorf("%s was not removed in %v", c, left)
 		}
 	})

@@ -87,7 +87,7 @@ func BenchmarkThroughput(b *testing.B) {
 		var held, missed int64
 		for b.Loop() {
 			files := newFiles(b, true)
-			if err := tr.Add(webRef, files, limit); err != nil {
+			if err := tr.Add(capped(files, limit)); err != nil {
 				b.Fatal(err)
 			}
 			done := make(chan struct{})

@@ -9,16 +9,18 @@ import (
 	"strconv"
 	"syscall"
 
-	"github.com/davit-run/davit/host/internal/stream"
+	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// Dir is the directory below which all output is:
+// Dir is the directory of all output:
 //
-//	containers/ID/ATTEMPT/{stdout,stderr,index}
+//	containers/ID/ATTEMPT/{stdout,stderr,stdout.index,stderr.index}
+//	containers/ID/NOTE (see [Dir.WriteNote])
 //
-// Directories have mode 0700 and files 0600. Nothing outside of it is ever
-// touched, whatever the names or the links in it are.
+// A container's directory may have other files of the host's, such as those for /etc.
+// Directories have mode 0700 and files 0600. Nothing outside of it is ever touched,
+// whatever names or links it contains.
 type Dir struct {
 	path string
 	root *os.Root
@@ -26,8 +28,11 @@ type Dir struct {
 
 const containersDir = "containers"
 
-// OpenDir opens the directory for output below a state directory, which exists,
-// and makes it if need be.
+// DirOf returns the path of the directory for output below a state directory.
+func DirOf(stateDir string) string { return filepath.Join(stateDir, containersDir) }
+
+// OpenDir opens the directory for output below a state directory, and makes it if it
+// does not exist. The state directory exists.
 func OpenDir(stateDir string) (*Dir, error) {
 	stateDir, err := filepath.Abs(stateDir)
 	if err != nil {
@@ -48,82 +53,104 @@ func OpenDir(stateDir string) (*Dir, error) {
 // Close releases the directory. Files stay.
 func (d *Dir) Close() error { return d.root.Close() }
 
-// Files are the output files of an attempt, as absolute paths. Stderr is Stdout
-// where the streams are merged. Index tells when the output was written; a
-// [Tracker] makes it.
-type Files struct {
-	Stdout, Stderr, Index string
+// Layout says which output files an attempt has, and how much of them is kept.
+type Layout struct {
+	// Merged puts both streams into one file.
+	Merged bool
+	// Max caps what is kept of each file, in bytes; 0 is no cap.
+	Max int64
 }
 
-// Merged tells whether both streams are in one file.
-func (f Files) Merged() bool { return f.Stdout == f.Stderr }
+// Files are the output files of an attempt, as absolute paths. Stderr is the same as
+// Stdout if the streams are merged. Each has an index of when the output was written:
+// see package notes.
+type Files struct {
+	Ref            executor.Ref
+	Layout         Layout
+	Stdout, Stderr string
+}
 
 // streamFile is the file of one stream.
 type streamFile struct {
-	stream stream.Stream
+	stream api.Stream
 	path   string
 }
 
-// streams gives the files that there are, stdout first.
+const indexSuffix = ".index"
+
+func (f streamFile) index() string { return f.path + indexSuffix }
+
+// streams returns the files of the streams, stdout first.
 func (f Files) streams() []streamFile {
-	list := []streamFile{{stream.Stdout, f.Stdout}, {stream.Stderr, f.Stderr}}
-	if f.Merged() {
+	list := []streamFile{{api.Stdout, f.Stdout}, {api.Stderr, f.Stderr}}
+	if f.Layout.Merged {
 		list = list[:1]
 	}
 	return list
 }
 
-// Stdio gives the files as the contract wants them, without a stdin. Max is how
-// much is kept of each, in bytes; 0 is no limit.
-func (f Files) Stdio(max int64) executor.Stdio {
-	return executor.Stdio{
-		Stdout: executor.Stream{Kind: executor.StreamFile, Path: f.Stdout, Max: max},
-		Stderr: executor.Stream{Kind: executor.StreamFile, Path: f.Stderr, Max: max},
+// names returns the names of all files in the directory of the attempt.
+func (f Files) names() (names []string) {
+	for _, file := range f.streams() {
+		names = append(names, file.stream.String(), file.stream.String()+indexSuffix)
 	}
+	return names
 }
 
-// Files gives the paths of an attempt's files, whether they exist or not.
-func (d *Dir) Files(ref executor.Ref, merged bool) Files {
-	dir := filepath.Join(d.path, ref.ID, strconv.Itoa(ref.Attempt))
-	f := Files{
-		Stdout: filepath.Join(dir, stream.Stdout.String()),
-		Stderr: filepath.Join(dir, stream.Stderr.String()),
-		Index:  filepath.Join(dir, "index"),
+// Stdio returns the files as an executor.Stdio, without a stdin.
+func (f Files) Stdio() executor.Stdio {
+	file := func(path string) executor.Stream {
+		return executor.Stream{Kind: executor.StreamFile, Path: path, Max: f.Layout.Max, Index: path + indexSuffix}
 	}
-	if merged {
+	return executor.Stdio{Stdout: file(f.Stdout), Stderr: file(f.Stderr)}
+}
+
+// ContainerDir returns the directory of a container's attempts. Other files of the
+// container may be in it too; Remove removes all of it.
+func (d *Dir) ContainerDir(id string) string { return filepath.Join(d.path, id) }
+
+// Files returns an attempt's files, whether they exist or not.
+func (d *Dir) Files(ref executor.Ref, layout Layout) Files {
+	dir := filepath.Join(d.ContainerDir(ref.ID), strconv.Itoa(ref.Attempt))
+	f := Files{
+		Ref: ref, Layout: layout,
+		Stdout: filepath.Join(dir, api.Stdout.String()),
+		Stderr: filepath.Join(dir, api.Stderr.String()),
+	}
+	if layout.Merged {
 		f.Stderr = f.Stdout
 	}
 	return f
 }
 
-// Create makes the files of an attempt. Those that exist are left as they are,
-// so that it can be repeated. Links, and anything else that is not a file of our
-// own, are refused.
-func (d *Dir) Create(ref executor.Ref, merged bool) (Files, error) {
+// Create makes the files of an attempt. It leaves files that exist as they are, so that
+// it can be repeated. It refuses links, and anything else that is not a file of this
+// user.
+func (d *Dir) Create(ref executor.Ref, layout Layout) (Files, error) {
 	if err := ref.Validate(); err != nil {
 		return Files{}, err
 	}
-	if err := d.create(ref, merged); err != nil {
+	files := d.Files(ref, layout)
+	if err := d.create(files); err != nil {
 		return Files{}, d.explain(executor.Errorf(executor.Unavailable, "output of %s: %w", ref, err))
 	}
-	return d.Files(ref, merged), nil
+	return files, nil
 }
 
 func (d *Dir) explain(err error) error { return executor.ExplainDisk(d.path, err) }
 
-func (d *Dir) create(ref executor.Ref, merged bool) error {
-	container, err := subdir(d.root, ref.ID)
+func (d *Dir) create(files Files) error {
+	container, err := subdir(d.root, files.Ref.ID)
 	if err != nil {
 		return err
 	}
 	defer container.Close()
-	attempt, err := subdir(container, strconv.Itoa(ref.Attempt))
+	attempt, err := subdir(container, strconv.Itoa(files.Ref.Attempt))
 	if err != nil {
 		return err
 	}
 	defer attempt.Close()
-	for _, file := range d.Files(ref, merged).streams() {
-		name := file.stream.String()
+	for _, name := range files.names() {
 		f, err := attempt.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		switch {
 		case err == nil:
@@ -138,7 +165,7 @@ func (d *Dir) create(ref executor.Ref, merged bool) error {
 	return nil
 }
 
-// Remove removes all output of a container. What is not there is no error.
+// Remove removes all output of a container. It is no error if there is none.
 func (d *Dir) Remove(id string) error {
 	if err := executor.ValidateID(id); err != nil {
 		return err
@@ -160,23 +187,8 @@ func (d *Dir) RemoveAttempt(ref executor.Ref) error {
 	return nil
 }
 
-// IDs gives the ids of the containers that have output.
-func (d *Dir) IDs() ([]string, error) {
-	entries, err := fs.ReadDir(d.root.FS(), ".")
-	if err != nil {
-		return nil, executor.Errorf(executor.Unavailable, "output: %w", err)
-	}
-	var ids []string
-	for _, e := range entries {
-		if e.IsDir() && executor.ValidateID(e.Name()) == nil {
-			ids = append(ids, e.Name())
-		}
-	}
-	return ids, nil
-}
-
-// subdir opens a directory inside of another and makes it if need be. A link
-// that leads to one is refused.
+// subdir opens a directory inside of another, and makes it if it does not exist. It
+// refuses a link that leads to a directory.
 func subdir(parent *os.Root, name string) (*os.Root, error) {
 	if err := parent.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
@@ -200,7 +212,7 @@ func subdir(parent *os.Root, name string) (*os.Root, error) {
 	return dir, nil
 }
 
-// ownFile checks that a name is a plain file without a second name.
+// ownFile checks that a name is a regular file without a second name.
 func ownFile(dir *os.Root, name string) error {
 	st, err := dir.Lstat(name)
 	if err != nil {

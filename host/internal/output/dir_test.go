@@ -23,11 +23,11 @@ func openDir(t testing.TB) (*Dir, string) {
 func TestCreate(t *testing.T) {
 	d, state := openDir(t)
 	ref := executor.Ref{ID: "web", Attempt: 2}
-	files, err := d.Create(ref, false)
+	files, err := d.Create(ref, Layout{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Files{Stdout: filepath.Join(state, "containers/web/2/stdout"), Stderr: filepath.Join(state, "containers/web/2/stderr"), Index: filepath.Join(state, "containers/web/2/index")}
+	want := Files{Ref: ref, Stdout: filepath.Join(state, "containers/web/2/stdout"), Stderr: filepath.Join(state, "containers/web/2/stderr")}
 	if files != want {
 		t.Errorf("files are %v, want %v", files, want)
 	}
@@ -37,6 +37,8 @@ func TestCreate(t *testing.T) {
 		filepath.Join(state, "containers/web/2"): os.ModeDir | 0o700,
 		files.Stdout:                             0o600,
 		files.Stderr:                             0o600,
+		files.Stdout + ".index":                  0o600,
+		files.Stderr + ".index":                  0o600,
 	} {
 		if st, err := os.Lstat(path); err != nil || st.Mode() != mode {
 			t.Errorf("%s: mode %v, %v; want %v", path, st.Mode(), err, mode)
@@ -46,18 +48,15 @@ func TestCreate(t *testing.T) {
 	if err := os.WriteFile(files.Stdout, []byte("kept"), 0); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Create(ref, false); err != nil {
+	if _, err := d.Create(ref, Layout{}); err != nil {
 		t.Error(err)
 	}
 	if b, _ := os.ReadFile(files.Stdout); string(b) != "kept" {
 		t.Errorf("after a second Create the file holds %q", b)
 	}
 	ref.Attempt = 3
-	if files, err = d.Create(ref, true); err != nil || !files.Merged() {
+	if files, err = d.Create(ref, Layout{Merged: true}); err != nil || !files.Layout.Merged {
 		t.Errorf("merged: %v, %v", files, err)
-	}
-	if ids, err := d.IDs(); err != nil || len(ids) != 1 || ids[0] != "web" {
-		t.Errorf("IDs = %v, %v", ids, err)
 	}
 	for range 2 {
 		if err := d.RemoveAttempt(ref); err != nil {
@@ -106,8 +105,8 @@ func TestCreateRefusesForeignThings(t *testing.T) {
 			if err := plant(state, outside); err != nil {
 				t.Fatal(err)
 			}
-			if files, err := d.Create(executor.Ref{ID: "web", Attempt: 1}, false); err == nil {
-				t.Errorf("Create gave %v", files)
+			if files, err := d.Create(executor.Ref{ID: "web", Attempt: 1}, Layout{}); err == nil {
+				t.Errorf("Create returned %v", files)
 			}
 			if err := d.Remove("web"); err != nil {
 				t.Errorf("Remove: %v", err)
@@ -125,7 +124,7 @@ func TestCreateRefusesForeignThings(t *testing.T) {
 func TestNamesThatEscape(t *testing.T) {
 	d, _ := openDir(t)
 	for _, ref := range []executor.Ref{{ID: "..", Attempt: 1}, {ID: "a/../../b", Attempt: 1}, {ID: "", Attempt: 1}, {ID: "web", Attempt: 0}, {ID: "web", Attempt: -1}} {
-		if _, err := d.Create(ref, false); !errors.Is(err, executor.Invalid) {
+		if _, err := d.Create(ref, Layout{}); !errors.Is(err, executor.Invalid) {
 			t.Errorf("Create(%v): %v, want invalid", ref, err)
 		}
 		if err := d.RemoveAttempt(ref); !errors.Is(err, executor.Invalid) {

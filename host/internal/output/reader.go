@@ -5,7 +5,9 @@ import (
 	"io"
 	"time"
 
-	"github.com/davit-run/davit/host/internal/stream"
+	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/shared/linux"
+	"github.com/davit-run/davit/shared/notes"
 )
 
 // ReadOptions say what to read.
@@ -15,21 +17,19 @@ type ReadOptions struct {
 	OmitStdout, OmitStderr bool
 	// From is where to begin.
 	From Cursor
-	// Tail, if not nil, begins that many lines before the end, but not before
-	// From. The lines of both streams are counted, the latest first.
+	// Tail, if not nil, begins that many lines before the end, but not before From. It
+	// counts the lines of both streams together, from the latest back.
 	Tail *int
-	// Since and Until leave out what is known to have been written before and
-	// after a time; zero means no bound. How well it is known is in the index: to
-	// a second or so. A reader that follows does not end when Until comes, unless
-	// there is output after it.
+	// Since and Until leave out what is known to have been written before and after a
+	// time; zero means no bound. They are as precise as the index. A reader that follows ends after Until only when there is output after it.
 	Since, Until time.Time
-	// Done is closed when nothing more will be written: the reader goes on to
-	// what is the end then. Nil reads to what is the end now.
+	// Done is closed when nothing more will be written. The reader then reads on to the
+	// end. Nil means to read to the present end.
 	Done <-chan struct{}
 }
 
-// Cursor is a place in the output of an attempt: the offset of the next byte of
-// each stream, from 0. Output is never renumbered, so that a cursor stays good.
+// Cursor is a position in the output of an attempt: the offset of the next byte of each
+// stream, from 0. Output is never renumbered, so that a cursor stays valid.
 type Cursor struct {
 	Stdout int64 `json:"stdout"`
 	Stderr int64 `json:"stderr"`
@@ -37,20 +37,20 @@ type Cursor struct {
 
 // Chunk is a piece of a stream.
 type Chunk struct {
-	Stream stream.Stream
+	Stream api.Stream
 	// Offset is that of Data in the stream.
 	Offset int64
 	// Data is valid until the next call.
 	Data []byte
-	// Dropped is how many bytes just before Offset are not kept any more.
+	// Dropped is the number of bytes just before Offset that are not kept any more.
 	Dropped int64
-	// Time is when the last byte of Data was written, or a moment after.
-	Time time.Time
+	// Notes say when Data was written: the first covers its beginning, the last its end.
+	// They are valid until the next call.
+	Notes []notes.Note
 }
 
 // Reader reads the output of one attempt. It is not safe for concurrent use.
 type Reader struct {
-	index   *index
 	sources []*source
 	buf     []byte
 	done    <-chan struct{}
@@ -59,40 +59,36 @@ type Reader struct {
 
 const (
 	readSize = 64 << 10
-	// pollInterval is how often files are looked at when they cannot be watched.
+	// pollInterval is the interval at which files are read that cannot be watched.
 	pollInterval = 50 * time.Millisecond
 )
 
-// NewReader opens the files of an attempt. NotFound means that there are none.
-func NewReader(w *Watcher, files Files, opts ReadOptions) (*Reader, error) {
-	x, err := openIndex(files.Index)
-	if err != nil {
-		return nil, fileError(err)
-	}
-	r := &Reader{index: x, buf: make([]byte, readSize), done: opts.Done, ended: opts.Done == nil}
+// NewReader opens the files of an attempt. The error is [executor.NotFound] if there are
+// none.
+func NewReader(ctx context.Context, w *linux.Watcher, files Files, opts ReadOptions) (*Reader, error) {
+	r := &Reader{buf: make([]byte, readSize), done: opts.Done, ended: opts.Done == nil}
 	for _, file := range files.streams() {
-		if file.stream == stream.Stdout && opts.OmitStdout || file.stream == stream.Stderr && opts.OmitStderr {
+		if file.stream == api.Stdout && opts.OmitStdout || file.stream == api.Stderr && opts.OmitStderr {
 			continue
 		}
-		src, err := openSource(w, x, file)
+		src, err := openSource(w, file)
 		if err != nil {
 			r.Close()
 			return nil, err
 		}
 		r.sources = append(r.sources, src)
 	}
-	if err := r.start(opts); err != nil {
+	if err := r.start(ctx, opts); err != nil {
 		r.Close()
 		return nil, err
 	}
 	return r, nil
 }
 
-// Next gives the next chunk, and waits for one if output may still come. The
-// error is io.EOF after the last, and that of ctx if it ended; the Reader can be
-// used again after that. Within a stream chunks come in order and without a gap
-// but for what was dropped. Streams are put together by time as well as the
-// index allows.
+// Next returns the next chunk, and waits for one if output may still come. The error is
+// io.EOF after the last chunk. It is that of ctx if ctx ended; the Reader can be used
+// again after that. Chunks of a stream come in order, without gaps except for dropped
+// output. The two streams are merged by time, as precisely as the index allows.
 func (r *Reader) Next(ctx context.Context) (Chunk, error) {
 	for {
 		c, err := r.read()
@@ -108,24 +104,29 @@ func (r *Reader) Next(ctx context.Context) (Chunk, error) {
 	}
 }
 
-// read gives a chunk if there is one, from the stream that was written first.
-// Among equals, and that is when reading at the live end, streams take turns.
+// read returns a chunk if there is one, from the stream that was written first. When
+// both have the same time, as at the live end, the streams alternate.
 func (r *Reader) read() (Chunk, error) {
+	var limit time.Time // when the other stream goes on
 	if len(r.sources) == 2 {
-		first, _, _, err := r.sources[0].when()
+		first, err := r.sources[0].when()
 		if err != nil {
 			return Chunk{}, err
 		}
-		second, _, _, err := r.sources[1].when()
+		second, err := r.sources[1].when()
 		if err != nil {
 			return Chunk{}, err
 		}
-		if second.Before(first) {
+		if second[0].At.Before(first[0].At) {
 			r.sources[0], r.sources[1] = r.sources[1], r.sources[0]
+			second = first
+		}
+		if second[0].Offset > r.sources[1].next {
+			limit = second[0].At
 		}
 	}
 	for i, src := range r.sources {
-		c, err := src.read(r.buf)
+		c, err := src.read(r.buf, limit)
 		if err != nil {
 			return c, err
 		}
@@ -135,11 +136,12 @@ func (r *Reader) read() (Chunk, error) {
 			}
 			return c, nil
 		}
+		limit = time.Time{} // the first has nothing
 	}
 	return Chunk{}, nil
 }
 
-// finished tells whether all streams have come to an end that was set for them.
+// finished reports whether all streams have reached an end that was set for them.
 func (r *Reader) finished() bool {
 	for _, src := range r.sources {
 		if !src.finished() {
@@ -149,7 +151,7 @@ func (r *Reader) finished() bool {
 	return len(r.sources) > 0
 }
 
-// wait returns when there may be something to read, or the end was reached.
+// wait returns when there may be something to read, or done is closed.
 func (r *Reader) wait(ctx context.Context) error {
 	var wake [2]chan struct{} // nil blocks
 	var poll <-chan time.Time
@@ -162,7 +164,7 @@ func (r *Reader) wait(ctx context.Context) error {
 		wake[i] = src.wake
 	}
 	if fresh && poll == nil {
-		return ctx.Err() // what was written before the watch was armed is seen now
+		return ctx.Err() // read once more: for what was written before the watch was armed
 	}
 	select {
 	case <-wake[0]:
@@ -178,11 +180,11 @@ func (r *Reader) wait(ctx context.Context) error {
 	return nil
 }
 
-// Cursor gives the place behind the last chunk.
+// Cursor returns the position after the last chunk.
 func (r *Reader) Cursor() Cursor {
 	var c Cursor
 	for _, src := range r.sources {
-		if src.stream == stream.Stdout {
+		if src.stream == api.Stdout {
 			c.Stdout = src.next
 		} else {
 			c.Stderr = src.next
@@ -197,5 +199,4 @@ func (r *Reader) Close() {
 		src.close()
 	}
 	r.sources = nil
-	r.index.close()
 }

@@ -15,22 +15,20 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/davit-run/davit/host/internal/stream"
+	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 )
 
-func newWatcher(t testing.TB) *Watcher {
+func newWatcher(t testing.TB) *linux.Watcher {
 	t.Helper()
-	w, err := NewWatcher()
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := linux.NewWatcher()
 	t.Cleanup(func() {
 		if err := w.Close(); err != nil {
 			t.Error(err)
 		}
-		if len(w.waiting) > 0 {
-			t.Errorf("%d watches are left", len(w.waiting))
+		if n := w.Armed(); n > 0 {
+			t.Errorf("%d watches are left", n)
 		}
 	})
 	return w
@@ -40,7 +38,7 @@ func newWatcher(t testing.TB) *Watcher {
 func newFiles(t testing.TB, merged bool) Files {
 	t.Helper()
 	d, _ := openDir(t)
-	files, err := d.Create(executor.Ref{ID: "web", Attempt: 1}, merged)
+	files, err := d.Create(executor.Ref{ID: "web", Attempt: 1}, Layout{Merged: merged})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,9 +63,9 @@ func write(t testing.TB, f io.Writer, data string) {
 	}
 }
 
-func newReader(t testing.TB, w *Watcher, files Files, opts ReadOptions) *Reader {
+func newReader(t testing.TB, w *linux.Watcher, files Files, opts ReadOptions) *Reader {
 	t.Helper()
-	r, err := NewReader(w, files, opts)
+	r, err := NewReader(t.Context(), w, files, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,11 +77,11 @@ func newReader(t testing.TB, w *Watcher, files Files, opts ReadOptions) *Reader 
 func collect(t testing.TB, r *Reader) (stdout, stderr string) {
 	t.Helper()
 	var out [3]bytes.Buffer
-	next := map[stream.Stream]int64{stream.Stdout: -1, stream.Stderr: -1}
+	next := map[api.Stream]int64{api.Stdout: -1, api.Stderr: -1}
 	for {
 		c, err := r.Next(t.Context())
 		if errors.Is(err, io.EOF) {
-			return out[stream.Stdout].String(), out[stream.Stderr].String()
+			return out[api.Stdout].String(), out[api.Stderr].String()
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -127,7 +125,7 @@ func TestReadWhatIsThere(t *testing.T) {
 			}
 		})
 	}
-	if _, err := NewReader(w, Files{Stdout: files.Stdout + "x", Stderr: files.Stderr}, ReadOptions{}); !errors.Is(err, executor.NotFound) {
+	if _, err := NewReader(t.Context(), w, Files{Stdout: files.Stdout + "x", Stderr: files.Stderr}, ReadOptions{}); !errors.Is(err, executor.NotFound) {
 		t.Errorf("missing file: %v, want not found", err)
 	}
 }
@@ -174,7 +172,7 @@ func TestFollowToTheEnd(t *testing.T) {
 	var got [8][2]string
 	for i := range got {
 		readers.Go(func() {
-			r, err := NewReader(w, files, ReadOptions{Done: done})
+			r, err := NewReader(t.Context(), w, files, ReadOptions{Done: done})
 			if err != nil {
 				t.Error(err)
 				return
@@ -214,11 +212,11 @@ func TestNoWakeUpIsLost(t *testing.T) {
 	stdout, stderr := appendTo(t, files.Stdout), appendTo(t, files.Stderr)
 	const n = 3000
 	var readers sync.WaitGroup
-	turns := make([]chan struct{}, 3)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	seen := make([]chan struct{}, 3)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	for i := range turns {
-		turns[i] = make(chan struct{}, 1)
+	for i := range seen {
+		seen[i] = make(chan struct{}, 1)
 		r := newReader(t, w, files, ReadOptions{Done: make(chan struct{})})
 		readers.Go(func() {
 			for read := 0; read < n; {
@@ -230,7 +228,7 @@ func TestNoWakeUpIsLost(t *testing.T) {
 				}
 				for range c.Data {
 					read++
-					turns[i] <- struct{}{}
+					seen[i] <- struct{}{}
 				}
 			}
 		})
@@ -244,9 +242,9 @@ func TestNoWakeUpIsLost(t *testing.T) {
 		if i%7 == 0 {
 			time.Sleep(20 * time.Microsecond)
 		}
-		for _, turn := range turns {
+		for _, next := range seen {
 			select {
-			case <-turn:
+			case <-next:
 			case <-ctx.Done():
 				t.Fatalf("write %d was not seen", i)
 			}
@@ -293,7 +291,7 @@ func TestNextHonoursContext(t *testing.T) {
 		cancel()
 	}
 	write(t, appendTo(t, files.Stderr), "late\n")
-	if c, err := r.Next(t.Context()); err != nil || string(c.Data) != "late\n" || c.Stream != stream.Stderr {
+	if c, err := r.Next(t.Context()); err != nil || string(c.Data) != "late\n" || c.Stream != api.Stderr {
 		t.Errorf("Next = %v, %v", c, err)
 	}
 }
@@ -313,7 +311,7 @@ func TestRemovedWhileRead(t *testing.T) {
 	}
 }
 
-func TestHolesAreToldAndNotRead(t *testing.T) {
+func TestHolesAreReportedAndNotRead(t *testing.T) {
 	w := newWatcher(t)
 	const block = 4096
 	var content strings.Builder
@@ -384,7 +382,7 @@ func TestUntilBeforeTheStart(t *testing.T) {
 	}
 	defer f.Close()
 	if birth(f).IsZero() {
-		t.Skip("the file system does not tell when files were made")
+		t.Skip("the file system does not know when files were made")
 	}
 	write(t, appendTo(t, files.Stdout), "first\n")
 	r := newReader(t, newWatcher(t), files, ReadOptions{Until: before})
@@ -397,7 +395,7 @@ func TestUntilBeforeTheStart(t *testing.T) {
 	}
 }
 
-func TestRemovedWordsGiveWayToOutput(t *testing.T) {
+func TestOutputReplacesRemovedWords(t *testing.T) {
 	files := newFiles(t, false)
 	f := appendTo(t, files.Stdout)
 	done := make(chan struct{})

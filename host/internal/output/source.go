@@ -11,44 +11,44 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/davit-run/davit/host/internal/stream"
+	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
+	"github.com/davit-run/davit/shared/notes"
 )
 
 // source is one file that is read.
 type source struct {
-	stream stream.Stream
+	stream api.Stream
 	f      *os.File
 	// next is the offset to read from, end the one to stop at, or -1.
 	next, end int64
 	index     *index
 	until     time.Time
-	born      time.Time // the file, zero if that is not known
+	// empty is when nothing was found beyond next, or else when the file was made; zero
+	// if that is not known.
+	empty time.Time
 
-	watch  *Watcher
+	watch  *linux.Watcher
 	name   string // by descriptor, since the path may be gone
 	wake   chan struct{}
-	waiter waiter
+	waiter linux.Waiter
 	armed  bool
-	wd     int32
 }
 
-func openSource(w *Watcher, x *index, file streamFile) (*source, error) {
-	f, err := os.OpenFile(file.path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+func openSource(w *linux.Watcher, file streamFile) (*source, error) {
+	f, err := linux.Open(file.path, os.O_RDONLY|unix.O_NOFOLLOW)
 	if err != nil {
 		return nil, fileError(err)
 	}
-	st, err := f.Stat()
-	if err == nil && !st.Mode().IsRegular() {
-		err = &fs.PathError{Op: "read", Path: file.path, Err: errors.New("not a regular file")}
-	}
+	x, err := openIndex(file.index())
 	if err != nil {
 		f.Close()
 		return nil, fileError(err)
 	}
-	s := &source{stream: file.stream, f: f, end: -1, index: x, watch: w, wake: make(chan struct{}, 1), born: birth(f)}
+	s := &source{stream: file.stream, f: f, end: -1, index: x, watch: w, wake: make(chan struct{}, 1), empty: birth(f)}
 	s.name = "/proc/self/fd/" + strconv.Itoa(int(f.Fd()))
-	s.waiter.wake = func() {
+	s.waiter.Wake = func() {
 		select {
 		case s.wake <- struct{}{}:
 		default: // has one
@@ -57,7 +57,7 @@ func openSource(w *Watcher, x *index, file streamFile) (*source, error) {
 	return s, nil
 }
 
-// fileError gives an error of the file system a code.
+// fileError returns an error of the file system with a code.
 func fileError(err error) error {
 	code := executor.Unavailable
 	if errors.Is(err, fs.ErrNotExist) {
@@ -66,19 +66,20 @@ func fileError(err error) error {
 	return executor.Errorf(code, "output: %w", err)
 }
 
-// read reads from the next offset on: data that were written in one time, and
-// what was dropped before them. The chunk has no Data, not even an empty slice,
-// at the end.
-func (s *source) read(buf []byte) (Chunk, error) {
+// read reads from the next offset on, no further than what came until limit, if that is
+// not zero. The chunk has the size of what was dropped before. At the end its Data is nil.
+func (s *source) read(buf []byte, limit time.Time) (Chunk, error) {
 	c := Chunk{Stream: s.stream}
 	for {
-		at, from, to, err := s.when()
+		came, err := s.when()
 		if err != nil {
 			return Chunk{}, err
 		}
-		if !s.until.IsZero() && from.After(s.until) {
+		if !s.until.IsZero() && came[0].Begin().After(s.until) {
 			s.end = s.next
 		}
+		c.Notes = s.joined(came, limit, s.next+int64(len(buf)))
+		to := c.Notes[len(c.Notes)-1].Offset
 		if s.end >= 0 {
 			to = min(to, s.end)
 		}
@@ -99,53 +100,70 @@ func (s *source) read(buf []byte) (Chunk, error) {
 		}
 		data := buf[hole:n]
 		if c.Dropped > 0 {
-			// The rest of the line that the hole has cut is of no use either.
+			// The rest of the line that the hole has cut is dropped too.
 			rest := bytes.IndexByte(data, '\n') + 1
 			data = data[rest:]
 			c.Dropped += int64(rest)
 			s.next += int64(rest)
 		}
 		if n > 0 || c.Dropped > 0 {
-			c.Time, c.Offset, c.Data = at, s.next, data
+			c.Offset, c.Data = s.next, data
 			s.next += int64(len(data))
 		}
 		return c, nil
 	}
 }
 
-// finished tells whether the source has come to an end that was set for it.
+// joined returns the first of the notes, and those that follow it and may be read with it:
+// what came until limit, and begins before the offset to.
+func (s *source) joined(came []notes.Note, limit time.Time, to int64) []notes.Note {
+	n := 1
+	for ; n < len(came) && came[n-1].Offset < to; n++ {
+		if !limit.IsZero() && came[n].At.After(limit) || !s.until.IsZero() && came[n].Begin().After(s.until) {
+			break
+		}
+	}
+	return came[:n]
+}
+
+// finished reports whether the source has reached an end that was set for it.
 func (s *source) finished() bool { return s.end >= 0 && s.next >= s.end }
 
-// when tells when the data at the next offset were written: at a time or, as far
-// as is known, after another one, up to an offset. What is not in the index yet
-// was written before the file was last.
-func (s *source) when() (at, after time.Time, to int64, err error) {
-	e, ok := s.index.at(s.stream, s.next)
-	if !ok {
+// when returns when the data at the next offset were written, as at least one note. Data
+// that the index does not have yet get the file's modification time.
+func (s *source) when() ([]notes.Note, error) {
+	came := s.index.at(s.next)
+	if len(came) == 0 {
 		if err := s.index.refresh(); err != nil {
-			return at, after, 0, fileError(err)
+			return nil, fileError(err)
 		}
-		e, ok = s.index.at(s.stream, s.next)
+		came = s.index.at(s.next)
 	}
-	if ok {
-		return e.at, e.at.Add(-e.span), e.offset, nil
+	if len(came) > 0 {
+		return came, nil
 	}
 	st, err := s.f.Stat()
 	if err != nil {
-		return at, after, 0, fileError(err)
-	}
-	if after = s.index.last(s.stream).at; after.IsZero() {
-		after = s.born
+		return nil, fileError(err)
 	}
 	if st.Size() < s.next && s.end < 0 {
-		// The words of a start that was cut off have been removed, and what the
-		// workload writes takes their place.
+		// The output of an interrupted start has been removed, and what the workload
+		// writes takes its place.
 		s.next = st.Size()
 	}
-	return st.ModTime(), after, max(st.Size(), s.next), nil
+	n := notes.Note{Offset: max(st.Size(), s.next), At: st.ModTime(), Sampled: true}
+	begin := s.index.last().At
+	if s.empty.After(begin) {
+		begin = s.empty
+	}
+	n.Span = max(0, n.At.Sub(begin))
+	if st.Size() <= s.next {
+		s.empty = time.Now()
+	}
+	return []notes.Note{n}, nil
 }
 
-// birth gives when a file was made, zero where the file system does not tell.
+// birth returns when a file was made, or zero if the file system does not know.
 func birth(f *os.File) time.Time {
 	var st unix.Statx_t
 	err := unix.Statx(int(f.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_BTIME, &st)
@@ -155,8 +173,7 @@ func birth(f *os.File) time.Time {
 	return time.Unix(st.Btime.Sec, int64(st.Btime.Nsec))
 }
 
-// hole gives the length of the hole at the next offset, at most n where no data
-// follows it.
+// hole returns the length of the hole at the next offset, or n if no data follows.
 func (s *source) hole(n int64) int64 {
 	data, err := unix.Seek(int(s.f.Fd()), s.next, unix.SEEK_DATA)
 	switch {
@@ -170,7 +187,10 @@ func (s *source) hole(n int64) int64 {
 	return data - s.next
 }
 
-// arm asks for one signal on wake at the next write.
+// written are the events of a write, and of a change of what is known of the file.
+const written = unix.IN_MODIFY | unix.IN_ATTRIB
+
+// arm requests one signal on wake at the next write.
 func (s *source) arm() (err error) {
 	if s.armed {
 		return nil
@@ -179,14 +199,15 @@ func (s *source) arm() (err error) {
 	case <-s.wake: // of an earlier arm
 	default:
 	}
-	s.wd, err = s.watch.arm(s.name, &s.waiter)
+	err = s.watch.Arm(s.name, written, &s.waiter)
 	s.armed = err == nil
 	return err
 }
 
 func (s *source) close() {
 	if s.armed {
-		s.watch.disarm(s.wd, &s.waiter)
+		s.watch.Disarm(&s.waiter)
 	}
 	s.f.Close()
+	s.index.close()
 }

@@ -9,20 +9,22 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/davit-run/davit/host/internal/stream"
+	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
+	"github.com/davit-run/davit/shared/notes"
 )
 
-// Tracker looks after the output of the attempts that run: it keeps the index of
-// when what was written, and drops the oldest output beyond a cap. It costs
-// nothing for files that nobody writes to. It is safe for concurrent use.
+// Tracker tracks the output of the attempts that run. It samples when output was
+// written where nobody else notes that, and drops the oldest output beyond a cap. A file that nobody writes to
+// costs nothing. A Tracker is safe for concurrent use.
 //
-// A file that is written to is looked at every quarter of a second, and more
-// often the faster it grows and the less room there is under its cap. A workload
-// that writes as fast as it can holds some tens of megabytes more than its cap,
-// but for the first quarter of a second.
+// A file that is written to is checked every quarter of a second, and more often the
+// faster it grows and the less room there is under its cap. A workload that writes as
+// fast as it can exceeds its cap by some tens of megabytes, and by more in the first
+// quarter of a second.
 type Tracker struct {
-	watcher *Watcher
+	watcher *linux.Watcher
 	notice  func(Notice)
 	due     chan struct{}
 	quit    chan struct{}
@@ -34,67 +36,65 @@ type Tracker struct {
 }
 
 const (
-	// entryInterval is the least time between two entries of a stream.
-	entryInterval = time.Second
-	// A stream may come to grow this many times faster than it did, and at this
-	// many bytes per second in any case, before it is looked at again.
+	// noteInterval is the least time between two notes of a stream.
+	noteInterval = time.Second
+	// Before the next check a stream may grow growthMargin times faster than it did,
+	// and at growthFloor bytes per second in any case.
 	growthMargin = 8
 	growthFloor  = 256 << 20
-	// Looks at a stream that grows are this far apart, and those at streams that
-	// begin to grow are put together.
+	// Checks of a stream that grows are minInterval to maxInterval apart. The first
+	// checks of streams that begin to grow within wakeDelay are made together.
 	minInterval = 5 * time.Millisecond
 	maxInterval = 250 * time.Millisecond
 	wakeDelay   = 50 * time.Millisecond
-	// indexSlack is how much of an index may tell of output that is dropped.
-	indexSlack = 1 << 20
 )
 
-// Notice tells of output that is dropped or lost.
+// Notice describes output that is dropped or lost.
 type Notice struct {
 	Ref    executor.Ref
-	Stream stream.Stream
-	// Dropped is how much of the stream is gone, in bytes from its start. It is
-	// told first when dropping begins, and then each time it has doubled.
+	Stream api.Stream
+	// Dropped is how much of the stream was dropped, in bytes from its start. There is
+	// a notice when dropping begins, and each time the number has doubled.
 	Dropped int64
-	// Lost is set instead when output was lost on its way into the file, each time
-	// that there is one more gap or twice as much is missing.
+	// Lost is set instead when output was lost on its way into the file. There is a
+	// notice for each further gap, and each time the number of bytes has doubled.
 	Lost executor.Loss
-	// Err is set instead when output should have been dropped and could not be.
-	// It is told once.
+	// Err is set instead when output should have been dropped and could not be. There
+	// is one notice.
 	Err error
 }
 
 // tracked is one stream of an attempt. The tracker's mutex guards it.
 type tracked struct {
 	ref       executor.Ref
-	stream    stream.Stream
+	stream    api.Stream
 	path      string
 	indexPath string
 	max       int64 // 0 for no cap
 
 	size    int64
-	written time.Time // when size was reached
-	looked  time.Time // when it was read
-	rate    float64   // of growth at that time, in bytes per second
-	low     int64     // all below is dropped
-	entry   entry     // the last one
-	quiet   time.Time // until when nothing came after entry
-	told    int64     // the last notice
-	failed  bool      // to drop
-	changed time.Time // the file or its attributes, when its loss was read
+	written time.Time  // when size was reached
+	looked  time.Time  // when size was read
+	rate    float64    // of growth at that time, in bytes per second
+	low     int64      // everything below is dropped
+	noted   notes.Note // the last one
+	quiet   time.Time  // nothing came after it until then
+	noticed int64      // the last notice
+	failed  bool       // to drop
+	changed time.Time  // the file or its attributes, when its loss was read
 	lost    executor.Loss
 
-	// next is when to look, zero for never. Watched says that a write wakes us.
+	// next is the time of the next check, zero for never. watched means that a write
+	// wakes the tracker.
 	next    time.Time
 	watched bool
-	wd      int32
-	waiter  waiter
-	woken   atomic.Int64 // the time of the write that did, or 0
+	waiter  linux.Waiter
+	woken   atomic.Int64 // the time of the write that woke it, or 0
 }
 
-// NewTracker makes a Tracker. Notice, which may be nil, is called with what is
-// worth knowing, and must not block or call back.
-func NewTracker(w *Watcher, notice func(Notice)) *Tracker {
+// NewTracker returns a new Tracker. It calls notice, unless that is nil, when output is
+// dropped or lost. notice must neither block nor call the Tracker.
+func NewTracker(w *linux.Watcher, notice func(Notice)) *Tracker {
 	if notice == nil {
 		notice = func(Notice) {}
 	}
@@ -107,8 +107,8 @@ func NewTracker(w *Watcher, notice func(Notice)) *Tracker {
 	return t
 }
 
-// Close ends the Tracker. What was written since the last look is found by the
-// one that tracks the attempts next.
+// Close ends the Tracker. The next Tracker of the attempts finds what was written since
+// the last check.
 func (t *Tracker) Close() {
 	t.mu.Lock()
 	closed := t.closed
@@ -125,10 +125,10 @@ func (t *Tracker) Close() {
 	}
 }
 
-// Add begins to track an attempt whose files exist, best before it writes. Max
-// caps what each stream keeps, in bytes; 0 is no cap. Adding again changes the
-// cap alone.
-func (t *Tracker) Add(ref executor.Ref, files Files, max int64) error {
+// Add begins to track an attempt whose files exist, best before it writes. Adding it
+// again only changes the cap.
+func (t *Tracker) Add(files Files) error {
+	ref, max := files.Ref, files.Layout.Max
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
@@ -140,15 +140,10 @@ func (t *Tracker) Add(ref executor.Ref, files Files, max int64) error {
 		}
 		return nil
 	}
-	x, err := openIndex(files.Index)
-	if err != nil {
-		return fileError(err)
-	}
-	defer x.close()
 	var list []*tracked
 	for _, f := range files.streams() {
-		s := &tracked{ref: ref, stream: f.stream, path: f.path, indexPath: files.Index, max: max, entry: x.last(f.stream), next: time.Now()}
-		s.waiter.wake = func() {
+		s := &tracked{ref: ref, stream: f.stream, path: f.path, indexPath: f.index(), max: max, next: time.Now()}
+		s.waiter.Wake = func() {
 			s.woken.Store(time.Now().UnixNano())
 			t.poke()
 		}
@@ -162,7 +157,7 @@ func (t *Tracker) Add(ref executor.Ref, files Files, max int64) error {
 	return nil
 }
 
-// Remove stops tracking an attempt, after a last look.
+// Remove stops tracking an attempt, after a last check.
 func (t *Tracker) Remove(ref executor.Ref) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -176,13 +171,13 @@ func (t *Tracker) Remove(ref executor.Ref) {
 func (t *Tracker) drop(ref executor.Ref) {
 	for _, s := range t.attempts[ref] {
 		if s.watched {
-			t.watcher.disarm(s.wd, &s.waiter)
+			t.watcher.Disarm(&s.waiter)
 		}
 	}
 	delete(t.attempts, ref)
 }
 
-// poke makes run look around.
+// poke makes run start a round soon.
 func (t *Tracker) poke() {
 	select {
 	case t.due <- struct{}{}:
@@ -212,7 +207,7 @@ func (t *Tracker) run() {
 	}
 }
 
-// round looks at all streams that are due and tells when the next one will be.
+// round checks all streams that are due, and returns when the next one will be.
 func (t *Tracker) round() (next time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -234,15 +229,14 @@ func (t *Tracker) round() (next time.Time) {
 	return next
 }
 
-// check looks at a stream and decides when to look again.
+// check checks a stream and decides when to check it again.
 func (t *Tracker) check(s *tracked, now time.Time) {
 	grown := t.look(s, now)
 	if !grown {
 		s.rest(now)
 	}
 	if !grown && !s.watched {
-		var err error
-		s.wd, err = t.watcher.arm(s.path, &s.waiter)
+		err := t.watcher.Arm(s.path, written, &s.waiter)
 		switch {
 		case err == nil:
 			s.watched = true
@@ -252,14 +246,14 @@ func (t *Tracker) check(s *tracked, now time.Time) {
 			return
 		}
 	}
-	if now.Sub(s.entry.at) >= entryInterval {
+	if now.Sub(s.noted.At) >= noteInterval {
 		s.enter()
 	}
 	switch {
 	case grown || !s.watched:
 		s.next = now.Add(s.interval())
-	case s.size > s.entry.offset:
-		s.next = now.Add(entryInterval)
+	case s.size > s.noted.Offset:
+		s.next = now.Add(noteInterval)
 	default:
 		s.next = time.Time{}
 	}
@@ -267,12 +261,12 @@ func (t *Tracker) check(s *tracked, now time.Time) {
 
 // rest notes that a stream has not grown until now.
 func (s *tracked) rest(now time.Time) {
-	if s.size == s.entry.offset {
+	if s.size == s.noted.Offset {
 		s.quiet = now
 	}
 }
 
-// interval gives how long a stream that grows can be left alone.
+// interval returns the time until a stream that grows must be checked again.
 func (s *tracked) interval() time.Duration {
 	if s.max <= 0 || s.failed {
 		return maxInterval
@@ -282,9 +276,9 @@ func (s *tracked) interval() time.Duration {
 	return min(max(time.Duration(seconds*float64(time.Second)), minInterval), maxInterval)
 }
 
-// begin finds out where a stream stands.
+// begin reads the present state of a stream.
 func (s *tracked) begin() error {
-	f, err := os.OpenFile(s.path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	f, err := linux.Open(s.path, os.O_RDONLY|unix.O_NOFOLLOW)
 	if err != nil {
 		return err
 	}
@@ -294,14 +288,18 @@ func (s *tracked) begin() error {
 		return err
 	}
 	s.low = firstData(f, st.Size())
-	s.told = s.low
-	if s.entry.at.IsZero() && st.Size() == 0 {
-		s.entry.at = st.ModTime() // else nobody knows since when it was written to
+	s.noticed = s.low
+	if x, err := notes.Open(s.indexPath, 0); err == nil {
+		s.noted = notes.Last(x)
+		x.Close()
+	}
+	if s.noted.At.IsZero() && st.Size() == 0 {
+		s.noted.At = st.ModTime() // otherwise the first write has no known beginning
 	}
 	return nil
 }
 
-// look sees how far a stream has come, drops what is too much, and tells whether
+// look sees how far a stream has come, drops what is too much, and reports whether
 // it has grown.
 func (t *Tracker) look(s *tracked, now time.Time) (grown bool) {
 	var st unix.Stat_t
@@ -323,7 +321,7 @@ func (t *Tracker) look(s *tracked, now time.Time) (grown bool) {
 	return true
 }
 
-// checkLoss tells of what an executor has noted to be missing.
+// checkLoss sends a notice of what an executor has recorded as missing.
 func (t *Tracker) checkLoss(s *tracked, changed time.Time) {
 	if changed.Equal(s.changed) {
 		return
@@ -338,7 +336,7 @@ func (t *Tracker) checkLoss(s *tracked, changed time.Time) {
 
 // cut drops the oldest output so that three quarters of the cap are left.
 func (t *Tracker) cut(s *tracked) {
-	low, err := punchFile(s.path, s.size-s.max/4*3)
+	low, err := linux.PunchFile(s.path, s.size-s.max/4*3)
 	if err != nil {
 		if !s.failed {
 			s.failed = true
@@ -347,32 +345,39 @@ func (t *Tracker) cut(s *tracked) {
 		return
 	}
 	s.low, s.failed = max(s.low, low), false
-	if s.low > 0 && s.low >= 2*s.told {
-		s.told = s.low
+	if s.low > 0 && s.low >= 2*s.noticed {
+		s.noticed = s.low
 		t.notice(Notice{Ref: s.ref, Stream: s.stream, Dropped: s.low})
 	}
-	lows := make(map[stream.Stream]int64)
-	for _, one := range t.attempts[s.ref] {
-		lows[one.stream] = one.low
+	if f, err := notes.Open(s.indexPath, 0); err == nil {
+		_ = notes.Trim(f, s.low) // the index is small, and the next cut tries again
+		f.Close()
 	}
-	_ = trimIndex(s.indexPath, lows) // it is small, and the next cut tries again
 }
 
-// enter adds what came since the last entry to the index.
+// enter notes when what came since the last note was written, unless whoever copies the
+// output does that.
 func (s *tracked) enter() {
-	if s.size <= s.entry.offset {
+	if s.size <= s.noted.Offset {
 		return
 	}
-	from := s.entry.at
+	from := s.noted.At
 	if s.quiet.After(from) {
 		from = s.quiet
 	}
-	e := entry{stream: s.stream, offset: s.size, at: s.written, span: max(0, s.written.Sub(from))}
-	if e.at.Before(s.entry.at) { // the clock was set back
-		e.at = s.entry.at
+	n := notes.Note{Offset: s.size, At: s.written, Span: max(0, s.written.Sub(from)), Sampled: true}
+	if n.At.Before(s.noted.At) { // the clock was set back
+		n.At = s.noted.At
 	}
-	// When the disk is full the next entry spans this one's time, too.
-	if appendEntry(s.indexPath, e) == nil {
-		s.entry = e
+	f, err := notes.Open(s.indexPath, os.O_CREATE)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	last := notes.Last(f)
+	copied := last.Offset > 0 && !last.Sampled
+	// When the disk is full the next note spans this one's time, too.
+	if copied || notes.Write(f, n.Append(nil)) == nil {
+		s.noted = n
 	}
 }

@@ -1,7 +1,7 @@
 package output
 
 import (
-	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -11,13 +11,15 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/davit-run/davit/host/internal/stream"
+	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
+	"github.com/davit-run/davit/shared/notes"
 )
 
 var webRef = executor.Ref{ID: "web", Attempt: 1}
 
-// notices collects what a tracker tells.
+// notices collects the notices of a tracker.
 type notices struct {
 	mu   sync.Mutex
 	list []Notice
@@ -35,7 +37,7 @@ func (n *notices) all() []Notice {
 	return append([]Notice(nil), n.list...)
 }
 
-func newTracker(t testing.TB, w *Watcher) (*Tracker, *notices) {
+func newTracker(t testing.TB, w *linux.Watcher) (*Tracker, *notices) {
 	t.Helper()
 	n := new(notices)
 	tr := NewTracker(w, n.add)
@@ -43,36 +45,28 @@ func newTracker(t testing.TB, w *Watcher) (*Tracker, *notices) {
 	return tr, n
 }
 
-// eventually waits until ok, for some seconds.
-func eventually(t testing.TB, what string, ok func() bool) {
+// noted returns the notes of a stream.
+func noted(t testing.TB, path string) []notes.Note {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain: %s", what)
-		}
-	}
-}
-
-func entries(t testing.TB, files Files, s stream.Stream) []entry {
-	t.Helper()
-	x, err := openIndex(files.Index)
+	x, err := openIndex(path + indexSuffix)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer x.close()
-	return x.entries[s]
+	return x.list
 }
 
-func TestIndexTellsWhen(t *testing.T) {
-	t.Parallel() // it sleeps
+func TestIndexRecordsTimes(t *testing.T) {
+	const slack = 20 * time.Millisecond // file times are a tick behind
+	t.Parallel()                        // it sleeps
 	w := newWatcher(t)
 	tr, _ := newTracker(t, w)
 	files := newFiles(t, false)
-	if err := tr.Add(webRef, files, 0); err != nil {
+	if err := tr.Add(capped(files, 0)); err != nil {
 		t.Fatal(err)
 	}
 	stdout, stderr := appendTo(t, files.Stdout), appendTo(t, files.Stderr)
-	var moments []time.Time
+	var moments, after []time.Time // around each line
 	var want strings.Builder
 	for i := range 3 {
 		f := stdout
@@ -81,13 +75,18 @@ func TestIndexTellsWhen(t *testing.T) {
 		}
 		moments = append(moments, time.Now())
 		write(t, f, fmt.Sprintf("line %d\n", i))
+		after = append(after, time.Now())
 		fmt.Fprintf(&want, "line %d\n", i)
-		time.Sleep(entryInterval + 200*time.Millisecond)
+		// Lines that come one after the other are told apart if an entry is in between.
+		wait.Until(t, "the line is in the index", func() bool {
+			got := noted(t, []string{files.Stdout, files.Stderr}[i%2])
+			return len(got) > 0 && got[len(got)-1].Offset == int64(7*(1+i/2))
+		})
+		time.Sleep(5 * slack)
 	}
-	if got := entries(t, files, stream.Stdout); len(got) != 2 || got[1].offset != 14 {
+	if got := noted(t, files.Stdout); len(got) != 2 || got[1].Offset != 14 {
 		t.Errorf("index of stdout holds %v", got)
 	}
-	const slack = 60 * time.Millisecond // file times are a tick behind; machines are slow
 	between := moments[1].Add(-slack)
 	for name, tc := range map[string]struct {
 		opts ReadOptions
@@ -110,8 +109,8 @@ func TestIndexTellsWhen(t *testing.T) {
 				}
 				var i int
 				fmt.Sscanf(string(c.Data), "line %d", &i)
-				if d := c.Time.Sub(moments[i]); d < -slack || d > slack {
-					t.Errorf("%q has a time %v off", c.Data, d)
+				if at := c.Notes[len(c.Notes)-1].At; at.Before(moments[i].Add(-slack)) || at.After(after[i]) {
+					t.Errorf("%q was written between %v and %v, and has the time %v", c.Data, moments[i], after[i], at)
 				}
 				got.Write(c.Data)
 			}
@@ -127,38 +126,41 @@ func TestIndexIsSparse(t *testing.T) {
 	w := newWatcher(t)
 	tr, _ := newTracker(t, w)
 	files := newFiles(t, true)
-	if err := tr.Add(webRef, files, 1<<20); err != nil {
+	if err := tr.Add(capped(files, 1<<20)); err != nil {
 		t.Fatal(err)
 	}
 	f := appendTo(t, files.Stdout)
-	for start := time.Now(); time.Since(start) < 2500*time.Millisecond; time.Sleep(10 * time.Millisecond) {
+	start := time.Now()
+	wait.Until(t, "the index has entries", func() bool {
 		write(t, f, "tick\n")
-	}
+		return len(noted(t, files.Stdout)) >= 2
+	})
 	tr.Remove(webRef)
-	got := entries(t, files, stream.Stdout)
+	got := noted(t, files.Stdout)
+	most := int(time.Since(start)/noteInterval) + 2 // one before, and one at the end
 	st, err := os.Stat(files.Stdout)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got) < 2 || len(got) > 5 || got[len(got)-1].offset != st.Size() {
-		t.Errorf("%d entries, %v; want 2 to 5 and the last at %d", len(got), got, st.Size())
+	if len(got) > most || got[len(got)-1].Offset != st.Size() {
+		t.Errorf("%d notes, %v; want at most %d and the last at %d", len(got), got, most, st.Size())
 	}
 	// One that takes over goes on, and knows what it did not see as such.
 	write(t, f, "unseen\n")
 	tr.Close()
 	tr, _ = newTracker(t, w)
-	if err := tr.Add(webRef, files, 1<<20); err != nil {
+	if err := tr.Add(capped(files, 1<<20)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "an entry for what was written meanwhile", func() bool { return len(entries(t, files, stream.Stdout)) == len(got)+1 })
+	wait.Until(t, "a note for what was written meanwhile", func() bool { return len(noted(t, files.Stdout)) == len(got)+1 })
 }
 
 func TestCap(t *testing.T) {
 	const cap = 1 << 20
 	w := newWatcher(t)
-	tr, told := newTracker(t, w)
+	tr, notices := newTracker(t, w)
 	files := newFiles(t, true)
-	if err := tr.Add(webRef, files, cap); err != nil {
+	if err := tr.Add(capped(files, cap)); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan struct{})
@@ -207,7 +209,7 @@ func TestCap(t *testing.T) {
 		}
 		t.Logf("%s reader missed %d of %d bytes", name, dropped, next)
 	}
-	eventually(t, "the cap holds at the end", func() bool {
+	wait.Until(t, "the cap holds at the end", func() bool {
 		u, _, err := files.Usage()
 		return err == nil && u.Written == lines*size && u.Written-u.Dropped <= cap
 	})
@@ -215,7 +217,7 @@ func TestCap(t *testing.T) {
 	if held > 32*cap {
 		t.Errorf("%d bytes were held at a time", held)
 	}
-	list := told.all()
+	list := notices.all()
 	if len(list) == 0 || len(list) > 12 || list[0].Ref != webRef || list[0].Dropped == 0 || list[0].Err != nil {
 		t.Errorf("notices are %v", list)
 	}
@@ -226,21 +228,72 @@ func TestCapAfterRestart(t *testing.T) {
 	files := newFiles(t, true)
 	write(t, appendTo(t, files.Stdout), strings.Repeat("0123456789abcde\n", 1<<16)) // 1 MiB while no host was there
 	tr, _ := newTracker(t, w)
-	if err := tr.Add(webRef, files, 64<<10); err != nil {
+	if err := tr.Add(capped(files, 64<<10)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the cap holds", func() bool {
+	wait.Until(t, "the cap holds", func() bool {
 		u, _, err := files.Usage()
 		return err == nil && u.Written == 1<<20 && u.Written-u.Dropped <= 64<<10
 	})
-	if err := tr.Add(webRef, files, 16<<10); err != nil {
+	if err := tr.Add(capped(files, 16<<10)); err != nil {
 		t.Fatal(err)
 	}
 	write(t, appendTo(t, files.Stdout), "more\n")
-	eventually(t, "the new cap holds", func() bool {
+	wait.Until(t, "the new cap holds", func() bool {
 		u, _, err := files.Usage()
 		return err == nil && u.Written-u.Dropped <= 16<<10
 	})
+}
+
+// TestTrackerRests: of many streams only the one that is written to is looked at.
+func TestTrackerRests(t *testing.T) {
+	const attempts = 1000
+	w := newWatcher(t)
+	tr, _ := newTracker(t, w)
+	var all []Files
+	dir, _ := openDir(t)
+	for i := range attempts {
+		files, err := dir.Create(executor.Ref{ID: fmt.Sprint("c", i), Attempt: 1}, Layout{Max: 1 << 20})
+		if err == nil {
+			err = tr.Add(files)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, files)
+	}
+	// looked returns when each stream was looked at, and whether all rest.
+	looked := func() (at map[string]time.Time, rest bool) {
+		tr.mu.Lock()
+		defer tr.mu.Unlock()
+		at, rest = make(map[string]time.Time), true
+		for _, list := range tr.attempts {
+			for _, s := range list {
+				at[s.path], rest = s.looked, rest && s.watched && s.next.IsZero()
+			}
+		}
+		return at, rest
+	}
+	resting := func() bool { _, rest := looked(); return rest }
+	wait.Until(t, "all rest", resting)
+	before, _ := looked()
+	f, size := appendTo(t, all[0].Stdout), int64(0)
+	for range 10 {
+		write(t, f, "more\n")
+		size += 5
+		wait.Until(t, "it was looked at", func() bool {
+			tr.mu.Lock()
+			defer tr.mu.Unlock()
+			return tr.attempts[all[0].Ref][0].size == size
+		})
+	}
+	wait.Until(t, "all rest again", resting)
+	after, _ := looked()
+	for path, at := range after {
+		if path != all[0].Stdout && !at.Equal(before[path]) {
+			t.Errorf("%s rests, and was looked at", path)
+		}
+	}
 }
 
 func TestTrackerErrors(t *testing.T) {
@@ -250,12 +303,12 @@ func TestTrackerErrors(t *testing.T) {
 	if err := os.Remove(files.Stderr); err != nil {
 		t.Fatal(err)
 	}
-	if err := tr.Add(webRef, files, 0); executor.CodeOf(err) != executor.NotFound {
+	if err := tr.Add(capped(files, 0)); executor.CodeOf(err) != executor.NotFound {
 		t.Errorf("Add without files: %v", err)
 	}
 	tr.Remove(webRef)
 	files = newFiles(t, false)
-	if err := tr.Add(webRef, files, 0); err != nil {
+	if err := tr.Add(capped(files, 0)); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(files.Stdout); err != nil {
@@ -263,7 +316,7 @@ func TestTrackerErrors(t *testing.T) {
 	}
 	tr.Remove(webRef)
 	tr.Close()
-	if err := tr.Add(webRef, files, 0); executor.CodeOf(err) != executor.Unavailable {
+	if err := tr.Add(capped(files, 0)); executor.CodeOf(err) != executor.Unavailable {
 		t.Errorf("Add after Close: %v", err)
 	}
 }
@@ -271,60 +324,69 @@ func TestTrackerErrors(t *testing.T) {
 func TestIndexWithGarbage(t *testing.T) {
 	files := newFiles(t, true)
 	at := time.Now()
-	good := entry{stream: stream.Stdout, offset: 100, at: at, span: time.Second}
-	data := append(make([]byte, entrySize), good.append(nil)...) // a hole's rest
-	bad := good.append(nil)
+	good := notes.Note{Offset: 100, At: at, Span: time.Second}
+	data := append(make([]byte, notes.Size), good.Append(nil)...) // a hole's rest
+	bad := good.Append(nil)
 	bad[3]++
 	data = append(data, bad...)
-	data = append(data, good.append(nil)[:10]...) // torn
-	if err := os.WriteFile(files.Index, data, 0o600); err != nil {
+	data = append(data, good.Append(nil)[:10]...) // torn
+	path := files.Stdout + indexSuffix
+	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := appendEntry(files.Index, entry{stream: stream.Stdout, offset: 200, at: at.Add(time.Second), span: time.Second}); err != nil {
-		t.Fatal(err)
-	}
-	got := entries(t, files, stream.Stdout)
-	if len(got) != 2 || got[0].offset != 100 || !got[0].at.Equal(at) || got[0].span != time.Second || got[1].offset != 200 {
-		t.Errorf("index holds %v", got)
-	}
-}
-
-func TestIndexIsTrimmed(t *testing.T) {
-	files := newFiles(t, false)
-	var data []byte
-	n := 2 * indexSlack / entrySize
-	for i := range n {
-		data = entry{stream: stream.Stdout + stream.Stream(i%2), offset: int64(i), at: time.Unix(int64(i), 0)}.append(data)
-	}
-	if err := os.WriteFile(files.Index, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	low := int64(n) * 3 / 4
-	if err := trimIndex(files.Index, map[stream.Stream]int64{stream.Stdout: low, stream.Stderr: low + 10}); err != nil {
-		t.Fatal(err)
-	}
-	if at := firstDataOf(t, files.Index); at == 0 || at > (low+1)*entrySize {
-		t.Errorf("index begins at %d, want just before %d", at, low*entrySize)
-	}
-	for _, s := range []stream.Stream{stream.Stdout, stream.Stderr} {
-		got := entries(t, files, s)
-		if len(got) == 0 || got[0].offset > low+2 || got[len(got)-1].offset < int64(n-2) {
-			t.Errorf("%s has %d entries: %v", s, len(got), got[:min(2, len(got))])
-		}
-	}
-}
-
-func firstDataOf(t testing.TB, path string) int64 {
-	f, err := os.Open(path)
+	f, err := notes.Open(path, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	return firstData(f, 0)
+	if err := notes.Write(f, notes.Note{Offset: 200, At: at.Add(time.Second), Span: time.Second}.Append(nil)); err != nil {
+		t.Fatal(err)
+	}
+	got := noted(t, files.Stdout)
+	if len(got) != 2 || got[0].Offset != 100 || !got[0].At.Equal(at) || got[0].Span != time.Second || got[1].Offset != 200 {
+		t.Errorf("index holds %v", got)
+	}
+}
+
+// TestIndexIsFIFO checks that the tracker, which has one lock for all containers, waits
+// for nobody where an index should be.
+func TestIndexIsFIFO(t *testing.T) {
+	files := newFiles(t, true)
+	path := files.Stdout + indexSuffix
+	_ = os.Remove(path)
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := notes.Open(path, os.O_CREATE); !errors.Is(err, linux.ErrNotRegular) {
+		t.Errorf("to append: got %v", err)
+	}
+	if _, err := openIndex(path); !errors.Is(err, linux.ErrNotRegular) {
+		t.Errorf("to read: got %v", err)
+	}
+}
+
+// A long index is halved in memory, and its spans say so.
+func TestIndexIsThinned(t *testing.T) {
+	files := newFiles(t, true)
+	var data []byte
+	const n = maxNotes + 1001
+	for i := range n {
+		data = notes.Note{Offset: int64(i + 1), At: time.Unix(int64(i), 0)}.Append(data)
+	}
+	if err := os.WriteFile(files.Stdout+indexSuffix, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	list := noted(t, files.Stdout)
+	if len(list) > maxNotes || list[len(list)-1].Offset != n {
+		t.Fatalf("%d notes up to %d", len(list), list[len(list)-1].Offset)
+	}
+	if first := list[0]; first.Offset != 2 || !first.At.Equal(time.Unix(1, 0)) || first.Span != time.Second {
+		t.Errorf("the first of them: got %+v", first)
+	}
 }
 
 func FuzzIndex(f *testing.F) {
-	f.Add(entry{stream: stream.Stdout, offset: 1, at: time.Unix(1, 0)}.append(nil))
+	f.Add(notes.Note{Offset: 1, At: time.Unix(1, 0)}.Append(nil))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		path := t.TempDir() + "/index"
 		if err := os.WriteFile(path, data, 0o600); err != nil {
@@ -335,14 +397,17 @@ func FuzzIndex(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer x.close()
-		for i := range 10 {
-			x.at(stream.Stdout, int64(i))
-			x.since(stream.Stderr, time.Unix(int64(i), 0))
-		}
-		if len(data) >= entrySize {
-			if e, ok := parseEntry(data[:entrySize]); ok && binary.BigEndian.Uint64(data) != uint64(e.offset) {
-				t.Errorf("entry is %v", e)
+		for i := range int64(10) {
+			if came := x.at(i); len(came) > 0 && came[0].Offset <= i {
+				t.Errorf("the note of %d is %+v", i, came[0])
 			}
+			x.since(time.Unix(i, 0))
 		}
 	})
+}
+
+// capped returns files of the attempt webRef with a cap.
+func capped(files Files, max int64) Files {
+	files.Ref, files.Layout.Max = webRef, max
+	return files
 }

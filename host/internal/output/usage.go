@@ -5,29 +5,30 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/davit-run/davit/host/internal/stream"
+	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 )
 
 // Usage describes a stream.
 type Usage struct {
-	// Written is all that was ever written, Dropped what is gone of it from its
-	// start, in bytes.
+	// Written is the number of bytes that were ever written, Dropped how many of them,
+	// from the start, are not kept any more.
 	Written int64 `json:"written"`
 	Dropped int64 `json:"dropped,omitempty"`
-	// Lost is what was never written.
+	// Lost describes what could not be written.
 	Lost executor.Loss `json:"lost,omitzero"`
 }
 
-// Usage gives what the streams of an attempt have written and dropped. Merged
+// Usage returns how much of the streams of an attempt was written and dropped. Merged
 // output counts as stdout.
 func (f Files) Usage() (stdout, stderr Usage, err error) {
 	for _, one := range f.streams() {
 		u := &stdout
-		if one.stream == stream.Stderr {
+		if one.stream == api.Stderr {
 			u = &stderr
 		}
-		file, oerr := os.OpenFile(one.path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+		file, oerr := linux.Open(one.path, os.O_RDONLY|unix.O_NOFOLLOW)
 		if oerr != nil {
 			return stdout, stderr, fileError(oerr)
 		}

@@ -19,7 +19,7 @@ const valueHeader = 1 + 4
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// encode makes a value of a body.
+// encode returns the value with a body.
 func encode(b bucket, key, body []byte) []byte {
 	value := make([]byte, valueHeader, valueHeader+len(body))
 	value[0] = schema
@@ -27,7 +27,7 @@ func encode(b bucket, key, body []byte) []byte {
 	return append(value, body...)
 }
 
-// decode gives the body of a value, which aliases it.
+// decode returns the body of a value, which aliases it.
 func decode(b bucket, key, value []byte) ([]byte, error) {
 	if len(value) < valueHeader {
 		return nil, damaged(b, key, fmt.Errorf("value has %d bytes, at least %d are needed", len(value), valueHeader))
@@ -54,7 +54,7 @@ func decodeJSON(b bucket, key, value []byte, v any) error {
 	return nil
 }
 
-// sum gives the checksum that a value carries.
+// sum returns the checksum that a value carries.
 func sum(value []byte) uint32 {
 	if len(value) < valueHeader {
 		return 0
@@ -71,7 +71,7 @@ func checksum(b bucket, key []byte, version byte, body []byte) uint32 {
 	return crc32.Update(crc32.Checksum(prefix, castagnoli), castagnoli, body)
 }
 
-// DamageError says which record cannot be read. Its code is Internal.
+// DamageError is the error for a record that cannot be read. Its code is Internal.
 type DamageError struct {
 	Bucket string
 	Key    string
@@ -86,10 +86,10 @@ func damaged(b bucket, key []byte, err error) error {
 	}
 }
 
-// Error gives bucket, key and reason.
+// Error names bucket, key and reason.
 func (e *DamageError) Error() string {
 	return fmt.Sprintf("record %s/%s is damaged: %v", e.Bucket, e.Key, e.Err)
 }
 
-// Unwrap gives the reason.
+// Unwrap returns the reason.
 func (e *DamageError) Unwrap() error { return e.Err }

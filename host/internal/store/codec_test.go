@@ -40,7 +40,7 @@ func FuzzDecode(f *testing.F) {
 
 func second(_ []byte, err error) error { return err }
 
-// FuzzInspect gives the reader of files anything.
+// FuzzInspect feeds any bytes to the reader of files.
 func FuzzInspect(f *testing.F) {
 	file, _, _, _ := pristine(f)
 	f.Add(file[:16<<10], 100, byte(1))

@@ -9,26 +9,25 @@ import (
 	"sync/atomic"
 
 	"github.com/davit-run/davit/shared/executor"
-	"github.com/davit-run/davit/shared/failpoint"
 )
 
 // call is an Update that waits for its commit.
 type call struct {
 	fn func(*Tx) error
-	// taken is won by the committer that runs fn or by the caller that gives up.
+	// taken is set by the committer, which then runs fn, or by a caller whose ctx ended.
 	taken atomic.Bool
 	err   error
 	done  chan struct{}
 }
 
-// Update runs fn in a transaction and returns once its changes are on disk. If
-// fn fails its changes are undone and its error is returned. fn runs once at
-// most, in another goroutine, one function at a time; it must not use the Store.
+// Update runs fn in a transaction and returns once its changes are on disk. If fn fails,
+// Update undoes its changes and returns its error. fn runs at most once, in another
+// goroutine, one function at a time. It must not use the Store.
 //
-// When ctx ends before fn was started, fn never runs and the error is ctx's.
-// After that Update waits for the disk. A commit that fails as a whole gives
-// Unavailable and nothing of it is kept; OutcomeUnknown means that it may or may
-// not be on disk, and the store then refuses to write until it is opened again.
+// If ctx ends before fn was started, fn never runs and Update returns ctx's error. From
+// then on Update waits for the disk. If the commit fails as a whole, the error is
+// Unavailable and nothing of it is kept. OutcomeUnknown means that it may or may not be
+// on disk; the store then refuses to write until it is opened again.
 func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -56,8 +55,8 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 	return c.err
 }
 
-// committer makes one commit of whatever has queued up, again and again. While
-// it waits for the disk the next commit's callers gather.
+// committer commits whatever has queued up, again and again. While it waits for the
+// disk, the callers of the next commit queue up.
 func (s *Store) committer() {
 	defer close(s.stopped)
 	for {
@@ -86,7 +85,7 @@ func (s *Store) commit() {
 		return nil
 	})
 	if appended {
-		s.announce()
+		s.wakeFollowers()
 	}
 	for _, c := range calls {
 		if c.err == nil {
@@ -96,8 +95,8 @@ func (s *Store) commit() {
 	}
 }
 
-// transact commits what body writes, with the header, and syncs it. If body
-// writes nothing, nothing is.
+// transact commits what body writes, with the header, and syncs it. It writes nothing if
+// body does not.
 func (s *Store) transact(body func(*Tx) error) (appended bool, err error) {
 	if s.broken != nil {
 		return false, s.broken
@@ -123,7 +122,6 @@ func (s *Store) transact(body func(*Tx) error) (appended bool, err error) {
 		_ = btx.Rollback()
 		return false, err
 	}
-	_ = failpoint.Hit("host.store.commit")
 	txid := btx.ID()
 	if err := btx.Commit(); err != nil {
 		if s.advanced(txid) {
@@ -131,19 +129,19 @@ func (s *Store) transact(body func(*Tx) error) (appended bool, err error) {
 		}
 		return false, s.explain(executor.Errorf(executor.Unavailable, "store %s: commit: %w", s.path, err))
 	}
-	_ = failpoint.Hit("host.store.written")
-	// After a failed sync the kernel takes the pages for clean, so that another
-	// one says nothing.
+	// After a failed sync the kernel takes the pages for clean, so that the success of
+	// another sync would mean nothing.
 	if err := s.sync(); err != nil {
 		return false, s.breakDown(err)
 	}
 	s.head = tx.head
+	s.writeMark()
 	return tx.appended, nil
 }
 
 func (s *Store) explain(err error) error { return executor.ExplainDisk(filepath.Dir(s.path), err) }
 
-// advanced tells whether the file has come to a transaction.
+// advanced reports whether the file has reached a transaction.
 func (s *Store) advanced(txid int) bool {
 	btx, err := s.begin(false)
 	if err != nil {

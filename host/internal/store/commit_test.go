@@ -9,12 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// hold keeps the committer busy until the function it returns is called, so that
+// stall keeps the committer busy until the function it returns is called, so that
 // what comes meanwhile shares a commit.
-func hold(t *testing.T, s *Store) (release func()) {
+func stall(t *testing.T, s *Store) (release func()) {
 	t.Helper()
 	running, end, done := make(chan struct{}), make(chan struct{}), make(chan error)
 	go func() {
@@ -36,24 +37,18 @@ func hold(t *testing.T, s *Store) (release func()) {
 // queued waits until n updates are waiting.
 func queued(t *testing.T, s *Store, n int) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+	wait.Until(t, fmt.Sprintf("%d updates are waiting", n), func() bool {
 		s.mu.Lock()
-		got := len(s.queue)
-		s.mu.Unlock()
-		if got == n {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%d updates are waiting, want %d", got, n)
-		}
-	}
+		defer s.mu.Unlock()
+		return len(s.queue) == n
+	})
 }
 
 func TestFailuresInASharedCommit(t *testing.T) {
 	s := openTemp(t)
 	mustUpdate(t, s, create("old"))
 	want := errors.New("changed its mind")
-	release := hold(t, s)
+	release := stall(t, s)
 	var callers sync.WaitGroup
 	var errs [30]error
 	var runs [30]int
@@ -71,7 +66,7 @@ func TestFailuresInASharedCommit(t *testing.T) {
 						return err
 					}
 					c.PID, c.Name = 99, "renamed"
-					return errors.Join(tx.PutContainer(c), tx.DeleteContainer("old"), create("old")(tx), want)
+					return errors.Join(tx.PutContainer(c), tx.RemoveContainer("old"), create("old")(tx), want)
 				case 2:
 					panic("a fault of the caller's")
 				}
@@ -110,7 +105,7 @@ func TestFailuresInASharedCommit(t *testing.T) {
 
 func TestUpdateHonoursContext(t *testing.T) {
 	s := openTemp(t)
-	release := hold(t, s)
+	release := stall(t, s)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() {
@@ -130,7 +125,7 @@ func TestUpdateHonoursContext(t *testing.T) {
 func TestCloseCommitsWhatHasQueued(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	s := openAt(t, path, Options{})
-	release := hold(t, s)
+	release := stall(t, s)
 	var callers sync.WaitGroup
 	for i := range 10 {
 		callers.Go(func() {

@@ -6,37 +6,39 @@ import (
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// Desired is what the user wants of a container. What is done about it is the
-// host's business; the store only remembers.
+// Desired is what the user wants of a container. The host acts on it; the store only
+// keeps it.
 type Desired string
 
 const (
-	// WantRunning: it shall run, or be started again as its policy says.
+	// WantRunning means that it shall run, or be started again as its policy says.
 	WantRunning Desired = "running"
-	// WantStopped: it shall not run, and no policy starts it.
+	// WantStopped means that it shall not run, and that no policy starts it.
 	WantStopped Desired = "stopped"
-	// WantRemoved: it shall end and its record go away.
+	// WantRemoved means that it shall end and be removed.
 	WantRemoved Desired = "removed"
 )
 
-// State is where a container's present attempt stands.
+// State is the state of a container's present attempt.
 type State string
 
 const (
-	// Creating: the intent is on disk; Create was not called, or has not answered.
+	// Creating means that the intent is on disk, and that Create was not called or has
+	// not answered.
 	Creating State = "creating"
 	// Running and Paused are the backend's states.
 	Running State = State(executor.Running)
 	Paused  State = State(executor.Paused)
-	// Exited: the exit is on disk, the output may not be complete.
+	// Exited means that the exit is on disk, and that the output may not be complete.
 	Exited State = State(executor.Exited)
-	// Released: the attempt is over. Users see it as ended from here on.
+	// Released means that the attempt is over. Users see it as ended from here on.
 	Released State = State(executor.Released)
-	// Failed: the attempt could not be created. Error says why; there is no exit.
+	// Failed means that the attempt could not be started. Error says why; there is no
+	// exit.
 	Failed State = "failed"
 )
 
-// Container is a container's record, all but its spec.
+// Container is the record of a container, without its spec.
 type Container struct {
 	// ID never changes. Name is unique among the containers, and may be empty.
 	ID   string `json:"id"`
@@ -45,41 +47,50 @@ type Container struct {
 	// request again finds it. It is unique, never changes, and may be empty.
 	RequestID string `json:"request_id,omitempty"`
 
-	Backend    string            `json:"backend"`
-	Runtime    executor.Runtime  `json:"runtime"`
+	Backend string           `json:"backend"`
+	Runtime executor.Runtime `json:"runtime"`
+	// Command is cut if it is long. The spec has all of it.
 	Command    []string          `json:"command,omitempty"`
 	Labels     map[string]string `json:"labels,omitempty"`
 	AutoRemove bool              `json:"auto_remove,omitempty"`
 	Restart    RestartPolicy     `json:"restart,omitzero"`
-	// StopSignal and StopTimeout say how to stop it; zero means the host's default.
+	// StopSignal and StopTimeout are used to stop it; 0 and nil mean the host's defaults.
 	StopSignal  executor.Signal `json:"stop_signal,omitempty"`
-	StopTimeout time.Duration   `json:"stop_timeout,omitempty"`
-	Stdio       Stdio           `json:"stdio,omitzero"`
-	CreatedAt   time.Time       `json:"created_at"`
+	StopTimeout *time.Duration  `json:"stop_timeout,omitempty"`
+	// StartTimeout is how long a start may take; zero means the backend's default.
+	StartTimeout time.Duration `json:"start_timeout,omitempty"`
+	Stdio        Stdio         `json:"stdio,omitzero"`
+	CreatedAt    time.Time     `json:"created_at"`
 
-	// Attempt counts the starts, from 1; 0 before the first. What follows
-	// describes this attempt.
+	// Attempt counts the starts, from 1; 0 before the first. The fields that follow
+	// describe this attempt.
 	Attempt    int       `json:"attempt"`
 	Desired    Desired   `json:"desired"`
 	State      State     `json:"state"`
 	PID        int       `json:"pid,omitempty"`
 	StartedAt  time.Time `json:"started_at,omitzero"`
 	FinishedAt time.Time `json:"finished_at,omitzero"`
-	// Error says why the attempt failed or what is wrong with it, and ErrorCode
-	// is the code of why it failed.
+	// Error says why the attempt failed, or what is wrong with it. ErrorCode is the code
+	// of the error with which it failed.
 	Error     string        `json:"error,omitempty"`
 	ErrorCode executor.Code `json:"error_code,omitempty"`
-	// Lost is what is missing of the output, by the name of the stream.
+	// Deaths counts the executors that ended while they started the attempt. GivenUp says
+	// why its start is not tried any more; while it is still being created, what there is
+	// of it has to be removed. Cut means that a stop has cut the start short; what there
+	// is of it has to be stopped.
+	Deaths  int    `json:"deaths,omitempty"`
+	GivenUp string `json:"given_up,omitempty"`
+	Cut     bool   `json:"cut,omitempty"`
+	// Lost describes what is missing of the output, by the name of the stream.
 	Lost map[string]executor.Loss `json:"lost,omitempty"`
-	// Restarts counts the restarts by policy since a user started it, Failures
-	// those since it last ran well, and RestartAt is when the policy starts it
-	// next.
+	// Restarts counts the restarts by policy since a user started it, and Failures those
+	// since it last ran long enough. RestartAt is when the policy starts it next.
 	Restarts  int       `json:"restarts,omitempty"`
 	Failures  int       `json:"failures,omitempty"`
 	RestartAt time.Time `json:"restart_at,omitzero"`
 }
 
-// Ref gives the reference of the present attempt.
+// Ref returns the reference of the present attempt.
 func (c *Container) Ref() executor.Ref { return executor.Ref{ID: c.ID, Attempt: c.Attempt} }
 
 // RestartPolicy says when a container that ended is started again.
@@ -94,9 +105,6 @@ type RestartPolicy struct {
 type Stdio struct {
 	// Merged puts stderr into stdout's file.
 	Merged bool `json:"merged,omitempty"`
-	// OpenStdin gives the container a stdin; TTY a terminal.
-	OpenStdin bool `json:"open_stdin,omitempty"`
-	TTY       bool `json:"tty,omitempty"`
 	// MaxBytes is the cap of each stream's file, 0 for the host's default.
 	MaxBytes int64 `json:"max_bytes,omitempty"`
 }

@@ -12,11 +12,14 @@ import (
 // maxKey is the longest name or request id, in bytes.
 const maxKey = 255
 
-// CreateContainer writes a new container and its spec. A name or id that is in
-// use is AlreadyExists. So is a request id; [Tx.ContainerByRequest] finds the
-// container that it made.
+// CreateContainer writes a new container and its spec. The error is AlreadyExists if its
+// name, id or request id is in use, and Invalid if its labels are too large. [Tx.ContainerByRequest] returns the container that a
+// request made.
 func (tx *Tx) CreateContainer(c *Container, spec json.RawMessage) error {
 	if err := executor.ValidateID(c.ID); err != nil {
+		return err
+	}
+	if err := checkLabels(c.Labels); err != nil {
 		return err
 	}
 	id := []byte(c.ID)
@@ -32,11 +35,11 @@ func (tx *Tx) CreateContainer(c *Container, spec json.RawMessage) error {
 	if err := tx.put(specs, id, spec); err != nil {
 		return err
 	}
-	return tx.putJSON(containers, id, c)
+	return tx.putContainer(c)
 }
 
-// PutContainer writes a container that exists, under a new name if that is what
-// changed. The request id must not change.
+// PutContainer writes a container that exists. Its name may have changed; its request id
+// must not.
 func (tx *Tx) PutContainer(c *Container) error {
 	old, err := tx.Container(c.ID)
 	if err != nil {
@@ -53,10 +56,16 @@ func (tx *Tx) PutContainer(c *Container) error {
 			return err
 		}
 	}
+	return tx.putContainer(c)
+}
+
+// putContainer writes a container within the limits of a record.
+func (tx *Tx) putContainer(c *Container) error {
+	c.Error, c.Command = cut(c.Error), cutCommand(c.Command)
 	return tx.putJSON(containers, []byte(c.ID), c)
 }
 
-// claim enters a unique key of a container into an index.
+// claim adds a unique key of a container to an index.
 func (tx *Tx) claim(index bucket, what, key, id string) error {
 	if key == "" {
 		return nil
@@ -75,9 +84,9 @@ func (tx *Tx) claim(index bucket, what, key, id string) error {
 	return tx.putJSON(index, []byte(key), id)
 }
 
-// DeleteContainer removes a container with its spec, name, request id and
-// exits. One that does not exist is no error. Its events stay.
-func (tx *Tx) DeleteContainer(id string) error {
+// RemoveContainer removes a container with its spec, name, request id and exits. It is no
+// error if there is none. Its events stay.
+func (tx *Tx) RemoveContainer(id string) error {
 	c, err := tx.Container(id)
 	if errors.Is(err, executor.NotFound) {
 		return nil
@@ -105,7 +114,7 @@ func (tx *Tx) DeleteContainer(id string) error {
 	return nil
 }
 
-// Container gives a container by its id, or NotFound.
+// Container returns a container by its id, or NotFound.
 func (tx *Tx) Container(id string) (*Container, error) {
 	c := new(Container)
 	found, err := tx.getJSON(containers, []byte(id), c)
@@ -118,7 +127,7 @@ func (tx *Tx) Container(id string) (*Container, error) {
 	return c, nil
 }
 
-// Spec gives the OCI spec of a container, or NotFound.
+// Spec returns the OCI spec of a container, or NotFound.
 func (tx *Tx) Spec(id string) (json.RawMessage, error) {
 	value := tx.get(specs, []byte(id))
 	if value == nil {
@@ -128,8 +137,8 @@ func (tx *Tx) Spec(id string) (json.RawMessage, error) {
 	return bytes.Clone(body), err
 }
 
-// Containers gives all containers in the order of their ids. Those that cannot
-// be read are left out and the error names them.
+// Containers returns all containers in the order of their ids. It leaves out those that
+// cannot be read, and names them in the error.
 func (tx *Tx) Containers() ([]*Container, error) {
 	var all []*Container
 	var errs []error
@@ -144,14 +153,17 @@ func (tx *Tx) Containers() ([]*Container, error) {
 	return all, errors.Join(errs...)
 }
 
-// ContainerByRequest gives the container that a request made, or NotFound.
+// ContainerByRequest returns the container that a request made, or NotFound.
 func (tx *Tx) ContainerByRequest(requestID string) (*Container, error) {
 	return tx.byIndex(requests, requestID)
 }
 
-// Find gives the container that a user means: by its whole id, else its name,
-// else a prefix that only one id has. NotFound if there is none, Invalid if the
-// prefix fits more than one.
+// ContainerByName returns the container with a name, or NotFound.
+func (tx *Tx) ContainerByName(name string) (*Container, error) { return tx.byIndex(names, name) }
+
+// Find returns the container that a user means by a reference: its whole id, else its
+// name, else a prefix that only one id has. The error is NotFound if there is none, and
+// Invalid if more than one id has the prefix.
 func (tx *Tx) Find(reference string) (*Container, error) {
 	if tx.get(containers, []byte(reference)) != nil {
 		return tx.Container(reference)

@@ -43,7 +43,7 @@ func TestPowerFailureDuringCommit(t *testing.T) {
 				}
 			}
 			if i > 5 {
-				return tx.DeleteContainer(fmt.Sprintf("c%d-0", i-5))
+				return tx.RemoveContainer(fmt.Sprintf("c%d-0", i-5))
 			}
 			return nil
 		})
@@ -130,7 +130,7 @@ func TestKilled(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		// In turn at any moment of its life, and when it is at work for sure.
+		// Alternately at any moment of its life, and when it is at work for sure.
 		delay := time.Duration(rand.IntN(150)) * time.Millisecond
 		kill := func() { cmd.Process.Kill() }
 		if round%2 == 0 {

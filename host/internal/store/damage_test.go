@@ -16,7 +16,7 @@ import (
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// contentsOf gives all that a store holds, one line a record.
+// contentsOf returns all records of a store, one a line.
 func contentsOf(t testing.TB, s *Store) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
@@ -35,7 +35,7 @@ func contentsOf(t testing.TB, s *Store) map[string]string {
 	return all
 }
 
-// pristine makes a store of some size and gives the bytes of its file, what is
+// pristine makes a store of some size and returns the bytes of its file, what is
 // in it, and what was in it before the last commit.
 func pristine(t testing.TB) (file []byte, id string, want, before map[string]string) {
 	t.Helper()
@@ -51,7 +51,7 @@ func pristine(t testing.TB) (file []byte, id string, want, before map[string]str
 			})
 		}
 		if i%10 == 9 {
-			mustUpdate(t, s, func(tx *Tx) error { return tx.DeleteContainer(id) })
+			mustUpdate(t, s, func(tx *Tx) error { return tx.RemoveContainer(id) })
 		}
 	}
 	mustUpdate(t, s, func(tx *Tx) error {
@@ -125,7 +125,7 @@ func checkDamaged(t testing.TB, what string, file []byte, id string, want, befor
 		if d.EventsLost {
 			err := s.View(func(tx *Tx) error { _, err := tx.Events(uint64(len(want)), 1); return err })
 			if gone := new(GoneError); !errors.As(err, &gone) {
-				t.Errorf("%s: a reader's cursor from before gives %v", what, err)
+				t.Errorf("%s: a reader's cursor from before returns %v", what, err)
 			}
 		}
 	}

@@ -12,15 +12,15 @@ import (
 type Exit struct {
 	executor.Exit
 	Ref executor.Ref `json:"ref"`
-	// RecordedAt is when the host learned of it.
+	// RecordedAt is when the host recorded it.
 	RecordedAt time.Time `json:"recorded_at"`
 	// Output is empty until the attempt is released.
 	Output executor.Output `json:"output,omitempty"`
 }
 
-// PutExit records the end of an attempt and gives the record that is kept: the
-// first one, whatever comes later. First tells whether this was it. NotFound
-// says that the attempt is not known here.
+// PutExit records the end of an attempt. The first record is kept, whatever comes later;
+// PutExit returns it, and first reports whether it is this one. The error is NotFound if
+// the attempt is not known. The exits of the last hundred attempts are kept.
 func (tx *Tx) PutExit(ref executor.Ref, exit executor.Exit) (kept *Exit, first bool, err error) {
 	c, err := tx.Container(ref.ID)
 	if err != nil {
@@ -37,12 +37,16 @@ func (tx *Tx) PutExit(ref executor.Ref, exit executor.Exit) (kept *Exit, first b
 	if found {
 		return kept, false, nil
 	}
+	exit.Reason = cut(exit.Reason)
 	kept = &Exit{Exit: exit, Ref: ref, RecordedAt: time.Now().UTC()}
-	return kept, true, tx.putJSON(exits, exitKey(ref), kept)
+	if err := tx.putJSON(exits, exitKey(ref), kept); err != nil {
+		return nil, false, err
+	}
+	return kept, true, tx.trimExits(executor.Ref{ID: c.ID, Attempt: c.Attempt})
 }
 
-// PutOutput records whether the output of an attempt that ended is complete.
-// The first answer stays; first tells whether this was it.
+// PutOutput records whether the output of an attempt that ended is complete. The first
+// answer is kept; first reports whether it is this one.
 func (tx *Tx) PutOutput(ref executor.Ref, output executor.Output) (first bool, err error) {
 	exit, err := tx.Exit(ref)
 	if err != nil || exit.Output != "" {
@@ -52,7 +56,7 @@ func (tx *Tx) PutOutput(ref executor.Ref, output executor.Output) (first bool, e
 	return true, tx.putJSON(exits, exitKey(ref), exit)
 }
 
-// Exit gives the end of an attempt, or NotFound.
+// Exit returns the end of an attempt, or NotFound.
 func (tx *Tx) Exit(ref executor.Ref) (*Exit, error) {
 	exit := new(Exit)
 	found, err := tx.getJSON(exits, exitKey(ref), exit)
@@ -63,19 +67,6 @@ func (tx *Tx) Exit(ref executor.Ref) (*Exit, error) {
 		return nil, executor.Errorf(executor.NotFound, "no exit of %s is recorded", ref)
 	}
 	return exit, nil
-}
-
-// Exits gives the ends of a container's attempts, oldest first.
-func (tx *Tx) Exits(id string) ([]*Exit, error) {
-	var all []*Exit
-	for k, v := range tx.exitKeys(id) {
-		exit := new(Exit)
-		if err := decodeJSON(exits, k, v, exit); err != nil {
-			return nil, err
-		}
-		all = append(all, exit)
-	}
-	return all, nil
 }
 
 func (tx *Tx) exitKeys(id string) iter.Seq2[[]byte, []byte] {

@@ -8,26 +8,26 @@ import (
 // followChunk is how many events a follower reads at once.
 const followChunk = 256
 
-// Changed gives a channel that is closed at the next commit that appends events,
-// or when the store is closed. Take it before looking, so as to miss nothing.
+// Changed returns a channel that is closed at the next commit that appends events, or
+// when the store is closed. Call it before reading, so as to miss nothing.
 func (s *Store) Changed() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.changed
 }
 
-// announce wakes all who wait for Changed.
-func (s *Store) announce() {
+// wakeFollowers closes the channel that Changed returned.
+func (s *Store) wakeFollowers() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	close(s.changed)
 	s.changed = make(chan struct{})
 }
 
-// Follow gives the events after a cursor, those that are there and then those
-// that come, each once and in order. It ends with an error: that of ctx, a
-// [GoneError] for a reader that is too far behind, Unavailable when the store is
-// closed. A slow reader costs nobody anything.
+// Follow returns the events after a cursor: first those that are kept, then new ones as
+// they come, each once and in order. It ends with an error: that of ctx, a [GoneError] for
+// a reader that is too far behind, or Unavailable when the store is closed. A slow reader
+// delays nobody else.
 func (s *Store) Follow(ctx context.Context, after uint64) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		for {

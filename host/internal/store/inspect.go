@@ -5,42 +5,48 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"github.com/davit-run/davit/host/internal/store/boltfile"
 )
 
-// inspection is what a look at a whole file found.
+// inspection is the result of inspecting a whole file.
 type inspection struct {
-	// root is the commit to go on from; nil if there is none.
-	root *root
+	// commit is the commit to go on from; nil if there is none.
+	commit *boltfile.Commit
 	// problems is empty if the newest commit is whole.
 	problems []string
-	// older says that root is not the newest commit, or may not be, and that the
-	// problems are those of the newest.
+	// older means that commit is not the newest commit, or may not be. The problems are
+	// then those of the newest.
 	older bool
-	// newer is the schema version of a file that a later program wrote, else 0.
+	// newer is the schema version of a file that a later program wrote, otherwise 0.
 	newer int
-	// header is nil if it cannot be read. digests are those of the records below
-	// root that are intact.
+	// header is nil if it cannot be read. digests are computed from the intact records
+	// of commit.
 	header  *header
 	digests [bucketCount]digest
+	// bytes is the size of all records.
+	bytes int64
+	// compact means that a new file is to have what is in this one, and no free pages.
+	compact bool
 }
 
 // inspect checks all of a file.
 func inspect(r io.ReaderAt, size int64) inspection {
-	roots := readRoots(r, size)
-	switch len(roots) {
+	commits := boltfile.Commits(r, size)
+	switch len(commits) {
 	case 0:
 		return inspection{problems: []string{"the file has no valid meta page"}}
 	case 1:
-		in := inspectRoot(r, size, roots[0])
+		in := inspectCommit(r, size, commits[0])
 		in.older = true
 		in.problems = append([]string{"a meta page is damaged, so the last commit may be missing"}, in.problems...)
 		return in
 	}
-	newest := inspectRoot(r, size, roots[0])
+	newest := inspectCommit(r, size, commits[0])
 	if len(newest.problems) == 0 || newest.newer > 0 {
 		return newest
 	}
-	if before := inspectRoot(r, size, roots[1]); len(before.problems) == 0 && before.newer == 0 {
+	if before := inspectCommit(r, size, commits[1]); len(before.problems) == 0 && before.newer == 0 {
 		before.older = true
 		before.problems = newest.problems
 		return before
@@ -48,12 +54,12 @@ func inspect(r io.ReaderAt, size int64) inspection {
 	return newest
 }
 
-// inspectRoot checks one commit.
-func inspectRoot(r io.ReaderAt, size int64, root root) inspection {
-	in := inspection{root: &root}
+// inspectCommit checks one commit.
+func inspectCommit(r io.ReaderAt, size int64, commit boltfile.Commit) inspection {
+	in := inspection{commit: &commit}
 	var broken []string
-	buckets, problems := walk(r, size, root, func(name string, key, value []byte) {
-		if err := in.add(name, key, value); err != nil && len(broken) < maxProblems {
+	buckets, problems := commit.Walk(r, size, func(name string, key, value []byte) {
+		if err := in.add(name, key, value); err != nil && len(broken) < boltfile.MaxProblems {
 			broken = append(broken, err.Error())
 		}
 	})
@@ -70,8 +76,8 @@ func inspectRoot(r io.ReaderAt, size int64, root root) inspection {
 		in.problems = append(in.problems, "the header is missing")
 		return in
 	}
-	if in.header.Commit != root.txid {
-		in.problems = append(in.problems, fmt.Sprintf("it is commit %d and has the records of %d", root.txid, in.header.Commit))
+	if in.header.Commit != commit.ID {
+		in.problems = append(in.problems, fmt.Sprintf("it is commit %d and has the records of %d", commit.ID, in.header.Commit))
 	}
 	for b, got := range in.digests {
 		if want := in.header.Digests[b]; got != want {
@@ -81,8 +87,9 @@ func inspectRoot(r io.ReaderAt, size int64, root root) inspection {
 	return in
 }
 
-// add counts a record, or says what is wrong with it.
+// add counts a record. The error says what is wrong with it.
 func (in *inspection) add(name string, key, value []byte) error {
+	in.bytes += int64(len(key) + len(value))
 	b, ok := bucketNamed(name)
 	if !ok {
 		return fmt.Errorf("there is no bucket %q in schema %d", name, schema)

@@ -37,12 +37,12 @@ func TestEveryCommitPassesInspection(t *testing.T) {
 					}
 					ids[id] = true
 				case n == 0:
-					if err := tx.DeleteContainer(id); err != nil {
+					if err := tx.RemoveContainer(id); err != nil {
 						return err
 					}
 					delete(ids, id)
 				case n == 1:
-					_ = tx.DeleteContainer(id)
+					_ = tx.RemoveContainer(id)
 					return fmt.Errorf("undo")
 				default:
 					return update(id)(tx)

@@ -13,11 +13,11 @@ import (
 type bucket int
 
 const (
-	// meta holds the header alone.
+	// meta: the header alone.
 	meta bucket = iota - 1
 	// containers: id → Container.
 	containers
-	// specs: id → the OCI spec. Apart, because a container's state changes often
+	// specs: id → the OCI spec. It is apart because a container's state changes often,
 	// and its spec of tens of kilobytes never.
 	specs
 	// names: name → id.
@@ -51,7 +51,7 @@ func bucketNamed(name string) (bucket, bool) {
 	return 0, false
 }
 
-// printable gives a key for people.
+// printable returns a key as people can read it.
 func (b bucket) printable(key []byte) string {
 	if b == events && len(key) == 8 {
 		return strconv.FormatUint(binary.BigEndian.Uint64(key), 10)
@@ -71,10 +71,10 @@ var headerKey = []byte("header")
 // header is written with every commit.
 type header struct {
 	Schema int `json:"schema"`
-	// Commit is the number of the transaction that wrote it, which the meta page
-	// of the commit has too. A commit writes to the pages of the one before the
-	// last. If a power failure leaves all of those as they were, the meta page
-	// refers to an older commit, which is whole but for this number.
+	// Commit is the number of the transaction that wrote the header. The meta page of
+	// the commit has it too. A commit writes to the pages of the commit before the last
+	// one. If a power failure leaves all of those as they were, the meta page refers to
+	// an older commit, which is whole except that this number differs.
 	Commit uint64 `json:"commit"`
 	// HostID is made once in the life of a state directory.
 	HostID string `json:"host_id"`
@@ -82,7 +82,7 @@ type header struct {
 	Epoch     uint64    `json:"epoch"`
 	BootID    string    `json:"boot_id"`
 	CreatedAt time.Time `json:"created_at"`
-	// FirstEvent is the lowest sequence kept, NextEvent the one to be given next.
+	// FirstEvent is the lowest sequence that is kept, NextEvent that of the next event.
 	FirstEvent uint64 `json:"first_event"`
 	NextEvent  uint64 `json:"next_event"`
 	// Digests describe the buckets, in their order.
@@ -97,8 +97,8 @@ func (h *header) records() (n int) {
 	return n
 }
 
-// digest describes the contents of a bucket independent of order: it holds the
-// number of records and the sum of their checksums.
+// digest describes the contents of a bucket independent of order: the number of records
+// and the sum of their checksums.
 type digest struct {
 	Count uint64 `json:"n"`
 	Sum   uint64 `json:"sum"`

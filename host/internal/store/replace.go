@@ -9,29 +9,30 @@ import (
 	"strings"
 	"time"
 
+	"github.com/davit-run/davit/shared/linux"
 	bolt "go.etcd.io/bbolt"
 )
 
-// Damage tells why a store could not be used as it was and what came of it.
+// Damage says why a store could not be used as it was, and what was done about it.
 type Damage struct {
 	// Kept is where the old file is.
 	Kept string
-	// Newer is the schema version of a store that a later program wrote, of which
-	// nothing could be taken over. 0 if it was damaged instead.
+	// Newer is the schema version of a store that a later program wrote, from which no
+	// record could be copied. It is 0 if the store was damaged instead.
 	Newer int
-	// Problems says what was wrong, the first of it at least.
+	// Problems lists what was wrong, at least the first problems.
 	Problems []string
-	// Older says that the commit before the file's last one was taken over, and
-	// that the last one is lost. This is what a power failure during a commit
-	// leaves; that commit was not acknowledged then.
+	// Older means that the records are those of the commit before the file's last one,
+	// and that the last one is missing. A power failure during a commit leaves this; the
+	// commit was not acknowledged then.
 	Older bool
-	// Records counts the records that were taken over.
+	// Records counts the records that were copied.
 	Records int
-	// EventsLost says that the journal starts anew, above all earlier sequences.
+	// EventsLost means that the journal starts anew, above all earlier sequences.
 	EventsLost bool
 }
 
-// String says it in one line.
+// String describes the damage in one line.
 func (d *Damage) String() string {
 	if d.Newer > 0 {
 		return fmt.Sprintf("the store was written by a later version (schema %d, this one knows %d); it is kept at %s", d.Newer, schema, d.Kept)
@@ -39,11 +40,14 @@ func (d *Damage) String() string {
 	return fmt.Sprintf("the store was damaged (%s); %d intact records were taken over; it is kept at %s", strings.Join(d.Problems, "; "), d.Records, d.Kept)
 }
 
-// replace puts a new store in place of the one that was inspected, with what can
-// be taken over from it. It is built under another name and moved into place
-// when it is complete, so that it can be interrupted anywhere.
+// building is added to the name of a store that is being built.
+const building = ".new"
+
+// replace puts a new store in place of the one that was inspected, and copies what is
+// intact. It builds the new store under another name and moves it into place when it is
+// complete, so that it can be interrupted anywhere.
 func (s *Store) replace(in inspection) error {
-	building := s.path + ".new"
+	building := s.path + building
 	if err := os.RemoveAll(building); err != nil {
 		return err
 	}
@@ -61,7 +65,7 @@ func (s *Store) replace(in inspection) error {
 	if err != nil {
 		return err
 	}
-	if err := s.takeOver(in); err != nil {
+	if err := s.copyFrom(in); err != nil {
 		return err
 	}
 	if in.newer > 0 || len(in.problems) > 0 {
@@ -80,15 +84,15 @@ func (s *Store) replace(in inspection) error {
 	return syncDir(s.path)
 }
 
-// takeOver fills a new store.
-func (s *Store) takeOver(in inspection) error {
+// copyFrom copies to a new store what is intact in the one that was inspected.
+func (s *Store) copyFrom(in inspection) error {
 	keepEvents := s.startHeader(in)
 	_, err := s.transact(func(tx *Tx) error {
 		tx.dirty = true
-		if in.root == nil || in.newer > 0 {
+		if in.commit == nil || in.newer > 0 {
 			return nil
 		}
-		f, err := os.Open(s.path)
+		f, err := linux.Open(s.path, os.O_RDONLY)
 		if err != nil {
 			return err
 		}
@@ -97,13 +101,13 @@ func (s *Store) takeOver(in inspection) error {
 		if err != nil {
 			return err
 		}
-		walk(f, st.Size(), *in.root, func(name string, key, value []byte) {
+		in.commit.Walk(f, st.Size(), func(name string, key, value []byte) {
 			b, ok := bucketNamed(name)
 			if !ok || err != nil {
 				return
 			}
 			if _, derr := decode(b, key, value); derr == nil {
-				err = tx.takeOver(b, key, value, keepEvents)
+				err = tx.copyRecord(b, key, value, keepEvents)
 			}
 		})
 		return err
@@ -111,17 +115,21 @@ func (s *Store) takeOver(in inspection) error {
 	return err
 }
 
-// startHeader makes the header of a new store and tells whether the journal goes
-// on. Where it does not, it starts above every sequence that can have been given
-// out: a million and more for each second that has passed.
+// startHeader makes the header of a new store and reports whether the journal goes on.
+// If it does not, its sequences start above every one that can have been used.
 func (s *Store) startHeader(in inspection) (keepEvents bool) {
 	now := time.Now().UTC()
 	s.head = header{Schema: schema, CreatedAt: now, FirstEvent: 1, NextEvent: 1}
+	if in.compact {
+		s.head = *in.header
+		s.head.Digests = [bucketCount]digest{}
+		return true
+	}
 	if len(in.problems) == 0 && in.newer == 0 {
 		return false
 	}
 	s.head.Epoch = uint64(now.Unix())
-	s.head.NextEvent = uint64(now.Unix()) << 20
+	s.head.NextEvent = above(now)
 	if h := in.header; h != nil {
 		s.head.HostID, s.head.Epoch, s.head.BootID, s.head.CreatedAt = h.HostID, h.Epoch, h.BootID, h.CreatedAt
 		s.head.NextEvent = max(s.head.NextEvent, h.NextEvent+1)
@@ -134,8 +142,8 @@ func (s *Store) startHeader(in inspection) (keepEvents bool) {
 	return false
 }
 
-// takeOver writes an intact record of an old store.
-func (tx *Tx) takeOver(b bucket, key, value []byte, keepEvents bool) error {
+// copyRecord writes an intact record of an old store to the new one.
+func (tx *Tx) copyRecord(b bucket, key, value []byte, keepEvents bool) error {
 	switch b {
 	case meta, names, requests: // made anew
 		return nil
@@ -146,7 +154,7 @@ func (tx *Tx) takeOver(b bucket, key, value []byte, keepEvents bool) error {
 	case containers:
 		c := new(Container)
 		if err := decodeJSON(b, key, value, c); err != nil {
-			return nil // intact and yet no container: leave it behind
+			return nil // intact and yet no container: leave it out
 		}
 		// Should two claim the same, the first has it.
 		_ = tx.claim(names, "name", c.Name, c.ID)
@@ -155,7 +163,7 @@ func (tx *Tx) takeOver(b bucket, key, value []byte, keepEvents bool) error {
 	return tx.set(b, key, bytes.Clone(value))
 }
 
-// keepAside gives a file a second name that says what it is.
+// keepAside links a file under a second name, which says that it was damaged.
 func keepAside(path string) (string, error) {
 	aside := path + ".damaged-" + time.Now().UTC().Format("20060102T150405.000000000Z")
 	if err := os.Link(path, aside); err == nil {
@@ -164,11 +172,11 @@ func keepAside(path string) (string, error) {
 	return aside, os.Rename(path, aside) // a file system without links
 }
 
-// keepAsides is how many files that were kept aside stay.
+// keepAsides is the number of damaged files that are kept.
 const keepAsides = 5
 
-// trimAside removes the oldest files that were kept aside. Their names sort by
-// time. What cannot be removed now is the next time.
+// trimAside removes the oldest damaged files. Their names sort by time. A file that
+// cannot be removed is tried again the next time.
 func trimAside(path string) {
 	kept, _ := filepath.Glob(path + ".damaged-*")
 	slices.Sort(kept)
@@ -178,7 +186,7 @@ func trimAside(path string) {
 	}
 }
 
-// syncDir makes the names beside a file durable.
+// syncDir syncs the directory of a file.
 func syncDir(path string) error {
 	d, err := os.Open(filepath.Dir(path))
 	if err != nil {

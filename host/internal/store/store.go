@@ -1,22 +1,22 @@
 package store
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	"golang.org/x/sys/unix"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 )
 
-// Options are what can be chosen about a store. The zero value is good.
+// Options are the options of Open. The zero value means the defaults.
 type Options struct {
 	// KeepEvents bounds the journal; at times it holds an eighth more. 0 means
 	// DefaultKeepEvents.
@@ -25,25 +25,33 @@ type Options struct {
 	LockTimeout time.Duration
 	// BootID is for tests of what a reboot does; empty means the kernel's.
 	BootID string
+	// HostID is the host's id as it is known from elsewhere. It is used where neither the
+	// store nor the file beside it has one. The store is then taken to be lost, not new.
+	HostID string
 }
 
-// DefaultKeepEvents is how many events a journal keeps unless told otherwise.
+// DefaultKeepEvents is the number of events that a journal keeps by default.
 const DefaultKeepEvents = 10_000
 
 // Info describes a store as Open found it.
 type Info struct {
-	// HostID is made once for a state directory and never changes: backends mark
-	// what is ours with it.
+	// HostID is made once for a state directory and never changes. Backends mark what
+	// belongs to this host with it.
 	HostID string
 	// Epoch is higher at each open.
 	Epoch uint64
-	// BootID is that of the kernel. Rebooted says that the store was last open
-	// under another one, so that nothing that ran then can still run.
+	// BootID is that of the kernel. Rebooted means that the store was last open under
+	// another one, so that nothing that ran then can still run.
 	BootID   string
 	Rebooted bool
 	// Damage is nil unless the store could not be used as it was.
 	Damage *Damage
+	// Behind is nil unless the store was missing or is an older one.
+	Behind *Behind
 }
+
+// Incomplete reports whether records may be missing or old.
+func (i Info) Incomplete() bool { return i.Damage != nil || i.Behind != nil }
 
 // Store is an open store. Its methods are safe for concurrent use.
 type Store struct {
@@ -51,13 +59,14 @@ type Store struct {
 	info Info
 	keep int
 	lock *os.File
+	mark *os.File // nil until the store is open
 	db   *bolt.DB
 	file *os.File // of db
 
 	// dead is set when bbolt panicked with its locks held.
 	dead atomic.Bool
 
-	// The committer's, and Open's before it starts.
+	// head and broken belong to the committer, and to Open before it starts that.
 	head   header
 	broken error
 
@@ -73,11 +82,10 @@ type Store struct {
 
 var errClosed = executor.Errorf(executor.Unavailable, "store: it is closed")
 
-// Open opens the store at a path, and makes one if there is none. One that is
-// owned by another process is FailedPrecondition. A file that is damaged, or
-// was written by a later version, is kept beside as NAME.damaged-TIME, the newest
-// five of them; what is intact in a damaged one goes into the new store, and
-// Info().Damage tells.
+// Open opens the store at a path, and makes one if there is none. The error is
+// FailedPrecondition if another process owns it. A file that is damaged, or was written
+// by a later version, is kept as NAME.damaged-TIME, the newest five of them. Open copies
+// what is intact in a damaged one to the new store, and Info().Damage describes it.
 func Open(path string, opts Options) (*Store, error) {
 	if opts.KeepEvents <= 0 {
 		opts.KeepEvents = DefaultKeepEvents
@@ -94,9 +102,12 @@ func Open(path string, opts Options) (*Store, error) {
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), stopped: make(chan struct{}),
 		changed: make(chan struct{}),
 	}
-	if err := s.open(opts.BootID); err != nil {
+	if err := s.open(opts.BootID, opts.HostID); err != nil {
 		if s.db != nil && !s.dead.Load() {
 			_ = s.db.Close()
+		}
+		if s.mark != nil {
+			_ = s.mark.Close()
 		}
 		_ = lock.Close()
 		return nil, err
@@ -105,16 +116,20 @@ func Open(path string, opts Options) (*Store, error) {
 	return s, nil
 }
 
-// open finds or makes the file and takes the next epoch.
-func (s *Store) open(bootID string) error {
+// open opens or makes the file and begins the next epoch.
+func (s *Store) open(bootID, knownID string) error {
 	if bootID == "" {
-		text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-		if err != nil {
+		var err error
+		if bootID, err = linux.BootID(); err != nil {
 			return executor.Errorf(executor.Unavailable, "store: %w", err)
 		}
-		bootID = strings.TrimSpace(string(text))
+	}
+	kept, err := keptHostID(s.path)
+	if err != nil {
+		return executor.Errorf(executor.Unavailable, "store %s: host id: %w", s.path, err)
 	}
 	in, err := s.inspectFile()
+	reached := s.notice(in, err, kept != "" || knownID != "")
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		err = s.replace(inspection{})
@@ -123,23 +138,29 @@ func (s *Store) open(bootID string) error {
 		err = s.replace(in)
 	default:
 		s.head = *in.header
-		err = s.openBolt(s.path)
+		err = s.openCompact(in)
 	}
 	if err != nil {
 		return s.explain(executor.Errorf(executor.Unavailable, "store %s: %w", s.path, err))
 	}
-	before := s.head.BootID
+	before := cmp.Or(s.head.BootID, reached.BootID)
 	s.head.BootID = bootID
-	s.head.Epoch++
-	if s.head.HostID, err = hostID(s.path, s.head.HostID); err != nil {
+	s.head.Epoch = s.nextEpoch(reached)
+	if s.head.HostID, err = hostID(s.path, cmp.Or(s.head.HostID, kept, knownID), kept); err != nil {
 		return s.explain(executor.Errorf(executor.Unavailable, "store %s: host id: %w", s.path, err))
 	}
 	_, err = s.transact(func(tx *Tx) error {
-		tx.dirty = true // the header alone
+		tx.dirty = true // the header alone, or the journal too
+		if s.info.Behind != nil {
+			return tx.restartJournal()
+		}
 		return nil
 	})
 	if err != nil {
 		return err
+	}
+	if err := s.openMark(); err != nil {
+		return s.explain(executor.Errorf(executor.Unavailable, "store %s: %w", s.path, err))
 	}
 	s.info.HostID, s.info.Epoch, s.info.BootID = s.head.HostID, s.head.Epoch, s.head.BootID
 	s.info.Rebooted = before != "" && before != s.head.BootID
@@ -148,7 +169,7 @@ func (s *Store) open(bootID string) error {
 
 // inspectFile checks the file at path.
 func (s *Store) inspectFile() (inspection, error) {
-	f, err := os.OpenFile(s.path, os.O_RDONLY|unix.O_NONBLOCK, 0) // not to wait at a FIFO
+	f, err := linux.Open(s.path, os.O_RDONLY)
 	if err != nil {
 		return inspection{}, err
 	}
@@ -157,14 +178,11 @@ func (s *Store) inspectFile() (inspection, error) {
 	if err != nil {
 		return inspection{}, err
 	}
-	if !st.Mode().IsRegular() {
-		return inspection{}, errors.New("it is not a regular file")
-	}
 	return inspect(f, st.Size()), nil
 }
 
-// openBolt opens a file that was checked, or makes one. Should bbolt panic all
-// the same, the panic is an error.
+// openBolt opens a file that was checked, or makes one. If bbolt panics all the same, it
+// returns the panic as an error.
 func (s *Store) openBolt(path string) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -175,8 +193,8 @@ func (s *Store) openBolt(path string) (err error) {
 	s.db, err = bolt.Open(path, 0o600, &bolt.Options{
 		Timeout:      100 * time.Millisecond, // the lock is ours already
 		FreelistType: bolt.FreelistMapType,
-		// A larger file has to be mapped anew, for which every reader must be
-		// gone. Address space costs nothing.
+		// A file that outgrows its mapping has to be mapped anew, which waits for all
+		// readers. Address space costs nothing.
 		InitialMmapSize: 1 << 30,
 		// Commits are synced by transact, once.
 		NoSync:       true,
@@ -192,8 +210,8 @@ func (s *Store) openBolt(path string) (err error) {
 	return err
 }
 
-// begin starts a transaction of bbolt. A file that was cut below its meta pages
-// would fault in the middle of that, with locks held.
+// begin starts a transaction of bbolt. It first checks the size of the file: one that was
+// truncated below its meta pages would fault in the middle of that, with locks held.
 func (s *Store) begin(writable bool) (tx *bolt.Tx, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -214,10 +232,10 @@ func (s *Store) begin(writable bool) (tx *bolt.Tx, err error) {
 	return tx, err
 }
 
-// Info tells what Open found.
+// Info returns what Open found.
 func (s *Store) Info() Info { return s.info }
 
-// View runs fn on a snapshot. fn must not write, and must not use the Store.
+// View runs fn on a snapshot. fn must neither write nor use the Store.
 func (s *Store) View(fn func(*Tx) error) error {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	btx, err := s.begin(false)
@@ -241,10 +259,10 @@ func (s *Store) Close() error {
 	}
 	close(s.quit)
 	<-s.stopped
-	s.announce()
+	s.wakeFollowers()
 	if s.dead.Load() {
 		// Closing would wait for bbolt's locks. The descriptors go with the process.
 		return executor.Errorf(executor.Unavailable, "store %s: it was damaged while it was open", s.path)
 	}
-	return errors.Join(s.db.Close(), s.lock.Close())
+	return errors.Join(s.db.Close(), s.mark.Close(), s.lock.Close())
 }

@@ -173,8 +173,8 @@ func TestUniqueness(t *testing.T) {
 	})
 	// What a refused create claimed before it was refused must be free again.
 	mustUpdate(t, s, create("two"))
-	mustUpdate(t, s, func(tx *Tx) error { return tx.DeleteContainer("two") })
-	mustUpdate(t, s, func(tx *Tx) error { return tx.DeleteContainer("two") })
+	mustUpdate(t, s, func(tx *Tx) error { return tx.RemoveContainer("two") })
+	mustUpdate(t, s, func(tx *Tx) error { return tx.RemoveContainer("two") })
 	mustUpdate(t, s, create("two"))
 	for name, c := range map[string]*Container{
 		"long name": {ID: "x", Name: strings.Repeat("x", 256)},
@@ -219,16 +219,16 @@ func TestFirstExitWins(t *testing.T) {
 		}
 	}
 	mustView(t, s, func(tx *Tx) error {
-		list, err := tx.Exits("one")
-		if len(list) != 1 || *list[0].Code != 7 || list[0].Output != executor.Complete || list[0].Ref != ref {
-			t.Errorf("Exits = %+v", list)
+		exit, err := tx.Exit(ref)
+		if err == nil && (*exit.Code != 7 || exit.Output != executor.Complete || exit.Ref != ref) {
+			t.Errorf("Exit = %+v", exit)
 		}
 		return err
 	})
-	mustUpdate(t, s, func(tx *Tx) error { return tx.DeleteContainer("one") })
+	mustUpdate(t, s, func(tx *Tx) error { return tx.RemoveContainer("one") })
 	mustView(t, s, func(tx *Tx) error {
 		if _, err := tx.Exit(ref); !errors.Is(err, executor.NotFound) {
-			t.Errorf("Exit after DeleteContainer: %v, want not found", err)
+			t.Errorf("Exit after RemoveContainer: %v, want not found", err)
 		}
 		return nil
 	})

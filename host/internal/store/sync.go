@@ -1,6 +1,4 @@
-//go:build !davit_bug_unsynced
-
 package store
 
-// sync puts what was committed on the disk.
+// sync writes what was committed to the disk.
 func (s *Store) sync() error { return s.db.Sync() }

@@ -13,10 +13,10 @@ import (
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// Tx is a transaction: a consistent snapshot, and with [Store.Update] also the
-// changes of its own function and of those that ran before it in the same
-// commit. It is valid while the function runs and must not be used by two
-// goroutines at once. What its methods return is the caller's to keep.
+// Tx is a transaction: a consistent snapshot. With [Store.Update] it also has the changes
+// of its own function, and of those that ran before in the same commit. It is valid while
+// the function runs. Two goroutines must not use it at once. Callers may keep what its
+// methods return.
 type Tx struct {
 	bolt *bolt.Tx
 	// head is loaded when it is first needed, in an Update at once.
@@ -25,7 +25,7 @@ type Tx struct {
 	// keep is how many events are kept.
 	keep int
 
-	// undo holds what the present function replaced, in order.
+	// undo has what the present function replaced, in order.
 	undo     []change
 	dirty    bool
 	appended bool
@@ -38,7 +38,7 @@ type change struct {
 	old    []byte
 }
 
-// header gives the header as of this transaction.
+// header returns the header as of this transaction.
 func (tx *Tx) header() (*header, error) {
 	if !tx.loaded {
 		found, err := tx.getJSON(meta, headerKey, &tx.head)
@@ -53,7 +53,7 @@ func (tx *Tx) header() (*header, error) {
 	return &tx.head, nil
 }
 
-// get gives a raw value, valid until the transaction ends, or nil.
+// get returns a raw value, or nil. It is valid until the transaction ends.
 func (tx *Tx) get(b bucket, key []byte) []byte {
 	if len(key) == 0 {
 		return nil
@@ -61,7 +61,7 @@ func (tx *Tx) get(b bucket, key []byte) []byte {
 	return tx.bolt.Bucket([]byte(b.name())).Get(key)
 }
 
-// getJSON decodes a record and tells whether there is one.
+// getJSON decodes a record, and reports whether there is one.
 func (tx *Tx) getJSON(b bucket, key []byte, v any) (bool, error) {
 	value := tx.get(b, key)
 	if value == nil {
@@ -85,7 +85,7 @@ func (tx *Tx) put(b bucket, key, body []byte) error { return tx.set(b, key, enco
 // delete removes a record if it exists.
 func (tx *Tx) delete(b bucket, key []byte) error { return tx.set(b, key, nil) }
 
-// set replaces a raw value; nil removes it. All writes come through here.
+// set replaces a raw value; nil removes it. All writes use it.
 func (tx *Tx) set(b bucket, key, value []byte) error {
 	old := tx.get(b, key)
 	if old == nil && value == nil || bytes.Equal(old, value) {
@@ -123,7 +123,7 @@ func (tx *Tx) apply(b bucket, key, old, value []byte) error {
 	return nil
 }
 
-// run calls fn and takes back what it wrote if it fails. A panic is a failure.
+// run calls fn, and undoes what it wrote if it fails or panics.
 func (tx *Tx) run(fn func(*Tx) error) error {
 	head, appended := tx.head, tx.appended
 	tx.undo = tx.undo[:0]
@@ -140,8 +140,8 @@ func (tx *Tx) run(fn func(*Tx) error) error {
 	return err
 }
 
-// guard calls fn and makes an error of a panic, which damage to the mapped file
-// causes as well as a fault of fn.
+// guard calls fn and returns a panic as an error. A panic may come from damage to the
+// mapped file or from a fault in fn.
 func guard(fn func(*Tx) error, tx *Tx) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -151,8 +151,8 @@ func guard(fn func(*Tx) error, tx *Tx) (err error) {
 	return fn(tx)
 }
 
-// scan goes through the records of a bucket from a key on, in order. Keys and
-// values are valid until the transaction ends.
+// scan returns the records of a bucket from a key on, in order. Keys and values are valid
+// until the transaction ends.
 func (tx *Tx) scan(b bucket, from []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(k, v []byte) bool) {
 		c := tx.bolt.Bucket([]byte(b.name())).Cursor()

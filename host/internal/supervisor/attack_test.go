@@ -13,12 +13,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
+	"github.com/davit-run/davit/host/rigs/wait"
 	"golang.org/x/sys/unix"
 )
 
-// installSelf gives a copy of the test's program that a test may spoil.
+// installSelf returns a copy of the test's program that a test may spoil.
 func installSelf(t *testing.T) (path string, digest [sha256.Size]byte) {
 	t.Helper()
 	text, err := os.ReadFile("/proc/self/exe")
@@ -37,7 +37,7 @@ func TestSwappedBinaryAfterStart(t *testing.T) {
 	if config.Programs, err = OpenPrograms(filepath.Join(filepath.Dir(path), "programs")); err != nil {
 		t.Fatal(err)
 	}
-	b := Start(config)
+	b := started(config)
 	defer b.Close()
 	pid := b.waitPID(t)
 	write(t, path, evil)
@@ -63,12 +63,15 @@ func TestSwappedBinaryAfterStart(t *testing.T) {
 	}
 }
 
+// waitError waits for an error that contains want.
 func (b *Backend) waitError(t *testing.T, want string) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(b.Info().LastError, want); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("got %+v, want an error with %q", b.Info(), want)
-		}
+	got := func() bool {
+		last := b.Info().LastError
+		return last != "" && strings.Contains(last, want)
+	}
+	if !wait.Holds(got) {
+		t.Fatalf("got %+v, want an error with %q", b.Info(), want)
 	}
 }
 
@@ -96,7 +99,7 @@ func TestWorldWritableDirectory(t *testing.T) {
 	}
 }
 
-// squat leaves, as somebody could who knew our files, a process that holds the lock
+// squat leaves, as anybody could who knew the files, a process that holds the lock
 // and a handshake that leads to a socket of another process.
 func squat(t *testing.T, dir string) (holder, stranger *exec.Cmd) {
 	t.Helper()
@@ -130,21 +133,20 @@ func squat(t *testing.T, dir string) (holder, stranger *exec.Cmd) {
 	stranger.Env = append(os.Environ(), listenEnv+"="+listener.Addr().String())
 	listener.Close()
 	start(stranger)
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
-		if conn, err := net.Dial("unix", listener.Addr().String()); err == nil {
+	wait.Until(t, "the stranger listens", func() bool {
+		conn, err := net.Dial("unix", listener.Addr().String())
+		if err == nil {
 			conn.Close()
-			break
-		} else if time.Now().After(deadline) {
-			t.Fatal(err)
 		}
-	}
+		return err == nil
+	})
 	if err := os.WriteFile(filepath.Join(dir, stdoutFile), fmt.Appendf(nil, "1|1|unix|%s|netrpc|\n", listener.Addr()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return holder, stranger
 }
 
-// listenEnv makes the test's program listen at a socket until somebody tells it
+// listenEnv makes the test's program listen at a socket until somebody sends it
 // something, and exit with code 9 then.
 const listenEnv = "DAVIT_TEST_LISTEN"
 
@@ -168,7 +170,7 @@ func listen(path string) {
 func TestForeignProcessListens(t *testing.T) {
 	dir := runDir(t)
 	holder, stranger := squat(t, dir)
-	b := Start(testConfig(t, dir, ""))
+	b := started(testConfig(t, dir, ""))
 	defer b.Stop(t.Context())
 	b.waitError(t, "does not hold the backend's lock")
 	if got := b.waitPID(t); got == stranger.Process.Pid || got == holder.Process.Pid {
@@ -177,7 +179,7 @@ func TestForeignProcessListens(t *testing.T) {
 	if err := holder.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
 		t.Errorf("who held the lock: got %v, want it killed", err)
 	}
-	// The stranger is no business of ours, and it was told nothing.
+	// The stranger must live on, and must have been sent nothing.
 	if err := stranger.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Error(err)
 	}
@@ -189,7 +191,7 @@ func TestForeignProcessListens(t *testing.T) {
 func TestForeignUserListens(t *testing.T) {
 	dir := runDir(t)
 	_, stranger := squat(t, dir)
-	_, err := attach(t.Context(), dir, User{UID: os.Geteuid() + 1, GID: os.Getegid()}, nil)
+	_, err := connect(t.Context(), testConfig(t, dir, ""), User{UID: os.Geteuid() + 1, GID: os.Getegid()}, nil)
 	want := fmt.Sprintf("process %d of uid %d, and the executor is to run as uid %d", stranger.Process.Pid, os.Geteuid(), os.Geteuid()+1)
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %q", err, want)
@@ -204,7 +206,7 @@ func TestForeignProcessConnects(t *testing.T) {
 	for name, user := range map[string]User{"host's own user": self(), "another user": {executorUser, executorUser}} {
 		t.Run(name, func(t *testing.T) {
 			config := userConfig(t, user)
-			b := Start(config)
+			b := started(config)
 			defer b.Stop(t.Context())
 			b.waitPID(t)
 			sockets, _ := filepath.Glob(filepath.Join(config.RunDir, socketDir, "*"))
@@ -267,7 +269,7 @@ func TestExecutorOfAnotherUser(t *testing.T) {
 		if inMemory {
 			config.Programs = nil
 		}
-		first := Start(config)
+		first := started(config)
 		pid := first.waitPID(t)
 		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 		if err != nil {
@@ -279,7 +281,7 @@ func TestExecutorOfAnotherUser(t *testing.T) {
 			}
 		}
 		first.Close()
-		second := Start(config)
+		second := started(config)
 		if got := second.waitPID(t); got != pid || second.Info().Attaches != 1 {
 			t.Errorf("second host: got %+v, want process %d taken up", second.Info(), pid)
 		}
@@ -289,7 +291,7 @@ func TestExecutorOfAnotherUser(t *testing.T) {
 		second.Close()
 		// A change of the user takes effect.
 		config.User = nil
-		third := Start(config)
+		third := started(config)
 		third.waitError(t, "is to run as uid 0")
 		if got := third.waitPID(t); got == pid {
 			t.Errorf("process %d goes on", pid)
@@ -316,7 +318,7 @@ func TestEnvironmentLeak(t *testing.T) {
 	for name, programs := range map[string]*Programs{"memory": nil, "copy": func() *Programs { _, p := install(t, ""); return p }()} {
 		config := testConfig(t, runDir(t), "")
 		config.Programs = programs
-		b := Start(config)
+		b := started(config)
 		proc := fmt.Sprintf("/proc/%d/", b.waitPID(t))
 		environ, err := os.ReadFile(proc + "environ")
 		if err != nil || len(environ) == 0 {
@@ -348,13 +350,14 @@ func TestEnvironmentLeak(t *testing.T) {
 
 func TestExecutorIsApart(t *testing.T) {
 	config := testConfig(t, runDir(t), "")
-	b := Start(config)
+	b := started(config)
 	defer b.Stop(t.Context())
 	pid := b.waitPID(t)
 	if sid, err := unix.Getsid(pid); err != nil || sid != pid {
 		t.Errorf("got session %d, %v; want one of its own", sid, err)
 	}
-	for fd, want := range []string{os.DevNull, filepath.Join(config.RunDir, stdoutFile), filepath.Join(config.RunDir, logFile)} {
+	// What it prints after the handshake goes to its log.
+	for fd, want := range []string{os.DevNull, filepath.Join(config.RunDir, logFile), filepath.Join(config.RunDir, logFile)} {
 		if got, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", pid, fd)); got != want {
 			t.Errorf("descriptor %d: got %s, %v; want %s", fd, got, err, want)
 		}
@@ -373,7 +376,7 @@ func TestForeignRunDirectory(t *testing.T) {
 		if err := os.Symlink(t.TempDir(), filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
-		b := Start(testConfig(t, dir, ""))
+		b := started(testConfig(t, dir, ""))
 		b.waitError(t, "not a directory")
 		b.Close()
 		if err := os.Remove(filepath.Join(dir, name)); err != nil {

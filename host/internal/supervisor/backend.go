@@ -18,37 +18,44 @@ type Backend struct {
 	info    Info
 	session *Session
 	changed chan struct{} // closed at every change
-	leaving bool          // Stop: do not start another
-	closed  bool          // Stop: the executor was closed in good order
-	restart bool          // Restart: the end of this process is no failure
+	leaving bool          // by Stop: do not start another
+	closed  bool          // by Stop: the executor was closed in good order
+	restart bool          // by Restart: the end of this process is no failure
+	retry   chan struct{} // by Restart: do not wait for the next try
 }
 
-// Start begins to supervise. It returns at once; Session waits.
-func Start(config Config) *Backend {
+// New returns a backend that is not supervised yet.
+func New(config Config) *Backend {
 	config.Timing = config.Timing.withDefaults()
-	ctx, cancel := context.WithCancel(context.Background())
-	b := &Backend{config: config, cancel: cancel, changed: make(chan struct{})}
+	b := &Backend{config: config, cancel: func() {}, changed: make(chan struct{}), retry: make(chan struct{}, 1)}
 	b.info = Info{Name: config.Name, State: Starting, Since: time.Now()}
-	b.wg.Go(func() { b.run(ctx) })
 	return b
 }
 
-// Info gives the present state.
+// Start begins to supervise. Call it once. It does not wait until the backend is ready;
+// Session does.
+func (b *Backend) Start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	b.cancel = cancel
+	b.wg.Go(func() { b.run(ctx) })
+}
+
+// Info returns the present state.
 func (b *Backend) Info() Info {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.info
 }
 
-// Session gives the present session. It waits, as long as ctx allows, for a
-// backend that is starting or about to be tried again. The error is
-// [executor.Unavailable] and says what is wrong with the backend.
+// Session returns the present session. It waits, as long as ctx allows, for a backend
+// that is starting or about to be tried again. The error is [executor.Unavailable] and
+// says what is wrong with the backend.
 func (b *Backend) Session(ctx context.Context) (*Session, error) {
 	for {
 		b.mu.Lock()
 		session, info, changed := b.session, b.info, b.changed
 		b.mu.Unlock()
-		if session != nil {
+		if session != nil && !session.Ended() {
 			return session, nil
 		}
 		if info.State == Failed || info.State == Stopped {
@@ -75,13 +82,14 @@ func (b *Backend) Close() {
 	b.wg.Wait()
 }
 
-// Stop ends the executor in good order and stops supervising. Workloads run on.
-// One that is starting gets ready first: cut off, it could leave a daemon behind.
+// Stop ends the executor in good order and stops supervising. Workloads run on. Stop
+// waits for an executor that is starting: if it were interrupted, it could leave a
+// daemon behind.
 func (b *Backend) Stop(ctx context.Context) error {
 	session := b.started(ctx)
 	var err error
 	if session != nil {
-		if err = session.CloseBackend(ctx); err == nil {
+		if err = closeBackend(ctx, session.Client); err == nil {
 			b.mu.Lock()
 			b.closed = true
 			b.mu.Unlock()
@@ -104,8 +112,7 @@ func (b *Backend) Stop(ctx context.Context) error {
 	return err
 }
 
-// started waits for as long as the executor is starting, and gives the last
-// session.
+// started waits until the executor is no longer starting, and returns the session.
 func (b *Backend) started(ctx context.Context) *Session {
 	for {
 		b.mu.Lock()
@@ -123,41 +130,7 @@ func (b *Backend) started(ctx context.Context) *Session {
 	}
 }
 
-// Restart ends the executor in good order and starts the program that is
-// installed now, under running workloads. It returns when the backend is ready
-// again.
-func (b *Backend) Restart(ctx context.Context) error {
-	b.mu.Lock()
-	session := b.session
-	b.restart = session != nil
-	b.mu.Unlock()
-	if session == nil {
-		return unavailable(b.Info())
-	}
-	if err := session.CloseBackend(ctx); err != nil {
-		b.takeRestart()
-		return err
-	}
-	_ = session.Close()
-	for {
-		b.mu.Lock()
-		next, info, changed := b.session, b.info, b.changed
-		b.mu.Unlock()
-		switch {
-		case next != nil && next != session:
-			return nil
-		case info.State == Waiting || info.State == Failed || info.State == Stopped:
-			return unavailable(info)
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return unavailable(b.Info())
-		}
-	}
-}
-
-// takeRestart reports whether a restart was asked for, once.
+// takeRestart reports whether a restart was asked for, and clears the request.
 func (b *Backend) takeRestart() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -166,7 +139,7 @@ func (b *Backend) takeRestart() bool {
 	return asked
 }
 
-// set changes the state and wakes who waits.
+// set changes the state and wakes those who wait for a change.
 func (b *Backend) set(change func(*Info)) {
 	b.mu.Lock()
 	before := b.info.State

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/plugin"
 	"github.com/davit-run/davit/shared/transport"
@@ -24,6 +25,9 @@ import (
 func TestMain(m *testing.M) {
 	if path := os.Getenv(listenEnv); path != "" {
 		listen(path)
+	}
+	if path := os.Getenv(askEnv); path != "" {
+		askForever(path)
 	}
 	if os.Getenv(transport.Handshake().MagicCookieKey) == "" {
 		// Programs that were built with -race sleep for a second when they exit.
@@ -39,6 +43,15 @@ func TestMain(m *testing.M) {
 		time.Sleep(time.Minute)
 	case "chatty":
 		fmt.Println("Hello! I am not a plugin.")
+		time.Sleep(time.Minute)
+	case "endless-stdout":
+		for {
+			fmt.Print(strings.Repeat("not a handshake", 1<<16))
+		}
+	case "huge-stdout":
+		if err := os.Truncate("/proc/self/fd/1", 1<<40); err != nil {
+			panic(err)
+		}
 		time.Sleep(time.Minute)
 	case "old":
 		fmt.Println("1|99|unix|" + os.Getenv("PLUGIN_UNIX_SOCKET_DIR") + "/plugin1|netrpc|")
@@ -118,14 +131,16 @@ func runDir(t *testing.T) string {
 		if err := killHolders(dir); err != nil {
 			t.Error(err)
 		}
-		os.RemoveAll(dir)
+		if !wait.Holds(func() bool { return os.RemoveAll(dir) == nil }) {
+			t.Errorf("%s cannot be removed", dir)
+		}
 	})
 	return dir
 }
 
 func session(t *testing.T, b *Backend) *Session {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	s, err := b.Session(ctx)
 	if err != nil {
@@ -146,10 +161,10 @@ func servedBy(t *testing.T, s *Session) string {
 
 func TestExecutorOutlivesTheHost(t *testing.T) {
 	config := testConfig(t, runDir(t), "")
-	first := Start(config)
+	first := started(config)
 	pid := servedBy(t, session(t, first))
 	first.Close()
-	second := Start(config)
+	second := started(config)
 	defer second.Stop(t.Context())
 	if got := servedBy(t, session(t, second)); got != pid {
 		t.Errorf("second host is served by process %s, want the one that ran: %s", got, pid)
@@ -161,7 +176,7 @@ func TestExecutorOutlivesTheHost(t *testing.T) {
 
 func TestStopEndsTheExecutor(t *testing.T) {
 	config := testConfig(t, runDir(t), "")
-	b := Start(config)
+	b := started(config)
 	pid := b.waitPID(t)
 	if err := b.Stop(t.Context()); err != nil {
 		t.Fatal(err)
@@ -180,12 +195,8 @@ func TestStopEndsTheExecutor(t *testing.T) {
 func TestStopWhileStarting(t *testing.T) {
 	config := testConfig(t, runDir(t), "slow")
 	config.Timing.Open = time.Second
-	b := Start(config)
-	for deadline := time.Now().Add(20 * time.Second); b.Info().PID == 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not started: %+v", b.Info())
-		}
-	}
+	b := started(config)
+	wait.Until(t, "the executor is started", func() bool { return b.Info().PID != 0 })
 	pid := b.Info().PID
 	if err := b.Stop(t.Context()); err != nil {
 		t.Error(err)
@@ -202,7 +213,7 @@ func (b *Backend) waitPID(t *testing.T) int {
 }
 
 func TestKilledExecutorIsReplaced(t *testing.T) {
-	b := Start(testConfig(t, runDir(t), ""))
+	b := started(testConfig(t, runDir(t), ""))
 	defer b.Stop(t.Context())
 	for range 3 {
 		old := session(t, b)
@@ -214,11 +225,7 @@ func TestKilledExecutorIsReplaced(t *testing.T) {
 		if _, err := old.List(t.Context()); !errors.Is(err, executor.Unavailable) && !errors.Is(err, executor.OutcomeUnknown) {
 			t.Errorf("call to a dead executor: got %v", err)
 		}
-		for deadline := time.Now().Add(20 * time.Second); b.Info().PID == pid || b.Info().State != Ready; time.Sleep(time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("not replaced: %+v", b.Info())
-			}
-		}
+		b.waitReplaced(t, pid)
 	}
 	if info := b.Info(); info.Starts != 4 || info.Attaches != 0 {
 		t.Errorf("got %d starts and %d attaches, want 4 and 0", info.Starts, info.Attaches)
@@ -226,7 +233,7 @@ func TestKilledExecutorIsReplaced(t *testing.T) {
 }
 
 func TestRestart(t *testing.T) {
-	b := Start(testConfig(t, runDir(t), ""))
+	b := started(testConfig(t, runDir(t), ""))
 	defer b.Stop(t.Context())
 	pid := b.waitPID(t)
 	if err := b.Restart(t.Context()); err != nil {
@@ -244,29 +251,31 @@ func TestRestart(t *testing.T) {
 func TestStoppedExecutorIsReplaced(t *testing.T) {
 	config := testConfig(t, runDir(t), "")
 	config.Timing = Timing{HealthInterval: 100 * time.Millisecond, HealthTimeout: 500 * time.Millisecond}
-	b := Start(config)
+	b := started(config)
 	defer b.Stop(t.Context())
 	pid := b.waitPID(t)
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(20 * time.Second); b.Info().PID == pid || b.Info().State != Ready; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not replaced: %+v", b.Info())
-		}
-	}
+	b.waitReplaced(t, pid)
+}
+
+// waitReplaced waits until an executor is ready that is not the one of a pid.
+func (b *Backend) waitReplaced(t *testing.T, pid int) {
+	t.Helper()
+	wait.Until(t, "the executor is replaced", func() bool { return b.Info().PID != pid && b.Info().State == Ready })
 }
 
 func TestHungExecutorOfAnEarlierHostIsReplaced(t *testing.T) {
 	config := testConfig(t, runDir(t), "")
 	config.Timing = Timing{Launch: 2 * time.Second}
-	first := Start(config)
+	first := started(config)
 	pid := first.waitPID(t)
 	first.Close()
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	second := Start(config)
+	second := started(config)
 	defer second.Stop(t.Context())
 	if got := second.waitPID(t); got == pid {
 		t.Errorf("still served by process %d", pid)
@@ -278,13 +287,13 @@ func TestHungExecutorOfAnEarlierHostIsReplaced(t *testing.T) {
 
 func TestChangedSettingsRestartTheExecutor(t *testing.T) {
 	config := testConfig(t, runDir(t), "")
-	first := Start(config)
+	first := started(config)
 	pid := first.waitPID(t)
 	first.Close()
 	config.Environment = func(context.Context, transport.Client, executor.Description) (executor.Environment, error) {
 		return executor.Environment{Backend: "b", StateDir: filepath.Join(config.RunDir, WorkDir), Settings: executor.Settings{DefaultRuntime: "other"}}, nil
 	}
-	second := Start(config)
+	second := started(config)
 	defer second.Stop(t.Context())
 	if got := second.waitPID(t); got == pid {
 		t.Errorf("process %d goes on with the old settings", pid)
@@ -311,17 +320,15 @@ func TestBadExecutors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			config := testConfig(t, runDir(t), tt.mode)
-			config.Timing.Launch = 2 * time.Second
+			if tt.mode == "silent" {
+				config.Timing.Launch = 2 * time.Second
+			}
 			if tt.binary != "" {
 				config.Find = func() (Binary, error) { return Binary{Path: tt.binary}, nil }
 			}
-			b := Start(config)
+			b := started(config)
 			defer b.Close()
-			for deadline := time.Now().Add(20 * time.Second); b.Info().LastError == ""; time.Sleep(time.Millisecond) {
-				if time.Now().After(deadline) {
-					t.Fatalf("no error: %+v", b.Info())
-				}
-			}
+			b.waitError(t, "")
 			if got := b.Info().LastError; !strings.Contains(got, tt.want) {
 				t.Errorf("got %q, want it to say %q", got, tt.want)
 			}
@@ -338,7 +345,7 @@ func TestDigest(t *testing.T) {
 	found, _ := config.Find()
 	found.SHA256 = fmt.Sprintf("%X", sha256.Sum256(self))
 	config.Find = func() (Binary, error) { return found, nil }
-	b := Start(config)
+	b := started(config)
 	pid := b.waitPID(t)
 	if exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); !strings.Contains(exe, "memfd:") {
 		t.Errorf("runs %s, want the verified copy", exe)
@@ -347,20 +354,16 @@ func TestDigest(t *testing.T) {
 		t.Error(err)
 	}
 	found.SHA256 = strings.Repeat("0", 64)
-	b = Start(config)
+	b = started(config)
 	defer b.Close()
-	for deadline := time.Now().Add(20 * time.Second); b.Info().LastError == ""; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("no error: %+v", b.Info())
-		}
-	}
+	b.waitError(t, "")
 	if info := b.Info(); !strings.Contains(info.LastError, "the config wants 000") || info.Starts != 0 {
 		t.Errorf("wrong digest: got %+v", info)
 	}
 }
 
 func TestGarbageInTheLogIsHarmless(t *testing.T) {
-	b := Start(testConfig(t, runDir(t), "garbage"))
+	b := started(testConfig(t, runDir(t), "garbage"))
 	session(t, b)
 	if err := b.Stop(t.Context()); err != nil {
 		t.Error(err)
@@ -372,25 +375,17 @@ func TestRunDirTooLongForASocket(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	b := Start(testConfig(t, dir, ""))
+	b := started(testConfig(t, dir, ""))
 	defer b.Close()
-	for deadline := time.Now().Add(20 * time.Second); b.Info().LastError == ""; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("no error: %+v", b.Info())
-		}
-	}
+	b.waitError(t, "")
 	t.Log(b.Info().LastError)
 }
 
 func TestBreaker(t *testing.T) {
 	config := testConfig(t, runDir(t), "exits")
-	b := Start(config)
+	b := started(config)
 	defer b.Close()
-	for deadline := time.Now().Add(30 * time.Second); b.Info().State != Failed; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("breaker never opened: %+v", b.Info())
-		}
-	}
+	wait.Until(t, "the breaker is open", func() bool { return b.Info().State == Failed })
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	asked := time.Now()
@@ -432,4 +427,11 @@ func TestFind(t *testing.T) {
 	if _, err := Find([]string{dir}, "true"); !errors.Is(err, executor.NotFound) {
 		t.Errorf("a program on PATH: got %v, want not found", err)
 	}
+}
+
+// started begins to supervise a backend.
+func started(config Config) *Backend {
+	b := New(config)
+	b.Start()
+	return b
 }

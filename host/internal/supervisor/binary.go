@@ -11,8 +11,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/davit-run/davit/host/internal/trust"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
+	"github.com/davit-run/davit/shared/trust"
 	"golang.org/x/sys/unix"
 )
 
@@ -26,7 +27,7 @@ type Binary struct {
 	SHA256 string
 }
 
-// copyTo copies the program, checks the copy's digest and gives it.
+// copyTo copies the program, checks the digest of the copy, and returns the digest.
 func (b Binary) copyTo(dst io.Writer, source io.Reader) (digest string, err error) {
 	hash := sha256.New()
 	if _, err := io.Copy(io.MultiWriter(dst, hash), source); err != nil {
@@ -39,9 +40,9 @@ func (b Binary) copyTo(dst io.Writer, source io.Reader) (digest string, err erro
 	return digest, nil
 }
 
-// open opens the program's file, and checks what was opened as Find does.
+// open opens the program's file, and checks the opened file as Find does.
 func (b Binary) open() (*os.File, fs.FileInfo, error) {
-	file, err := os.Open(b.Path)
+	file, err := linux.Open(b.Path, os.O_RDONLY)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -56,7 +57,7 @@ func (b Binary) open() (*os.File, fs.FileInfo, error) {
 	return file, info, nil
 }
 
-// inMemory gives a copy of the program that nobody can change any more.
+// inMemory returns a copy of the program that nobody can change any more.
 func (b Binary) inMemory() (*os.File, error) {
 	file, _, err := b.open()
 	if err != nil {

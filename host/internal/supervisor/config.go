@@ -15,12 +15,12 @@ import (
 type Config struct {
 	Name   string
 	RunDir string // of this backend alone; made if it is not there
-	// Find gives the executor's program, each time one is started.
+	// Find returns the executor's program. It is called before each start.
 	Find func() (Binary, error)
-	// Programs keeps the copy that is run. Nil means that it is kept in memory.
+	// Programs keeps the copy that is run. Nil means that the copy is in memory.
 	Programs *Programs
-	// User gives whom the executor runs as, each time one is started or taken up;
-	// nil means the host's own user.
+	// User returns the user that the executor runs as. It is called whenever an executor
+	// is started or connected to. Nil means the host's own user.
 	User func() (User, error)
 	// Cgroup is where the executor and what it starts live; nil leaves them in the
 	// host's own.
@@ -29,15 +29,19 @@ type Config struct {
 	Logger   hclog.Logger
 	Hello    transport.Hello
 	Host     executor.Host
-	// Environment makes the environment for Open, knowing the schemas. It may ask
-	// the executor to validate.
+	// Environment returns the environment for Open. It gets the schemas, and may ask the
+	// executor to validate.
 	Environment func(context.Context, transport.Client, executor.Description) (executor.Environment, error)
-	// Ready is called with every new session before callers get it.
+	// Ready is called with every new session before Session returns it.
 	Ready func(context.Context, *Session) error
 	// Changed is called after every change of state, one at a time.
 	Changed func(Info)
 	// Timing is for tests; zero fields mean the defaults.
 	Timing Timing
+
+	// endsWithUs lets the kernel kill the executor together with the thread that starts
+	// it.
+	endsWithUs bool
 }
 
 // Timing are the time limits of a Backend.
@@ -48,8 +52,8 @@ type Timing struct {
 	// Open bounds the opening of the backend, which may have to start a daemon.
 	// Default 60 s.
 	Open time.Duration
-	// A call is made every HealthInterval (5 s). Two in a row without an answer
-	// within HealthTimeout (5 s), and the executor is taken for hung.
+	// The executor is called every HealthInterval (default 5 s). It is taken to hang
+	// after two calls in a row without an answer within HealthTimeout (default 5 s).
 	HealthInterval, HealthTimeout time.Duration
 }
 

@@ -2,14 +2,15 @@ package supervisor
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"github.com/davit-run/davit/shared/linux"
 )
 
-// holds reports whether a process has the file at path open.
-func holds(pid int, path string) bool {
+// hasOpen reports whether a process has the file at path open.
+func hasOpen(pid int, path string) bool {
 	want, err := os.Stat(path)
 	if err != nil {
 		return false
@@ -31,25 +32,10 @@ func holds(pid int, path string) bool {
 // in dir open. The lock file belongs to executors alone.
 func killHolders(dir string) error {
 	path := filepath.Join(dir, lockFile)
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil || pid == os.Getpid() || !holds(pid, path) {
-			continue
-		}
-		p, err := openProcess(pid, func() error {
-			if !holds(pid, path) {
-				return fmt.Errorf("process %d is gone", pid)
-			}
-			return nil
-		})
-		if err != nil {
-			continue // it ended meanwhile
-		}
+	found, err := linux.FindProcesses(func(pid int) bool { return hasOpen(pid, path) })
+	errs := []error{err}
+	for _, pidfd := range found {
+		p := watch(pidfd)
 		errs = append(errs, p.Kill())
 		p.Release()
 	}

@@ -14,7 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 	"github.com/davit-run/davit/shared/transport"
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
@@ -28,7 +30,7 @@ func misbehave(mode string) {
 		goplugin.Serve(&goplugin.ServeConfig{
 			HandshakeConfig: transport.Handshake(), Logger: logger,
 			Plugins: transport.PluginSet(logger, func(*transport.Conn) transport.Handlers {
-				return transport.Handlers{transport.MethodHello: func(ctx context.Context, _ []byte) (any, error) {
+				return transport.Handlers{transport.MethodHello.Name: func(ctx context.Context, _ []byte) (any, error) {
 					if mode == "hung-hello" {
 						<-ctx.Done()
 					}
@@ -69,21 +71,22 @@ func misbehave(mode string) {
 // waitEnded waits until a process has ended, or is a zombie.
 func waitEnded(t *testing.T, pid int) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil || strings.Contains(string(stat), ") Z ") {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("process %d runs on", pid)
-		}
+	p, err := linux.OpenProcess(pid, nil)
+	if err != nil {
+		return
+	}
+	defer p.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	if p.Wait(ctx) != nil {
+		t.Fatalf("process %d runs on", pid)
 	}
 }
 
-// Each of these executors costs its own backend alone: the host gives it up, kills
+// Each of these executors costs its own backend alone: the host abandons it, kills
 // it, says why, and another backend does not notice.
 func TestMisbehavingExecutorCostsItsBackendAlone(t *testing.T) {
-	other := Start(testConfig(t, runDir(t), ""))
+	other := started(testConfig(t, runDir(t), ""))
 	defer other.Stop(t.Context())
 	neighbour := servedBy(t, session(t, other))
 	for mode, tt := range map[string]struct {
@@ -109,7 +112,7 @@ func TestMisbehavingExecutorCostsItsBackendAlone(t *testing.T) {
 					}
 				}
 			}
-			b := Start(config)
+			b := started(config)
 			b.waitError(t, tt.want)
 			if got := servedBy(t, session(t, other)); got != neighbour {
 				t.Errorf("the other backend is served by process %s, was by %s", got, neighbour)
@@ -135,7 +138,7 @@ func TestMisbehavingExecutorCostsItsBackendAlone(t *testing.T) {
 func TestExecutorStoppedInACall(t *testing.T) {
 	config := testConfig(t, runDir(t), "hung-call")
 	config.Timing = Timing{HealthInterval: 100 * time.Millisecond, HealthTimeout: 500 * time.Millisecond}
-	b := Start(config)
+	b := started(config)
 	defer b.Stop(t.Context())
 	s := session(t, b)
 	pid := b.Info().PID
@@ -155,8 +158,8 @@ func TestExecutorStoppedInACall(t *testing.T) {
 }
 
 // A call that hangs is its caller's matter: the executor answers others.
-func TestHungCallHoldsUpNoOther(t *testing.T) {
-	b := Start(testConfig(t, runDir(t), "hung-call"))
+func TestHungCallDelaysNoOther(t *testing.T) {
+	b := started(testConfig(t, runDir(t), "hung-call"))
 	defer b.Stop(t.Context())
 	s := session(t, b)
 	pid := b.Info().PID
@@ -181,7 +184,7 @@ func TestHungCallHoldsUpNoOther(t *testing.T) {
 }
 
 func TestExecutorThatQuitsInACall(t *testing.T) {
-	b := Start(testConfig(t, runDir(t), "quits"))
+	b := started(testConfig(t, runDir(t), "quits"))
 	defer b.Stop(t.Context())
 	for starts := 1; starts <= 3; starts++ {
 		s := session(t, b)
@@ -197,10 +200,8 @@ func TestExecutorThatQuitsInACall(t *testing.T) {
 
 func (b *Backend) waitStarts(t *testing.T, want int) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); b.Info().Starts < want || b.Info().State != Ready; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("got %+v, want %d starts", b.Info(), want)
-		}
+	if !wait.Holds(func() bool { return b.Info().Starts >= want && b.Info().State == Ready }) {
+		t.Fatalf("got %+v, want %d starts", b.Info(), want)
 	}
 }
 
@@ -218,7 +219,7 @@ func TestFlappingExecutorOpensTheBreaker(t *testing.T) {
 			close(opened)
 		}
 	}
-	b := Start(config)
+	b := started(config)
 	defer b.Stop(t.Context())
 	select {
 	case <-opened:
@@ -247,7 +248,7 @@ func TestNeverTwoExecutorsOfOneBackend(t *testing.T) {
 		}
 	}()
 	for i, sig := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP, syscall.SIGTERM, 0} {
-		b := Start(config)
+		b := started(config)
 		pid := b.waitPID(t)
 		if i%2 == 0 {
 			b.Close()
@@ -257,7 +258,7 @@ func TestNeverTwoExecutorsOfOneBackend(t *testing.T) {
 		}
 		b.Close() // maybe in the middle of something
 	}
-	b := Start(config)
+	b := started(config)
 	b.waitPID(t)
 	if err := b.Stop(t.Context()); err != nil {
 		t.Error(err)
@@ -269,7 +270,7 @@ func TestNeverTwoExecutorsOfOneBackend(t *testing.T) {
 	}
 }
 
-// holders gives the executors on a run directory.
+// holders returns the executors on a run directory.
 func holders(dir string) (pids []string) {
 	entries, _ := os.ReadDir("/proc")
 	for _, e := range entries {

@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -15,36 +14,29 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
-	"github.com/davit-run/davit/host/internal/trust"
-	"github.com/davit-run/davit/shared/executor"
-	"github.com/davit-run/davit/shared/failpoint"
+	"github.com/davit-run/davit/shared/linux"
 	"github.com/davit-run/davit/shared/plugin"
 	"github.com/davit-run/davit/shared/transport"
+	"github.com/davit-run/davit/shared/trust"
 	"golang.org/x/sys/unix"
 )
 
-// What a backend's run directory holds. The name of go-plugin's socket is its
-// own choice.
+// The files of a backend's run directory. go-plugin chooses the name of the socket.
 const (
 	lockFile   = "lock"
 	stdoutFile = "stdout"
 	logFile    = "log"
 	oldLogFile = "log.1"
-	// socketDir takes the socket: it belongs to the executor's user until the
-	// socket is made. WorkDir is the executor's own part, Environment.RunDir. The
-	// rest is the host's.
+	// socketDir has the socket. It belongs to the executor's user until the socket is
+	// made. WorkDir is the executor's own part, Environment.RunDir. The rest is the
+	// host's.
 	socketDir = "s"
 	WorkDir   = "x"
 )
 
-// handshakePoll is how often a starting executor's stdout is looked at. Plugins
-// take about 10 ms to come up.
-const handshakePoll = 2 * time.Millisecond
-
-// keptEnv are the only variables of the host that an executor sees: what programs
-// need to work, and what the Go runtime is debugged with.
+// keptEnv lists the only variables of the host that an executor gets: those that programs
+// need to work, and those that debug the Go runtime.
 var keptEnv = []string{
 	"PATH", "HOME", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR",
 	"GODEBUG", "GOMAXPROCS", "GOMEMLIMIT", "GORACE", "GOTRACEBACK",
@@ -55,10 +47,12 @@ type launched struct {
 	process *Process
 	conn    net.Conn
 	child   *child // nil when it was found running
+	relay   *relay
 }
 
-// release lets go of the process. One of ours that has ended is reaped.
+// release stops watching the process. A child that has ended is reaped.
 func (l *launched) release() {
+	l.relay.close()
 	if l.child != nil {
 		select {
 		case <-l.process.Done():
@@ -69,7 +63,7 @@ func (l *launched) release() {
 	l.process.Release()
 }
 
-// ending says how the process ended, after it has.
+// ending describes how the process ended. Call it after the process has ended.
 func (l *launched) ending() string {
 	if l.child == nil {
 		return "the executor ended"
@@ -81,8 +75,8 @@ func (l *launched) ending() string {
 	return fmt.Sprintf("the executor ended (%s)", l.child.err)
 }
 
-// launch starts the executor of a backend, or takes up the one that holds the
-// lock in its run directory. ctx bounds it.
+// launch starts the executor of a backend, or connects to the one that has the lock in
+// its run directory. ctx bounds it.
 func launch(ctx context.Context, config Config) (*launched, error) {
 	dir, user := config.RunDir, self()
 	if config.User != nil {
@@ -94,23 +88,23 @@ func launch(ctx context.Context, config Config) (*launched, error) {
 	if err := makeDirs(dir, user); err != nil {
 		return nil, err
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
+	lock, err := linux.Open(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, err
 	}
 	defer lock.Close() // the executor has its own descriptor of the same lock
-	err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	err = linux.Lock(lock, 0)
 	switch {
 	case err == nil:
 		child, err := spawn(config, user, lock)
 		if err != nil {
 			return nil, err
 		}
-		return attach(ctx, dir, user, child)
+		return connect(ctx, config, user, child)
 	case errors.Is(err, unix.EWOULDBLOCK):
-		l, err := attach(ctx, dir, user, nil)
+		l, err := connect(ctx, config, user, nil)
 		if err != nil {
-			// Whoever holds the lock cannot be talked to. It must not stay: there
+			// The process that has the lock does not answer. It must end, or there
 			// would be two executors on one backend.
 			if killErr := killHolders(dir); killErr != nil {
 				return nil, errors.Join(err, killErr)
@@ -119,11 +113,11 @@ func launch(ctx context.Context, config Config) (*launched, error) {
 		}
 		return l, nil
 	default:
-		return nil, fmt.Errorf("locking %s: %w", lock.Name(), err)
+		return nil, err
 	}
 }
 
-// makeDirs makes a run directory. What it lies in belongs to the host.
+// makeDirs makes a run directory. Its parent belongs to the host.
 func makeDirs(dir string, user User) error {
 	mode := fs.FileMode(0o700)
 	if user != self() {
@@ -142,15 +136,15 @@ func ownDir(path string, mode fs.FileMode, user User) error {
 	return nil
 }
 
-// child is a process of ours. Somebody must wait for it, or it stays a zombie.
+// child is a child process. It must be waited for, or it stays a zombie.
 type child struct {
 	pid    int
 	exited chan struct{}
 	err    error // of Wait, valid after exited
 }
 
-// spawn starts an executor with files for its output, a session of its own, the
-// lock as descriptor 3, and nothing else of ours.
+// spawn starts an executor with files for its output, a session of its own, the lock as
+// descriptor 3, and no other descriptor of the host.
 func spawn(config Config, user User, lock *os.File) (*child, error) {
 	dir := config.RunDir
 	binary, err := config.Find()
@@ -160,7 +154,7 @@ func spawn(config Config, user User, lock *os.File) (*child, error) {
 	if err := ownDir(filepath.Join(dir, socketDir), 0o700, user); err != nil {
 		return nil, err
 	}
-	// What an earlier process left must not be taken for this one's.
+	// Files of an earlier process must not be taken for this one's.
 	stale, _ := filepath.Glob(filepath.Join(dir, socketDir, "*"))
 	for _, path := range append(stale, filepath.Join(dir, stdoutFile)) {
 		if err := os.RemoveAll(path); err != nil {
@@ -171,18 +165,18 @@ func spawn(config Config, user User, lock *os.File) (*child, error) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	stdout, err := os.OpenFile(filepath.Join(dir, stdoutFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	stdout, err := linux.Open(filepath.Join(dir, stdoutFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND)
 	if err != nil {
 		return nil, err
 	}
 	defer stdout.Close()
-	stderr, err := os.OpenFile(filepath.Join(dir, logFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	stderr, err := linux.Open(filepath.Join(dir, logFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND)
 	if err != nil {
 		return nil, err
 	}
 	defer stderr.Close()
-	// Go closes its own descriptors in children. Others may have come from
-	// whoever started us.
+	// Go closes its own descriptors in children. Others may come from the process that
+	// started the host.
 	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil && !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EINVAL) {
 		return nil, fmt.Errorf("closing descriptors: %w", err)
 	}
@@ -198,13 +192,15 @@ func spawn(config Config, user User, lock *os.File) (*child, error) {
 			cmd.Path = "/proc/self/fd/4" // of the child: after stdio and the lock
 		}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		if config.endsWithUs {
+			cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+		}
 		if user != self() {
 			cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(user.UID), Gid: uint32(user.GID)}
 		}
 		if err := cmd.Start(); err != nil {
 			return fmt.Errorf("starting %s: %w", binary.Path, err)
 		}
-		_ = failpoint.Hit("host.launch.started")
 		c.pid = cmd.Process.Pid
 		go func() {
 			c.err = cmd.Wait()
@@ -224,7 +220,7 @@ func (c Config) environ(user User) []string {
 		"PLUGIN_UNIX_SOCKET_DIR="+filepath.Join(c.RunDir, socketDir),
 		plugin.EnvLogLevel+"="+c.LogLevel,
 	)
-	for _, key := range append(failpoint.Variables(), keptEnv...) {
+	for _, key := range keptEnv {
 		if value, ok := os.LookupEnv(key); ok && (key != "HOME" || user == self()) {
 			env = append(env, key+"="+value)
 		}
@@ -232,19 +228,28 @@ func (c Config) environ(user User) []string {
 	return env
 }
 
-// attach waits for the handshake line of the executor in dir, connects to it and
-// takes hold of its process. A child that does not get that far is killed.
-func attach(ctx context.Context, dir string, user User, c *child) (_ *launched, err error) {
+// connect waits for the handshake line of the executor of config, connects to it, and
+// opens a pidfd of its process. It kills a child that does not get that far.
+func connect(ctx context.Context, config Config, user User, c *child) (_ *launched, err error) {
+	dir := config.RunDir
+	relay, err := startRelay(dir, c == nil, config.Logger)
+	if err != nil {
+		config.Logger.Warn("cannot read the executor's log", "error", err)
+	}
 	var exited <-chan struct{}
 	if c != nil {
 		exited = c.exited
-		defer func() {
-			if err != nil {
-				_ = unix.Kill(c.pid, unix.SIGKILL) // not waited for yet: the pid is still its own
-				<-c.exited
-			}
-		}()
 	}
+	defer func() {
+		if err == nil {
+			return
+		}
+		if c != nil {
+			_ = unix.Kill(c.pid, unix.SIGKILL) // not waited for yet: the pid is still its own
+			<-c.exited
+		}
+		relay.close()
+	}()
 	address, err := awaitHandshake(ctx, dir, exited)
 	if err != nil {
 		if c != nil {
@@ -266,7 +271,7 @@ func attach(ctx context.Context, dir string, user User, c *child) (_ *launched, 
 			_ = conn.Close()
 		}
 	}()
-	pid, uid, err := peerOf(conn.(*net.UnixConn))
+	pid, uid, err := linux.PeerOf(conn.(*net.UnixConn))
 	if err != nil {
 		return nil, err
 	}
@@ -279,10 +284,10 @@ func attach(ctx context.Context, dir string, user User, c *child) (_ *launched, 
 	if pid == os.Getpid() {
 		return nil, fmt.Errorf("%s is served by the host itself", address)
 	}
-	process, err := openProcess(pid, func() error {
-		// The connection is to the process that had this pid when it was accepted.
-		// Holding the lock says that it is the executor, and alive.
-		if !holds(pid, filepath.Join(dir, lockFile)) {
+	pidfd, err := linux.OpenProcess(pid, func() error {
+		// The connection is to the process that had this pid when it was accepted. If
+		// it has the lock file open, it is the executor, and alive.
+		if !hasOpen(pid, filepath.Join(dir, lockFile)) {
 			return fmt.Errorf("process %d serves %s but does not hold the backend's lock", pid, address)
 		}
 		return nil
@@ -290,72 +295,10 @@ func attach(ctx context.Context, dir string, user User, c *child) (_ *launched, 
 	if err != nil {
 		return nil, err
 	}
-	return &launched{process: process, conn: conn, child: c}, nil
+	return &launched{process: watch(pidfd), conn: conn, child: c, relay: relay}, nil
 }
 
-// awaitHandshake gives the address of the socket from the handshake line.
-func awaitHandshake(ctx context.Context, dir string, exited <-chan struct{}) (string, error) {
-	for {
-		data, err := os.ReadFile(filepath.Join(dir, stdoutFile))
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return "", err
-		}
-		if line, _, whole := bytes.Cut(data, []byte("\n")); whole {
-			return parseHandshake(dir, string(line))
-		}
-		if len(data) > 4096 {
-			return "", fmt.Errorf("the program does not speak go-plugin's handshake: its output starts with %.80q", data)
-		}
-		select {
-		case <-exited:
-			return "", errors.New("the executor ended before it was ready")
-		case <-ctx.Done():
-			return "", fmt.Errorf("the executor did not get ready in time: %w", context.Cause(ctx))
-		case <-time.After(handshakePoll):
-		}
-	}
-}
-
-// parseHandshake reads CORE|VERSION|NETWORK|ADDRESS|PROTOCOL|CERT.
-func parseHandshake(dir, line string) (string, error) {
-	parts := strings.Split(strings.TrimSpace(line), "|")
-	if len(parts) < 5 {
-		return "", fmt.Errorf("the program does not speak go-plugin's handshake: its first line is %.80q", line)
-	}
-	if version, err := strconv.Atoi(parts[1]); err != nil {
-		return "", fmt.Errorf("the program does not speak go-plugin's handshake: its version is %.20q", parts[1])
-	} else if !transport.Speaks(version) {
-		return "", transport.Incompatible("the executor", []int{version}, "this host", transport.Protocols())
-	}
-	if parts[2] != "unix" || parts[4] != "netrpc" {
-		return "", executor.Errorf(executor.Unsupported, "the executor offers %.20q over %.20q; a davit executor offers netrpc over unix", parts[4], parts[2])
-	}
-	if want := filepath.Join(dir, socketDir); filepath.Dir(parts[3]) != want {
-		return "", fmt.Errorf("the executor's socket %.120q is not in its run directory %s", parts[3], want)
-	}
-	return parts[3], nil
-}
-
-// peerOf gives the process that listens at the other end, and its user.
-func peerOf(conn *net.UnixConn) (pid, uid int, err error) {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return 0, 0, err
-	}
-	var cred *unix.Ucred
-	var credErr error
-	if err := raw.Control(func(fd uintptr) {
-		cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	}); err != nil {
-		return 0, 0, err
-	}
-	if credErr != nil {
-		return 0, 0, credErr
-	}
-	return int(cred.Pid), int(cred.Uid), nil
-}
-
-// lastWords describes how a child ended and what it said last, for an error.
+// lastWords describes how a child ended and what it logged last, for an error.
 func lastWords(dir string, c *child) string {
 	var words strings.Builder
 	select {
@@ -373,22 +316,22 @@ func lastWords(dir string, c *child) string {
 	return words.String()
 }
 
-// lastLine gives the last line that is not empty of the end of a file.
+// lastLine returns the last line of a file that is not empty, quoted.
 func lastLine(path string) string {
-	f, err := os.Open(path)
+	f, err := linux.Open(path, os.O_RDONLY)
 	if err != nil {
 		return ""
 	}
 	defer f.Close()
 	const most = 4096
-	if info, err := f.Stat(); err == nil && info.Size() > most {
-		_, _ = f.Seek(-most, 2)
+	end := make([]byte, most)
+	if info, err := f.Stat(); err == nil {
+		n, _ := f.ReadAt(end, max(0, info.Size()-most))
+		end = bytes.TrimSpace(end[:n])
 	}
-	last := ""
-	for scanner := bufio.NewScanner(f); scanner.Scan(); {
-		if line := strings.TrimSpace(scanner.Text()); line != "" {
-			last = line
-		}
+	last := string(end[bytes.LastIndexByte(end, '\n')+1:])
+	if last == "" {
+		return ""
 	}
 	if len(last) > 300 {
 		last = last[:300] + "…"

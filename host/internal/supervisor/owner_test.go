@@ -19,9 +19,9 @@ func TestSecondExecutorOnABackendDirectory(t *testing.T) {
 		}
 		return c
 	}
-	first := Start(config())
+	first := started(config())
 	pid := first.waitPID(t)
-	second := Start(config())
+	second := started(config())
 	second.waitError(t, fmt.Sprintf("another executor (pid %d) has opened the backend in %s", pid, state))
 	if got := servedBy(t, session(t, first)); got != fmt.Sprint(pid) {
 		t.Errorf("the first is served by process %s, want %d", got, pid)

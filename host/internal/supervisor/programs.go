@@ -11,16 +11,17 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/davit-run/davit/host/internal/trust"
+	"github.com/davit-run/davit/shared/linux"
+	"github.com/davit-run/davit/shared/trust"
 	"golang.org/x/sys/unix"
 )
 
-// Programs keeps copies of the executors' programs, each under the digest of what
-// is in it. Executors run from these copies, and so do the shims and monitors
-// that they make of their own program: what is done to an installed file changes
-// nothing that runs, and what starts again is what was started before. A copy
-// goes when no process runs it any more. Programs is safe for concurrent use; one
-// directory has one owner.
+// Programs keeps copies of the executors' programs, each under the digest of its
+// contents. Executors run from these copies, and so do the shims and monitors that they
+// start from their own program. A change of an installed file therefore changes nothing
+// that runs, and an executor that starts such a process again starts the same program. A
+// copy is removed when no process runs it any more. Programs is safe for concurrent use.
+// A directory has one Programs.
 type Programs struct {
 	dir    string
 	noexec bool
@@ -31,7 +32,7 @@ type Programs struct {
 	known   map[fileID]string // paths of copies, by what they are copies of
 }
 
-// fileID tells versions of files apart. Times of change cannot be set back.
+// fileID identifies a version of a file. Users cannot set its change time back.
 type fileID struct {
 	dev, ino   uint64
 	size       int64
@@ -46,7 +47,8 @@ func idOf(info fs.FileInfo) fileID {
 	return fileID{uint64(st.Dev), st.Ino, st.Size, int64(st.Ctim.Sec), int64(st.Ctim.Nsec)}
 }
 
-// OpenPrograms keeps copies in dir, which lies in a directory of the host's own.
+// OpenPrograms returns a Programs that keeps its copies in dir, which lies in a directory
+// of the host's own.
 func OpenPrograms(dir string) (*Programs, error) {
 	// Executors of other users have to get through it.
 	if err := trust.Dir(dir, 0o711, os.Geteuid(), os.Getegid()); err != nil {
@@ -59,9 +61,9 @@ func OpenPrograms(dir string) (*Programs, error) {
 	return &Programs{dir: dir, noexec: st.Flags&unix.ST_NOEXEC != 0, known: map[fileID]string{}}, nil
 }
 
-// use calls start with the path of a copy of binary, and keeps the copy until
-// start returns and, from then on, while a process runs it. Where nothing can be
-// executed, or p is nil, the copy is in memory; image is then its descriptor.
+// use calls start with the path of a copy of binary. It keeps the copy until start
+// returns and, from then on, while a process runs it. If p is nil, or files in its
+// directory cannot be executed, the copy is in memory and image is its descriptor.
 func (p *Programs) use(b Binary, start func(path string, image *os.File) error) error {
 	if p == nil || p.noexec {
 		image, err := b.inMemory()
@@ -109,14 +111,14 @@ func (p *Programs) copyOf(b Binary) (string, error) {
 	return path, nil
 }
 
-// path is where a copy is kept: the name shows in lists of processes.
+// path returns the path of a copy. The name shows in lists of processes.
 func (p *Programs) path(b Binary, digest string) string {
 	return filepath.Join(p.dir, filepath.Base(b.Path)+"."+digest)
 }
 
 func digestIn(path string) string { return strings.TrimPrefix(filepath.Ext(path), ".") }
 
-// find gives the copy that there is of a program, or an empty path.
+// find returns the path of an existing copy of a program, or an empty path.
 func (p *Programs) find(b Binary, source io.ReadSeeker) (path string, err error) {
 	if copies, _ := filepath.Glob(p.path(b, "*")); len(copies) == 0 {
 		return "", nil
@@ -132,9 +134,9 @@ func (p *Programs) find(b Binary, source io.ReadSeeker) (path string, err error)
 	return "", err
 }
 
-// intact reports whether the copy at path is there and whole.
+// intact reports whether the copy at path exists and is whole.
 func intact(path, digest string) bool {
-	file, err := os.Open(path)
+	file, err := linux.Open(path, os.O_RDONLY)
 	if err != nil {
 		return false
 	}
@@ -143,12 +145,11 @@ func intact(path, digest string) bool {
 	return err == nil
 }
 
-// add makes a copy. Its digest is that of what was written, whatever happens to
-// the source meanwhile.
+// add makes a copy. It computes the digest of what it writes, whatever happens to the
+// source meanwhile.
 func (p *Programs) add(b Binary, source io.Reader) (path string, err error) {
-	// A process that is started while the file is open for writing would have it
-	// open too, and until it has become another program the copy could not be
-	// executed.
+	// A process that is forked while the file is open for writing would have it open
+	// too. The copy could not be executed until that process has called exec.
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	file, err := os.CreateTemp(p.dir, ".new-*")

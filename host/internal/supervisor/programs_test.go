@@ -60,7 +60,7 @@ const (
 	evil = "#!/bin/sh\necho evil\n"
 )
 
-// say runs a program and gives what it says.
+// say runs a program and returns what it prints.
 func say(t *testing.T, path string, image *os.File) string {
 	t.Helper()
 	cmd := exec.Command(path)

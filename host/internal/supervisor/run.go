@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
-	"github.com/davit-run/davit/shared/failpoint"
 	"github.com/davit-run/davit/shared/transport"
 )
 
@@ -17,16 +15,16 @@ const (
 	healthMisses = 2
 	// endTimeout is how long a process that was asked to end may take.
 	endTimeout = 20 * time.Second
-	// terminateTimeout is how long an executor has after SIGTERM.
+	// terminateTimeout is how long an executor may take to end after SIGTERM.
 	terminateTimeout = 5 * time.Second
-	// After a failure the next try waits, doubling from backoffMin to backoffMax,
-	// less a random half. From breakerFailures failures in a row on, callers are
-	// refused at once instead of waiting for the next try.
+	// The wait after a failure doubles from backoffMin to backoffMax, less a random part
+	// of up to a half. From breakerFailures failures in a row on, callers are refused at
+	// once instead of waiting for the next try.
 	backoffMin      = 100 * time.Millisecond
 	backoffMax      = 30 * time.Second
 	breakerFailures = 5
-	// steadyAfter is how long an executor must have served until earlier failures
-	// are forgotten.
+	// steadyAfter is how long an executor must serve until earlier failures no longer
+	// count.
 	steadyAfter = 30 * time.Second
 )
 
@@ -34,7 +32,7 @@ const (
 func (b *Backend) run(ctx context.Context) {
 	defer b.set(func(i *Info) { i.State, i.PID = Stopped, 0 })
 	if b.config.Cgroup != nil {
-		defer b.config.Cgroup.Remove() // unless something of ours runs on in it
+		defer b.config.Cgroup.Remove() // fails if the executor runs on in it
 	}
 	failures := 0
 	for ctx.Err() == nil && !b.isLeaving() {
@@ -55,24 +53,26 @@ func (b *Backend) run(ctx context.Context) {
 		wait -= rand.N(wait / 2)
 		b.config.Logger.Error("backend is down", "error", err, "failures", failures, "next_try", wait.Round(time.Millisecond).String())
 		b.set(func(i *Info) {
-			i.State, i.PID, i.Failures, i.NextTry = Waiting, 0, failures, time.Now().Add(wait)
+			i.State, i.PID, i.Failures = Waiting, 0, failures
 			i.LastError, i.LastErrorAt = err.Error(), time.Now()
+			i.NextTry = i.LastErrorAt.Add(wait)
 			if failures >= breakerFailures {
 				i.State = Failed
 			}
 		})
 		select {
 		case <-time.After(wait):
+		case <-b.retry:
 		case <-ctx.Done():
 		}
 	}
 }
 
-// errRestart says that a process ended on our wish and another shall follow.
+// errRestart means that the host asked a process to end, and starts another.
 var errRestart = errors.New("executor is restarted with new settings")
 
-// serve runs one executor process, from launch to its end, and says why it
-// ended. When ctx ends the process is let go of, not ended.
+// serve runs one executor process, from launch to its end, and returns why it ended.
+// When ctx ends the process runs on.
 func (b *Backend) serve(ctx context.Context) error {
 	launchCtx, cancel := context.WithTimeoutCause(ctx, b.config.Timing.Launch, fmt.Errorf("no answer within %s", b.config.Timing.Launch))
 	defer cancel()
@@ -80,15 +80,7 @@ func (b *Backend) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var relay sync.WaitGroup
-	stopRelay := make(chan struct{})
-	relay.Go(func() { relayLog(b.config.RunDir, l.child == nil, stopRelay, b.config.Logger) })
-	defer func() {
-		close(stopRelay)
-		relay.Wait()
-		l.release()
-	}()
-	_ = failpoint.Hit("host.attach.connected")
+	defer l.release()
 	b.set(func(i *Info) {
 		i.PID = l.process.PID
 		if l.child != nil {
@@ -97,13 +89,13 @@ func (b *Backend) serve(ctx context.Context) error {
 			i.Attaches++
 		}
 	})
-	b.place(l.process.PID)
+	b.moveToCgroup(l.process.PID)
 
 	conn, err := transport.Connect(launchCtx, l.conn, func(*transport.Conn) transport.Handlers {
 		return transport.HostHandlers(b.config.Host)
 	}, b.config.Logger)
 	if err != nil {
-		return b.give(ctx, l, err)
+		return b.finish(ctx, l, err)
 	}
 	defer conn.Close()
 	session, err := b.open(ctx, launchCtx, conn)
@@ -112,7 +104,7 @@ func (b *Backend) serve(ctx context.Context) error {
 		return errors.Join(b.await(ctx, l.process), err)
 	}
 	if err != nil {
-		return b.give(ctx, l, err)
+		return b.finish(ctx, l, err)
 	}
 	b.mu.Lock()
 	b.session = session
@@ -124,12 +116,12 @@ func (b *Backend) serve(ctx context.Context) error {
 	if err := b.config.Programs.sweep(); err != nil {
 		b.config.Logger.Warn("copies of programs that are not needed any more cannot be removed", "error", err)
 	}
-	return b.give(ctx, l, b.watch(ctx, l, session))
+	return b.finish(ctx, l, b.watch(ctx, l, session))
 }
 
-// place puts the executor where it is to live. It has started nothing yet, unless
-// it was found running and most likely is there.
-func (b *Backend) place(pid int) {
+// moveToCgroup moves the executor to its cgroup. The executor has started nothing yet. If
+// it was found running, it most likely is in that cgroup.
+func (b *Backend) moveToCgroup(pid int) {
 	if b.config.Cgroup == nil {
 		return
 	}
@@ -141,7 +133,8 @@ func (b *Backend) place(pid int) {
 	b.set(func(i *Info) { i.Cgroup = path })
 }
 
-// open takes a connection from hello to a session that is ready.
+// open says hello on a connection, opens the backend, and returns a session that is
+// ready.
 func (b *Backend) open(ctx, helloCtx context.Context, conn *transport.Conn) (*Session, error) {
 	client := transport.Client{Conn: conn}
 	hello, err := client.Hello(helloCtx, b.config.Hello)
@@ -154,10 +147,10 @@ func (b *Backend) open(ctx, helloCtx context.Context, conn *transport.Conn) (*Se
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.config.Timing.Open)
 	defer cancel()
-	opened, err := client.Open(ctx, env)
+	opened, err := transport.MethodOpen.Call(ctx, client, env)
 	if errors.Is(err, executor.FailedPrecondition) && hello.Opened != nil {
 		// The settings changed since it was opened. Workloads do not notice.
-		if err := client.CloseBackend(ctx); err != nil {
+		if err := closeBackend(ctx, client); err != nil {
 			return nil, err
 		}
 		return nil, errRestart
@@ -165,10 +158,8 @@ func (b *Backend) open(ctx, helloCtx context.Context, conn *transport.Conn) (*Se
 	if err != nil {
 		return nil, err
 	}
-	if err := failpoint.Hit("host.attach.opened"); err != nil {
-		return nil, err
-	}
-	session := &Session{Client: client, Description: hello.Description, Capabilities: opened.Capabilities}
+	client.Capabilities = opened.Capabilities
+	session := &Session{Client: client, Description: hello.Description}
 	if b.config.Ready != nil {
 		if err := b.config.Ready(ctx, session); err != nil {
 			return nil, err
@@ -177,7 +168,7 @@ func (b *Backend) open(ctx, helloCtx context.Context, conn *transport.Conn) (*Se
 	return session, nil
 }
 
-// watch returns when the process or its connection has ended, or it hangs.
+// watch returns when the process or its connection has ended, or the executor hangs.
 func (b *Backend) watch(ctx context.Context, l *launched, session *Session) error {
 	ticker := time.NewTicker(b.config.Timing.HealthInterval)
 	defer ticker.Stop()
@@ -208,9 +199,9 @@ func (b *Backend) watch(ctx context.Context, l *launched, session *Session) erro
 	}
 }
 
-// give deals with a process that is of no more use, because of err. Unless it is
-// just us who leave it to the next host, it ends here.
-func (b *Backend) give(ctx context.Context, l *launched, err error) error {
+// finish ends a process that is of no more use, because of err. If the host is closing,
+// the process runs on for the next host.
+func (b *Backend) finish(ctx context.Context, l *launched, err error) error {
 	switch {
 	case b.isClosed():
 		return errors.Join(err, b.await(ctx, l.process))

@@ -9,14 +9,15 @@ import (
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// User is whom an executor runs as.
+// User is the user that an executor runs as.
 type User struct{ UID, GID int }
 
 // self is the user of this process.
 func self() User { return User{os.Geteuid(), os.Getegid()} }
 
-// LookUpUser reads NAME or UID, with :GROUP or :GID after it or without. The group
-// is by default that of the user's account. An account is needed for names alone.
+// LookUpUser parses NAME or UID, optionally followed by :GROUP or :GID, and looks up
+// names. The default group is that of the user's account. A UID with a GID needs no
+// account.
 func LookUpUser(text string) (User, error) {
 	name, group, hasGroup := strings.Cut(text, ":")
 	var u User
@@ -32,7 +33,7 @@ func LookUpUser(text string) (User, error) {
 	}
 	switch {
 	case !hasGroup && lookupErr != nil:
-		return u, executor.Errorf(executor.Invalid, "uid %s has no account that would tell its group; write %s:GID", name, name)
+		return u, executor.Errorf(executor.Invalid, "uid %s has no account, so its group is not known; write %s:GID", name, name)
 	case !hasGroup:
 		u.GID, err = id(account.Gid)
 	default:

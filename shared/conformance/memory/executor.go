@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/lifecycle"
+	"github.com/hashicorp/go-hclog"
 )
 
 // Name is the executor's name in a host's config.
 const Name = "memory"
 
-// defaultRuntime is the runtime that is always there.
+// defaultRuntime is the runtime that always exists.
 const defaultRuntime = "plain"
 
 // config is a backend's config block.
@@ -30,7 +32,7 @@ type runtimeConfig struct {
 	Problem string `json:"problem,omitempty"`
 }
 
-func newExecutor(p platform) executor.Executor {
+func newExecutor(m machine) executor.Executor {
 	return executor.Executor{
 		Name:    Name,
 		Version: "1",
@@ -45,17 +47,18 @@ func newExecutor(p platform) executor.Executor {
 			Name: "problem", Type: executor.String,
 			Description: "why the runtime cannot be chosen; absent if it can",
 		}}},
-		Prototype: (*backend)(nil),
+		Prototype: &backend{},
 		Validate: func(s executor.Settings) []executor.Diagnostic {
 			_, diags := readSettings(s)
 			return diags
 		},
-		Open: func(_ context.Context, env executor.Environment, host executor.Host) (executor.Backend, error) {
+		Open: func(ctx context.Context, env executor.Environment, host executor.Host) (executor.Backend, error) {
 			set, diags := readSettings(env.Settings)
 			if len(diags) > 0 {
 				return nil, executor.Errorf(executor.Invalid, "%s", diags[0].Message)
 			}
-			return newBackend(env, host, set, p), nil
+			d := &driver{env: env, settings: set, machine: m}
+			return &backend{lifecycle.New(d, host, hclog.FromContext(ctx)), d, set}, nil
 		},
 	}
 }

@@ -9,12 +9,16 @@ import (
 
 // ResolveRuntime implements executor.RuntimeResolver.
 func (b *backend) ResolveRuntime(_ context.Context, name string) (executor.Runtime, error) {
+	return b.settings.resolve(name)
+}
+
+func (s settings) resolve(name string) (executor.Runtime, error) {
 	if name == "" {
-		name = b.settings.defaultRuntime
+		name = s.defaultRuntime
 	}
-	problem, known := b.settings.problems[name]
+	problem, known := s.problems[name]
 	if !known {
-		return executor.Runtime{}, executor.Errorf(executor.NotFound, "no runtime %q; there are %q", name, b.settings.runtimes)
+		return executor.Runtime{}, executor.Errorf(executor.NotFound, "no runtime %q; there are %q", name, s.runtimes)
 	}
 	if problem != "" {
 		return executor.Runtime{}, executor.Errorf(executor.FailedPrecondition, "runtime %q cannot be used: %s", name, problem)
@@ -22,11 +26,11 @@ func (b *backend) ResolveRuntime(_ context.Context, name string) (executor.Runti
 	return executor.Runtime{Name: name, Resolved: json.RawMessage(`{}`)}, nil
 }
 
-// runnable refuses a runtime that cannot run. One that was resolved earlier
-// needs no entry in today's settings.
-func (b *backend) runnable(rt executor.Runtime) error {
+// runnable returns an error for a runtime that cannot run. One that was resolved
+// earlier needs no entry in today's settings.
+func (s settings) runnable(rt executor.Runtime) error {
 	if len(rt.Resolved) == 0 {
-		_, err := b.ResolveRuntime(context.Background(), rt.Name)
+		_, err := s.resolve(rt.Name)
 		return err
 	}
 	var resolved runtimeConfig

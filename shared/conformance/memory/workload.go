@@ -3,23 +3,33 @@ package memory
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
 
+	program "github.com/davit-run/davit/shared/conformance/workload"
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// workloadArg, as its only argument, makes a program a workload.
-const workloadArg = "workload"
-
 // order is what a workload's process reads from its stdin.
 type order struct {
-	Launch launch `json:"launch"`
-	Place  place  `json:"place"`
+	Record record         `json:"record"`
+	Stdio  executor.Stdio `json:"stdio"`
+	Args   []string       `json:"args"`
+	Place  place          `json:"place"`
+}
+
+// record is what is known of a workload from its start.
+type record struct {
+	Ref       executor.Ref `json:"ref"`
+	Runtime   string       `json:"runtime,omitempty"`
+	PID       int          `json:"pid,omitempty"`
+	StartedAt time.Time    `json:"started_at"`
 }
 
 // answer is what it writes to its stdout when it runs, or cannot.
@@ -29,103 +39,230 @@ type answer struct {
 	Record  record        `json:"record"`
 }
 
-// RunWorkload runs a workload and exits if the process was started to be one.
-// Else it does nothing.
+// workloadArg, as its only argument, makes a program run a workload.
+const workloadArg = "workload"
+
+// RunWorkload runs a workload and exits, if the process was started for that.
+// Otherwise it does nothing.
 func RunWorkload() {
 	if len(os.Args) != 2 || os.Args[1] != workloadArg {
 		return
 	}
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
-	if err := runWorkload(); err != nil {
+	var o order
+	err := json.NewDecoder(os.Stdin).Decode(&o)
+	if err == nil {
+		o.Record.PID = os.Getpid()
+		err = o.run(nil, func(r record) {
+			_ = json.NewEncoder(os.Stdout).Encode(answer{Record: r}) // the executor may be gone
+			_ = os.Stdout.Close()
+		})
+	}
+	if err != nil {
 		_ = json.NewEncoder(os.Stdout).Encode(answer{Code: executor.CodeOf(err), Message: err.Error()})
 		os.Exit(1)
 	}
 	os.Exit(0)
 }
 
-// runWorkload returns when the workload has ended and its exit is on disk, or
-// with an error if it could not be started.
-func runWorkload() error {
-	var o order
-	if err := json.NewDecoder(os.Stdin).Decode(&o); err != nil {
-		return fmt.Errorf("reading the order: %w", err)
-	}
-	p, err := parse(o.Launch.Args)
+// run returns when the workload has ended and its exit is on disk, or with an error
+// if it could not be started. Whoever waits reads the exit when the socket is gone.
+// The workload is killed when kill is closed.
+func (o order) run(kill <-chan struct{}, started func(record)) error {
+	p, err := parse(o.Args)
 	if err != nil {
 		return err
 	}
-	out, err := openStreams(o.Launch.Stdio)
+	var m program.Machine
+	var files [2]io.WriteCloser
+	for i, s := range []executor.Stream{o.Stdio.Stdout, o.Stdio.Stderr} {
+		if files[i], err = open(s); err != nil {
+			return err
+		}
+		defer files[i].Close()
+	}
+	m.Stdout, m.Stderr = files[0], files[1]
+	l, err := net.Listen("unix", o.Place.Socket)
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("unix", o.Place.Socket)
-	if err != nil {
-		return err
+	events := make(chan int)
+	m.Events = events
+	box := mailbox{place: o.Place, listener: l, events: events, ended: make(chan struct{}), conns: make(map[net.Conn]bool)}
+	go box.listen()
+	defer box.hangUp()
+	o.Record.StartedAt = time.Now()
+	for _, file := range []string{o.Place.noteFile(), o.Place.recordFile()} {
+		if err := writeJSON(file, o.Record); err != nil {
+			return err
+		}
 	}
-	box := mailbox{signals: make(chan executor.Signal), ended: make(chan struct{})}
-	go box.listen(listener)
+	started(o.Record)
 
-	rec := record{Ref: o.Launch.Ref, Runtime: o.Launch.Runtime, PID: os.Getpid(), StartedAt: time.Now()}
-	if err := writeJSON(o.Place.recordFile(), rec); err != nil {
-		return err
-	}
-	_ = json.NewEncoder(os.Stdout).Encode(answer{Record: rec}) // the executor may be gone
-	_ = os.Stdout.Close()
-
-	in := interpreter{stdout: out.stdout, stderr: out.stderr, signals: box.signals}
-	end := in.run(p)
+	go box.killOn(kill)
+	end := p.Run(m)
 	box.close()
-	end.At = time.Now()
-	out.close()
-	// Whoever waits reads the exit when the process, and with it the socket, is
-	// gone.
-	return writeJSON(o.Place.exitFile(), end)
+	exit := executor.Exit{Code: &end.Code, Signal: executor.Signal(end.Signal), OOM: &end.OOM, At: time.Now(), Source: executor.Observed}
+	return writeJSON(o.Place.exitFile(), exit)
 }
 
-// mailbox takes signals for a program.
+func open(s executor.Stream) (io.WriteCloser, error) {
+	name := os.DevNull
+	switch s.Kind {
+	case executor.StreamNull:
+	case executor.StreamFile:
+		name = s.Path
+	default:
+		return nil, executor.Errorf(executor.Unsupported, "memory workloads write to files only, not to a %s", s.Kind)
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return nil, executor.Errorf(executor.Invalid, "output file: %w", err)
+	}
+	return f, nil
+}
+
+// mailbox receives events for a program.
 type mailbox struct {
-	signals chan executor.Signal
-	ended   chan struct{} // closed when the program has ended
-	// answering is held while a signal is given to the program and answered.
+	place    place
+	listener net.Listener
+	events   chan<- int
+	ended    chan struct{} // closed when the program has ended
+	// answering is locked while an event is passed to the program and answered.
 	answering sync.RWMutex
+
+	mu    sync.Mutex
+	conns map[net.Conn]bool // nil when all are closed
 }
 
-// close takes no more signals, and waits until those that the program has got are
-// answered: else one that it died of would seem to have come too late.
-func (m *mailbox) close() {
-	close(m.ended)
-	m.answering.Lock() // for good: the process ends
-}
-
-// listen takes signals from executors. Byte 0 asks for nothing but to be told,
-// by the end of the connection, that the process has ended.
-func (m *mailbox) listen(l net.Listener) {
+// listen receives events from executors. Byte 0 is no event: its sender only waits
+// for the end of the connection, which shows that the workload has ended.
+func (m *mailbox) listen() {
 	for {
-		conn, err := l.Accept()
+		conn, err := m.listener.Accept()
 		if err != nil {
 			return
 		}
-		go func() {
-			defer conn.Close()
-			for b := make([]byte, 1); ; {
-				if _, err := conn.Read(b); err != nil {
-					return
-				}
-				if b[0] != 0 {
-					m.give(conn, b)
-				}
-			}
-		}()
+		m.mu.Lock()
+		closed := m.conns == nil
+		if !closed {
+			m.conns[conn] = true
+		}
+		m.mu.Unlock()
+		if closed {
+			_ = conn.Close()
+			continue
+		}
+		go m.serve(conn)
 	}
 }
 
-// give gives the program a signal, and answers if it has taken it.
-func (m *mailbox) give(conn net.Conn, signal []byte) {
+func (m *mailbox) serve(conn net.Conn) {
+	defer func() {
+		m.mu.Lock()
+		delete(m.conns, conn)
+		m.mu.Unlock()
+		_ = conn.Close()
+	}()
+	for b := make([]byte, 1); ; {
+		if _, err := conn.Read(b); err != nil {
+			return
+		}
+		if b[0] != 0 {
+			m.pass(conn, b)
+		}
+	}
+}
+
+// pass passes an event to the program, and answers if the program has taken it. By
+// then the program is paused or runs, and its files say so.
+func (m *mailbox) pass(conn net.Conn, event []byte) {
 	m.answering.RLock()
 	defer m.answering.RUnlock()
+	if event[0] == program.Pause {
+		m.place.setPaused(true)
+	}
 	select {
-	case m.signals <- executor.Signal(signal[0]):
-		_, _ = conn.Write(signal)
+	case m.events <- int(event[0]):
+		if event[0] == program.Resume {
+			m.place.setPaused(false)
+		}
+		_, _ = conn.Write(event)
 	case <-m.ended:
 	}
+}
+
+// killOn ends the program when kill is closed.
+func (m *mailbox) killOn(kill <-chan struct{}) {
+	select {
+	case <-kill:
+	case <-m.ended:
+		return
+	}
+	select {
+	case m.events <- int(syscall.SIGKILL):
+	case <-m.ended:
+	}
+}
+
+// close accepts no more events, and waits until those that the program has received
+// are answered. Otherwise an event that it died of would seem to have come too late.
+func (m *mailbox) close() {
+	close(m.ended)
+	m.answering.Lock() // for good
+}
+
+// hangUp closes the socket and all connections.
+func (m *mailbox) hangUp() {
+	_ = m.listener.Close()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for conn := range m.conns {
+		_ = conn.Close()
+	}
+	m.conns = nil
+}
+
+// place is where a workload has its files.
+type place struct {
+	Dir    string `json:"dir"`
+	Socket string `json:"socket"`
+}
+
+func (p place) recordFile() string { return filepath.Join(p.Dir, "record.json") }
+
+// noteFile is a second record, which outlives the loss of the first.
+func (p place) noteFile() string   { return p.Socket + ".json" }
+func (p place) exitFile() string   { return filepath.Join(p.Dir, "exit.json") }
+func (p place) pausedFile() string { return filepath.Join(p.Dir, "paused") }
+
+func (p place) setPaused(on bool) {
+	if on {
+		_ = os.WriteFile(p.pausedFile(), nil, 0o600)
+	} else {
+		_ = os.Remove(p.pausedFile())
+	}
+}
+
+// writeJSON writes a file that appears whole or not at all.
+func writeJSON(path string, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".tmp", body, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".tmp", path)
+}
+
+func readJSON(path string, v any) error {
+	body, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
 }

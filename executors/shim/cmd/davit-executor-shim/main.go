@@ -1,11 +1,17 @@
 // Command davit-executor-shim is the executor that needs no container daemon. It
-// is also the shim for runc that it starts.
+// is also davit's own shim, which it starts.
 package main
 
 import (
 	"github.com/davit-run/davit/executors/shim"
-	"github.com/davit-run/davit/executors/shim/runcshim"
+	"github.com/davit-run/davit/executors/shim/minishim"
 	"github.com/davit-run/davit/shared/plugin"
 )
 
-func main() { plugin.Serve(shim.Executor(runcshim.Main())) }
+// Set by the linker: -X main.version=….
+var version = "devel"
+
+func main() {
+	minishim.Main()
+	plugin.Serve(shim.Executor(version))
+}

@@ -17,12 +17,12 @@ import (
 
 const (
 	sumFile = "sum"
-	// draftPrefix is of directories that are being made or removed.
+	// draftPrefix is the prefix of directories that are being made or removed.
 	draftPrefix = ".draft-"
 )
 
-// cached calls compile with a cache for a module. A cache that is damaged is made
-// again; one that cannot be read or written is done without.
+// cached calls compile with a cache for a module. A damaged cache is made again. If
+// the cache cannot be read or written, the module is compiled without it.
 func cached(dir string, module []byte, compile func(wazero.CompilationCache) error) error {
 	sum := sha256.Sum256(module)
 	entry := filepath.Join(dir, hex.EncodeToString(sum[:]))
@@ -55,7 +55,7 @@ func with(dir string, compile func(wazero.CompilationCache) error) error {
 	return compile(cache)
 }
 
-// checksum is over all that wazero has put into a directory.
+// checksum returns the checksum of all that wazero has put into a directory.
 func checksum(dir string) string {
 	files, _ := filepath.Glob(filepath.Join(dir, "*", "*"))
 	table := crc32.MakeTable(crc32.Castagnoli)
@@ -76,7 +76,7 @@ func checksum(dir string) string {
 	return b.String()
 }
 
-// discard removes an entry, if there is one, at once for whoever looks at it.
+// discard removes an entry, if there is one. It disappears at once for others.
 func discard(dir, entry string) {
 	if _, err := os.Lstat(entry); err != nil {
 		return
@@ -89,7 +89,7 @@ func discard(dir, entry string) {
 	_ = os.Rename(entry, filepath.Join(draft, "entry"))
 }
 
-// Prune removes from a cache what nobody has used for the time of age, and what
+// Prune removes from a cache what nobody has used for the duration age, and what
 // killed processes have left.
 func Prune(dir string, age time.Duration) error {
 	entries, err := os.ReadDir(dir)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -13,12 +14,12 @@ import (
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// section is a section of a module, whose content is shorter than 128 bytes.
+// section returns a section of a module. The content is shorter than 128 bytes.
 func section(id byte, content string) string {
 	return string([]byte{id, byte(len(content))}) + content
 }
 
-// module is a module of sections.
+// module returns a module of sections.
 func module(sections ...string) string {
 	return "\x00asm\x01\x00\x00\x00" + strings.Join(sections, "")
 }
@@ -45,7 +46,7 @@ var (
 	component  = "\x00asm\x0d\x00\x01\x00"
 )
 
-// planOf gives a plan for a module in a root file system of its own.
+// planOf returns a plan for a module in a root file system of its own.
 func planOf(t testing.TB, module string) Plan {
 	t.Helper()
 	root := t.TempDir()
@@ -55,7 +56,7 @@ func planOf(t testing.TB, module string) Plan {
 	return Plan{Args: []string{"m.wasm"}, Cwd: "/", Mounts: []guestfs.Mount{{Source: root, Target: "/"}}, Cache: t.TempDir()}
 }
 
-// run gives the exit code of a plan and what it wrote to stderr.
+// run returns the exit code of a plan and what it wrote to stderr.
 func run(t testing.TB, p Plan) (code int, stderr string, err error) {
 	t.Helper()
 	program, err := Load(t.Context(), p)
@@ -160,6 +161,11 @@ func TestFind(t *testing.T) {
 	if err := os.Symlink("/etc/passwd", host+"/out.wasm"); err != nil {
 		t.Fatal(err)
 	}
+	for _, path := range []string{root + "/bin/fifo", host + "/hostfifo"} {
+		if err := syscall.Mkfifo(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	none, broken := executor.CommandNotFound, executor.CommandNotExecutable
 	tests := map[string]struct {
 		command string
@@ -178,6 +184,8 @@ func TestFind(t *testing.T) {
 		"missing":               {"/bin/none", "", none},
 		"script":                {"script", "", broken},
 		"directory":             {"/bin", "", broken},
+		"FIFO":                  {"/bin/fifo", "", broken},
+		"host, FIFO":            {"hostfifo", "", broken},
 		"host, by name":         {"tool", "tool.wasm", ""},
 		"host, by path":         {host + "/tool.wasm", "tool.wasm", ""},
 		"host, up":              {host + "/../tool.wasm", "", none},
@@ -202,8 +210,8 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestCache damages a cache in every way that matters; the module has to run all
-// the same, and the cache to be whole again.
+// TestCache damages a cache in every way that matters. The module must run all the
+// same, and the cache be whole again.
 func TestCache(t *testing.T) {
 	p := planOf(t, nop)
 	mustRun := func(t *testing.T) {
@@ -216,7 +224,7 @@ func TestCache(t *testing.T) {
 	files, _ := filepath.Glob(p.Cache + "/*/*/*")
 	entries, _ := filepath.Glob(p.Cache + "/*")
 	if len(files) != 1 || len(entries) != 1 {
-		t.Fatalf("the cache holds %q", files)
+		t.Fatalf("the cache has %q", files)
 	}
 	good, err := os.ReadFile(files[0])
 	if err != nil {
@@ -264,7 +272,7 @@ func TestCacheAtOnce(t *testing.T) {
 	}
 	wg.Wait()
 	if entries, _ := os.ReadDir(p.Cache); len(entries) != 1 {
-		t.Errorf("the cache holds %v", entries)
+		t.Errorf("the cache has %v", entries)
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 
 	"github.com/davit-run/davit/executors/wasm/internal/guestfs"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -19,19 +21,19 @@ const (
 	maxModule = 512 << 20
 	// magic is how every WebAssembly binary begins.
 	magic = "\x00asm"
-	// extension is what a command may be given without.
+	// extension is what a command may leave out.
 	extension = ".wasm"
 )
 
-// find gives the bytes of the module that a command names, and its path.
+// find returns the bytes of the module that a command names, and its path.
 //
-// A command with a slash is a path in the tree, seen from cwd. Any other is looked
-// for in the directories of PATH, as a shell would, and then in cwd. Each place is
-// tried as it is and with ".wasm" behind, and what does not begin like a module is
-// passed over, so that one root file system can hold a program for Linux and its
-// module side by side. What is not in the tree may be in one of the module
-// directories of the host: by its absolute path there, or a command without a
-// slash by its name.
+// A command with a slash is a path in the tree, relative to cwd. Any other is looked
+// up in the directories of PATH, as by a shell, and then in cwd. Each path is tried
+// as it is and with ".wasm" appended. Files that do not begin like a module are
+// skipped, so that one root file system can have a program for Linux and its module
+// side by side. A command that is not in the tree may be in one of the module
+// directories of the host: by its absolute path there, or, without a slash, by its
+// name.
 func find(tree *guestfs.Tree, p Plan) (module []byte, path string, err error) {
 	command := p.Args[0]
 	s := search{}
@@ -48,7 +50,9 @@ func find(tree *guestfs.Tree, p Plan) (module []byte, path string, err error) {
 	}
 	for _, dir := range p.ModuleDirs {
 		if name, ok := strings.CutPrefix(filepath.Clean(command), filepath.Clean(dir)+"/"); ok || command != "" && !strings.Contains(command, "/") {
-			s.try(name, func(name string) (*os.File, error) { return os.OpenInRoot(dir, name) })
+			s.try(name, func(name string) (*os.File, error) {
+				return linux.OpenIn(dir, name, os.O_RDONLY, unix.RESOLVE_BENEATH)
+			})
 		}
 	}
 	switch {
@@ -61,7 +65,7 @@ func find(tree *guestfs.Tree, p Plan) (module []byte, path string, err error) {
 		"command %q: there is no such module in the root file system, with or without %s at its end", command, extension)
 }
 
-// variable gives the value of an environment variable, the last one if it is set
+// variable returns the value of an environment variable, the last one if it is set
 // twice.
 func variable(env []string, name string) string {
 	for _, e := range slices.Backward(env) {
@@ -72,11 +76,11 @@ func variable(env []string, name string) string {
 	return ""
 }
 
-// search is for a module at several places, of which the first one counts.
+// search looks for a module at several places, of which the first one counts.
 type search struct {
 	module []byte
 	path   string
-	// problem is with the first file that was found and is no module.
+	// problem says why the first file that was found is not a module.
 	problem error
 }
 
@@ -99,7 +103,7 @@ func (s *search) try(path string, open func(string) (*os.File, error)) {
 	}
 }
 
-// cause takes off what names a file.
+// cause returns an error without the name of a file.
 func cause(err error) error {
 	if e, ok := errors.AsType[*os.PathError](err); ok {
 		return e.Err
@@ -111,9 +115,6 @@ func readModule(f *os.File) ([]byte, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
 	}
 	head := make([]byte, len(magic))
 	if n, err := io.ReadFull(f, head); string(head[:n]) != magic {
@@ -127,7 +128,7 @@ func readModule(f *os.File) ([]byte, error) {
 	}
 	module := make([]byte, info.Size())
 	n, err := f.ReadAt(module, 0)
-	if errors.Is(err, io.EOF) { // it has become shorter
+	if errors.Is(err, io.EOF) { // the file has become shorter
 		err = nil
 	}
 	return module[:n], err

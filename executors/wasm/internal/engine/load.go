@@ -15,7 +15,7 @@ import (
 	wasi "github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 )
 
-// startFunction is what a program begins with.
+// startFunction is the function with which a program begins.
 const startFunction = "_start"
 
 // Program is a module that is ready to run.
@@ -24,7 +24,7 @@ type Program struct {
 	tree     *guestfs.Tree
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
-	// hasStart says that code runs already when the module is instantiated.
+	// hasStart says that code of the module runs when it is instantiated.
 	hasStart bool
 }
 
@@ -43,7 +43,7 @@ func Load(ctx context.Context, p Plan) (*Program, error) {
 	return program, nil
 }
 
-// Close frees what a program holds that was not run.
+// Close frees the resources of a program that was not run.
 func (p *Program) Close(ctx context.Context) error {
 	err := p.tree.Close()
 	if p.runtime != nil {
@@ -95,7 +95,8 @@ func (p *Program) compile(ctx context.Context, module []byte, cache wazero.Compi
 	return err
 }
 
-// check refuses a module that cannot be instantiated, or is no program.
+// check returns an error for a module that cannot be instantiated, or is not a
+// program.
 func (p *Program) check() error {
 	offered := p.runtime.Module(wasi.ModuleName).ExportedFunctionDefinitions()
 	var missing []string
@@ -130,7 +131,7 @@ func (p *Program) check() error {
 	return nil
 }
 
-// checkVersion says of binaries that are newer than this engine what they are.
+// checkVersion returns an error for a binary that is newer than this engine.
 func checkVersion(module []byte) error {
 	var head [8]byte
 	copy(head[:], module)

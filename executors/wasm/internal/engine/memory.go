@@ -21,7 +21,7 @@ type memory struct {
 func newMemory(_, most uint64) experimental.LinearMemory {
 	m := &memory{}
 	if most > 0 {
-		// Without address space the memory cannot grow, and the module is told.
+		// Without address space the memory cannot grow, and the module sees that.
 		m.space, _ = unix.Mmap(-1, 0, int(most), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
 	}
 	return m

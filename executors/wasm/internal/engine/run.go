@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"strings"
@@ -15,17 +16,21 @@ import (
 	"github.com/tetratelabs/wazero/sys"
 )
 
-// Trapped is the exit code of a module that did what it must not, such as
-// dividing by zero. It is that of a process that aborts.
+// Trapped is the exit code of a module that did something forbidden, such as dividing
+// by zero. It is the code of a process that aborts.
 const Trapped = 128 + 6
 
-// Stdio are the streams of a module.
-type Stdio struct{ In, Out, Err *os.File }
+// Stdio are the streams of a module. Out and Err are no files, or the module could
+// truncate them.
+type Stdio struct {
+	In       *os.File
+	Out, Err io.Writer
+}
 
-// Run runs a program once, to its end, and gives its exit code. started is called
-// before the first instruction of the module; an error of it or before it is
-// Run's, and nothing has run. What ended the module other than its own exit is
-// written to its stderr.
+// Run runs a program once, to its end, and returns its exit code. started is called
+// before the first instruction of the module. Run returns an error of started, or one
+// before it, and then nothing has run. If something else than its own exit ends the
+// module, Run writes the cause to its stderr.
 func (p *Program) Run(ctx context.Context, stdio Stdio, started func() error) (int, error) {
 	ctx = experimental.WithMemoryAllocator(ctx, experimental.MemoryAllocatorFunc(newMemory))
 	if p.hasStart {
@@ -65,8 +70,8 @@ func (p *Program) config(stdio Stdio) wazero.ModuleConfig {
 	return config.WithEnv("PWD", p.plan.Cwd)
 }
 
-// exitCode gives the code of a call that has ended with err. As everywhere, it is
-// the lowest byte that counts.
+// exitCode returns the code of a call that has ended with err. As everywhere, only
+// the lowest byte counts.
 func (p *Program) exitCode(stdio Stdio, err error) int {
 	if err == nil {
 		return 0

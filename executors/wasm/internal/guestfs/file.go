@@ -17,8 +17,8 @@ type file struct {
 	fd       int
 	flags    int
 	readOnly bool
-	// added are names that mounts add to a directory, entries what is still to be
-	// read of it.
+	// added are names that mounts add to a directory, entries the part of it that was
+	// not read yet.
 	added   []string
 	entries []experimentalsys.Dirent
 	listed  bool
@@ -121,8 +121,8 @@ func (f *file) Pwrite(buf []byte, off int64) (int, Errno) {
 	return max(n, 0), code(err)
 }
 
-// offset is an int64 under another name, by which vet sees that Seek is not meant
-// to be io.Seeker's.
+// offset is an int64 under another name, which shows vet that Seek is not the method
+// of io.Seeker.
 type offset = int64
 
 // Seek implements [experimentalsys.File]. A directory can be read again from its
@@ -142,7 +142,7 @@ func (f *file) Seek(to offset, whence int) (int64, Errno) {
 func (f *file) Readdir(n int) ([]experimentalsys.Dirent, Errno) {
 	if !f.listed {
 		entries, err := f.ReadDir(-1)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) { // which a removed directory gives
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // which a removed directory returns
 			return nil, code(err)
 		}
 		f.entries = nil

@@ -78,7 +78,7 @@ func newSite(t *testing.T) site {
 	return site{tree, dir}
 }
 
-// read gives a file's content, or an error's text.
+// read returns a file's content, or an error's text.
 func (s site) read(name string) string {
 	f, e := s.OpenFile(name, experimentalsys.O_RDONLY, 0)
 	if e != 0 {
@@ -181,14 +181,14 @@ func TestReadOnly(t *testing.T) {
 		})
 	}
 	if entries, err := os.ReadDir(s.dir + "/ro"); err != nil || len(entries) != 1 {
-		t.Errorf("the directory holds %v, %v", entries, err)
+		t.Errorf("the directory has %v, %v", entries, err)
 	}
 	if b, err := os.ReadFile(s.dir + "/ro/file"); err != nil || string(b) != "read-only file" {
-		t.Errorf("the file holds %q, %v", b, err)
+		t.Errorf("the file has %q, %v", b, err)
 	}
 }
 
-// TestChange makes, changes and removes files, and looks at them from outside.
+// TestChange creates, changes and removes files, and checks them from outside.
 func TestChange(t *testing.T) {
 	s := newSite(t)
 	must := func(what string, e experimentalsys.Errno) {
@@ -208,7 +208,7 @@ func TestChange(t *testing.T) {
 	want := func(name, text string) {
 		t.Helper()
 		if b, err := os.ReadFile(filepath.Join(s.dir, name)); err != nil || string(b) != text {
-			t.Errorf("%s holds %q, %v; want %q", name, b, err, text)
+			t.Errorf("%s has %q, %v; want %q", name, b, err, text)
 		}
 	}
 	write("dangling", experimentalsys.O_CREAT, "one")

@@ -11,7 +11,7 @@ import (
 
 // Open opens a regular file for reading.
 func (t *Tree) Open(name string) (*os.File, error) {
-	f, err := t.open(name, unix.O_RDONLY, 0)
+	f, err := t.open(name, unix.O_RDONLY|unix.O_NONBLOCK, 0) // so as not to block at a FIFO
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: name, Err: err}
 	}
@@ -60,7 +60,7 @@ func (t *Tree) open(name string, flags int, perm uint32) (*file, error) {
 	for {
 		f, err := t.openOnce(name, flags, perm)
 		if errors.Is(err, unix.EEXIST) && flags&unix.O_EXCL == 0 {
-			continue // somebody else has made it at this moment
+			continue // somebody else has just created it
 		}
 		return f, err
 	}
@@ -74,7 +74,7 @@ func (t *Tree) openOnce(name string, flags int, perm uint32) (*file, error) {
 	defer p.close()
 	fd := p.at.fd
 	if p.name != "" {
-		// Looked at before it is opened: to open a device can do things.
+		// It is checked before it is opened, since opening a device can have effects.
 		fd, err = unix.Openat(p.at.fd, p.name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 		if errors.Is(err, unix.ENOENT) && flags&unix.O_CREAT != 0 {
 			return t.create(p, flags, perm)

@@ -14,10 +14,10 @@ import (
 // Errno is wazero's number of an error.
 type Errno = experimentalsys.Errno
 
-// code gives wazero's number of an error.
+// code returns wazero's number of an error.
 func code(err error) Errno { return experimentalsys.UnwrapOSError(err) }
 
-// procPath names an open file by a path, which leads to the very file.
+// procPath returns a path of an open file, which leads to that very file.
 func procPath(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 
 // Stat implements [experimentalsys.FS].
@@ -39,8 +39,8 @@ func (t *Tree) stat(name string, follow bool) (sys.Stat_t, Errno) {
 	return statOf(&st), 0
 }
 
-// change walks to a name that is to be changed. A mounted directory and the root
-// cannot be: it is their content that the module owns.
+// change walks to a name that will be changed. A mounted directory and the root
+// cannot be changed: the module owns only their content.
 func (t *Tree) change(name string) (*place, error) {
 	p, err := t.walk(strings.TrimRight(name, "/"), false)
 	if err != nil {
@@ -59,7 +59,7 @@ func (t *Tree) change(name string) (*place, error) {
 	return p, nil
 }
 
-// changing calls fn with the place of a name that is to be changed.
+// changing calls fn with the place of a name that will be changed.
 func (t *Tree) changing(name string, fn func(dir int, name string) error) Errno {
 	p, err := t.change(name)
 	if err != nil {
@@ -81,7 +81,7 @@ func (t *Tree) Rmdir(name string) Errno {
 
 // Unlink implements [experimentalsys.FS].
 func (t *Tree) Unlink(name string) Errno {
-	if st, e := t.Lstat(name); e != 0 { // also: the name of a file with a slash behind
+	if st, e := t.Lstat(name); e != 0 { // also for the name of a file with a slash after it
 		return e
 	} else if st.Mode.IsDir() {
 		return experimentalsys.EISDIR
@@ -89,7 +89,7 @@ func (t *Tree) Unlink(name string) Errno {
 	return t.changing(name, func(dir int, name string) error { return unix.Unlinkat(dir, name, 0) })
 }
 
-// Symlink implements [experimentalsys.FS]. As WASI wants it, the target is not
+// Symlink implements [experimentalsys.FS]. As WASI requires, the target is not
 // absolute.
 func (t *Tree) Symlink(target, name string) Errno {
 	if path.IsAbs(target) {
@@ -158,7 +158,7 @@ func timespecs(times ...int64) []unix.Timespec {
 	return ts
 }
 
-// statOf gives wazero's form of a file's properties.
+// statOf returns wazero's form of a file's properties.
 func statOf(st *unix.Stat_t) sys.Stat_t {
 	mode := fs.FileMode(st.Mode & 0o777)
 	switch st.Mode & unix.S_IFMT {

@@ -25,8 +25,8 @@ type Tree struct {
 	experimentalsys.UnimplementedFS
 
 	mounts map[string]node // by target
-	// blanks are the directories above targets. Where the tree has none of that
-	// name, an empty one stands in.
+	// blanks are the directories above targets. Where the tree has no directory of
+	// that name, an empty one replaces it.
 	blanks map[string]bool
 	blank  node
 }
@@ -40,8 +40,8 @@ type node struct {
 	readOnly bool
 }
 
-// New opens the sources of mounts, of which one has the target "/". Of two with
-// the same target the later one counts.
+// New returns a Tree and opens the sources of mounts. One of these has the target
+// "/". Of two with the same target the later one counts.
 func New(mounts []Mount) (*Tree, error) {
 	t := &Tree{mounts: map[string]node{}, blanks: map[string]bool{}, blank: node{fd: -1}}
 	for _, m := range mounts {
@@ -77,8 +77,8 @@ func (t *Tree) mount(m Mount) error {
 	return nil
 }
 
-// openBlank makes the empty directory: one that is removed once it is open, so
-// that nothing can ever be in it.
+// openBlank opens the empty directory: one that is removed once it is open, so that
+// nothing can ever be in it.
 func (t *Tree) openBlank() error {
 	if len(t.blanks) == 0 {
 		return nil
@@ -96,7 +96,7 @@ func (t *Tree) openBlank() error {
 	return nil
 }
 
-// under gives the names that mounts add to the directory at p.
+// under returns the names that mounts add to the directory at p.
 func (t *Tree) under(p string) []string {
 	names := map[string]bool{}
 	for target := range t.mounts {

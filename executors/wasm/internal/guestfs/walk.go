@@ -11,8 +11,8 @@ import (
 // maxLinks is how many symbolic links a path may lead over, as in Linux.
 const maxLinks = 40
 
-// place is where a path leads: to the name in the directory at, which may exist
-// or not and is never "." or "..", or to at itself if name is empty.
+// place is where a path leads: to name in the directory at, or to at itself if name
+// is empty. The name may exist or not, and is never "." or "..".
 type place struct {
 	at   node
 	name string
@@ -27,8 +27,8 @@ func (p *place) close() {
 	}
 }
 
-// walk finds where a path leads. A symbolic link at its end is followed if follow
-// is set or a slash comes behind. The place is to be closed.
+// walk finds where a path leads. A symbolic link at its end is followed if follow is
+// set or a slash comes after it. The caller closes the place.
 func (t *Tree) walk(name string, follow bool) (*place, error) {
 	p := &place{}
 	if err := t.lead(p, name, follow); err != nil {
@@ -91,8 +91,7 @@ func (t *Tree) lead(p *place, name string, follow bool) error {
 	return nil
 }
 
-// missing reports whether a name does not exist and the empty directory stands in
-// for it.
+// missing reports whether a name does not exist and the empty directory replaces it.
 func (t *Tree) missing(at node, name, here string) bool {
 	if !t.blanks[here] {
 		return false
@@ -101,10 +100,10 @@ func (t *Tree) missing(at node, name, here string) bool {
 	return errors.Is(unix.Fstatat(at.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW), unix.ENOENT)
 }
 
-// readlink gives the target of a symbolic link. The error is EINVAL for anything
+// readlink returns the target of a symbolic link. The error is EINVAL for anything
 // else that exists.
 func readlink(dir int, name string) (string, error) {
-	buf := make([]byte, 4096) // PATH_MAX: the kernel has no longer ones
+	buf := make([]byte, 4096) // PATH_MAX: the kernel allows no longer ones
 	n, err := unix.Readlinkat(dir, name, buf)
 	if err != nil {
 		return "", err

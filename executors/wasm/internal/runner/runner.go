@@ -1,6 +1,6 @@
 // Package runner is the process in which a module runs. A program that imports it
-// becomes one before its main begins, when package monitor starts it for a job
-// that this package has made.
+// becomes such a process before its main begins, when package monitor starts it for a
+// job of this package.
 package runner
 
 import (
@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -18,29 +17,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// name is of our function among those of package monitor.
+// name is the name of our function among those of package monitor.
 const name = "wasm"
 
 func init() { monitor.Inline(name, run) } //nolint:gochecknoinits // see Inline
 
-// TimedOut is the exit code of a module that has run for too long: that of a
+// TimedOut is the exit code of a module that has run for too long: the code of a
 // process that was killed.
 const TimedOut = 128 + 9
 
-// Plan says what is to run, and for how long at most; 0 is for ever.
+// Plan says what to run, and for how long at most; 0 is no limit.
 type Plan struct {
 	engine.Plan
 	Timeout time.Duration `json:"timeout,omitempty"`
 }
 
-// Job makes the job that runs a plan.
+// Job returns the job that runs a plan.
 func Job(p Plan) (monitor.Job, error) {
 	input, err := json.Marshal(p)
 	return monitor.Job{Inline: name, Input: input}, err
 }
 
 // run is a monitor.InlineFunc.
-func run(input []byte, files []*os.File, started func() error) (int, error) {
+func run(input []byte, stdio monitor.Stdio, started func() error) (int, error) {
 	var p Plan
 	if err := json.Unmarshal(input, &p); err != nil {
 		return 0, err
@@ -60,7 +59,7 @@ func run(input []byte, files []*os.File, started func() error) (int, error) {
 	begun := make(chan struct{})
 	go func() {
 		var r result
-		r.code, r.err = program.Run(ctx, engine.Stdio{In: files[0], Out: files[1], Err: files[2]}, func() error {
+		r.code, r.err = program.Run(ctx, engine.Stdio(stdio), func() error {
 			if p.Timeout > 0 {
 				timeout = time.After(p.Timeout)
 				if err := limitCPU(p.Timeout); err != nil {
@@ -82,16 +81,16 @@ func run(input []byte, files []*os.File, started func() error) (int, error) {
 	case r := <-results:
 		return r.code, r.err
 	case <-timeout:
-		fmt.Fprintf(files[2], "%s: ended after its timeout of %s\n", p.Args[0], p.Timeout)
+		fmt.Fprintf(stdio.Err, "%s: ended after its timeout of %s\n", p.Args[0], p.Timeout)
 		return TimedOut, nil
 	}
 }
 
-// prepare makes the Go runtime fit to run a module, which may compute for ever and
-// never give up its thread. Nobody else could run on a single one, and a garbage
-// collection that it did not ask for itself would wait for it and stop all others.
-// So there is none while the heap, to which the module's memory does not belong,
-// stays small.
+// prepare prepares the Go runtime for a module, which may compute for ever and never
+// release its thread. With a single thread nothing else could run, and a garbage
+// collection that the module did not cause itself would wait for it and stop all
+// other goroutines. So there is no collection while the heap, to which the module's
+// memory does not belong, stays small.
 func prepare() {
 	const grown = 64 << 20
 	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))
@@ -101,8 +100,8 @@ func prepare() {
 	debug.SetGCPercent(-1)
 }
 
-// limitCPU lets the kernel end a module that computes on and on, if it stops us
-// from doing it.
+// limitCPU lets the kernel kill a module that never stops computing, if it keeps this
+// process from doing so.
 func limitCPU(timeout time.Duration) error {
 	seconds := uint64(math.Ceil(timeout.Seconds())) + 5
 	limit := unix.Rlimit{Cur: seconds, Max: seconds}

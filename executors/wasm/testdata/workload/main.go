@@ -27,6 +27,12 @@ func main() {
 		case "print": // STREAM TEXT
 			_, err := streams[next()].WriteString(next() + "\n")
 			check(err)
+		case "damage": // STREAM, whose error is what the test hopes for
+			f := streams[next()]
+			_ = f.Truncate(3)
+			_ = f.Truncate(1 << 43)
+			_, _ = f.WriteAt([]byte("XXX"), 0)
+			_, _ = f.Seek(0, 0)
 		case "count": // STREAM N
 			count(streams[next()], number())
 		case "mark": // FILE TEXT
@@ -59,7 +65,7 @@ func main() {
 				block[i] = 1
 			}
 		case "spin":
-			for { //nolint:revive // it is to take all the time there is
+			for { //nolint:revive // it must use all the time there is
 			}
 		case "exit": // CODE
 			os.Exit(number())

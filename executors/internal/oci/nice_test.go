@@ -1,0 +1,40 @@
+package oci
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestResetNice(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	cmd := exec.Command("nice", "-n", "7", "sleep", "600")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}()
+	pid := cmd.Process.Pid
+	nice := func() int {
+		n, err := unix.Getpriority(unix.PRIO_PROCESS, pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return 20 - n // the system call's own numbers
+	}
+	for nice() != 7 { // until nice has done its work
+		if err := unix.Kill(pid, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ResetNice(pid)
+	if got := nice(); got != 0 {
+		t.Errorf("nice value is %d, want 0", got)
+	}
+}

@@ -1,0 +1,37 @@
+package host_test
+
+import (
+	"cmp"
+	"path"
+	"slices"
+	"testing"
+
+	"github.com/davit-run/davit/host"
+	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/shared/transport"
+)
+
+// TestHostServesTheAPI checks that a host has the methods that the routes need.
+func TestHostServesTheAPI(t *testing.T) {
+	for _, r := range api.Unserved(&host.Host{}) {
+		t.Errorf("a host does not serve %s %s, which %s", r.Method, r.Path, r.Doc)
+	}
+}
+
+// TestEachUpgradeHasARoute checks that what backends can do beyond the five methods
+// can be asked for by users. A route is named like the method, but for these.
+func TestEachUpgradeHasARoute(t *testing.T) {
+	names := map[string]string{
+		transport.MethodRuntimeList.Name:    "runtimes",
+		transport.MethodRuntimeResolve.Name: "containers", // with which a container is made
+		transport.MethodStrayAdopt.Name:     "adopt",
+		transport.MethodStrayRemove.Name:    "strays",
+	}
+	for _, m := range transport.BackendMethods() {
+		name := cmp.Or(names[m.Name], m.Name)
+		routed := slices.ContainsFunc(api.Routes(), func(r api.RouteInfo) bool { return path.Base(r.Path) == name })
+		if m.Capability != "" && !routed {
+			t.Errorf("no route of the API ends in %q, for the method %q, which %s", name, m.Name, m.Doc)
+		}
+	}
+}

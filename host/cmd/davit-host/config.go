@@ -1,0 +1,71 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/host/diag"
+	"github.com/davit-run/davit/shared/trust"
+	"github.com/spf13/cobra"
+)
+
+const defaultConfig = "/etc/davit"
+
+// configFlag adds --config to a command.
+func configFlag(cmd *cobra.Command) *string {
+	return cmd.Flags().StringP("config", "c", defaultConfig, "config `PATH`: a file, or a directory with files *.hcl")
+}
+
+// loadConfig loads the config of a command with --config. If the user names none and none
+// is installed, it returns the built-in one.
+func loadConfig(cmd *cobra.Command, path string) (cfg *config.Config, diags diag.Diagnostics, name string) {
+	if !cmd.Flags().Changed("config") && !installed(path) {
+		return builtinConfig(), nil, "the built-in config"
+	}
+	cfg, diags = config.Load(path)
+	distrust(path, &diags)
+	return cfg, diags, path
+}
+
+// distrust reports a config that somebody else can change: it says which programs run,
+// and as which users.
+func distrust(path string, diags *diag.Diagnostics) {
+	files, _ := filepath.Glob(filepath.Join(path, "*.hcl"))
+	look := trust.Resolve
+	if len(files) == 0 {
+		files, look = []string{path}, trust.File
+	}
+	for _, file := range files {
+		abs, err := filepath.Abs(file)
+		if err == nil {
+			_, err = look(abs)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // which was reported
+			diags.Fail(diag.Range{File: file}, "", "cannot be trusted: %v", err)
+		}
+	}
+}
+
+// installed reports whether there is a config at a path. A path that cannot be read counts
+// as one, so that the user sees the error.
+func installed(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	files, _ := filepath.Glob(filepath.Join(path, "*.hcl"))
+	return len(files) > 0
+}
+
+// builtinConfig returns a config with one backend that needs no daemon. Its executor may
+// also be beside this program.
+func builtinConfig() *config.Config {
+	cfg := &config.Config{Backends: []config.Backend{{Name: "main", Executor: "shim"}}}
+	if self, err := os.Executable(); err == nil {
+		cfg.ExecutorDirs = append([]string{filepath.Dir(self)}, cfg.WithDefaults().ExecutorDirs...)
+	}
+	return cfg
+}

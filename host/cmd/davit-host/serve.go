@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/davit-run/davit/host"
+	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/host/internal/cli"
+	"github.com/hashicorp/go-hclog"
+	"github.com/spf13/cobra"
+)
+
+const (
+	// idleTimeout bounds the end of executors that nothing needs any more.
+	idleTimeout = 20 * time.Second
+	// linger is for clients of the host before this one, which try to connect every
+	// second.
+	linger = 15 * time.Second
+)
+
+var _ = cli.Command(cli.Host, 10, serveCommand)
+
+func serveCommand(a *cli.App) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve [flags]",
+		Short: "Run the host, in the foreground",
+		Long: `Run the host, in the foreground. It logs to stderr. On SIGTERM or SIGINT it ends
+and leaves containers running, and the next host goes on with them; with --drain
+it stops them first. So it does when systemd turns the machine off: nothing outlives
+that. A second signal ends it at once.
+
+With --ephemeral, containers end with the host, however it ends: also when it is
+killed.
+
+Without --config and without a config in ` + defaultConfig + `, it has one backend, main, that
+runs containers with runc and needs no daemon.`,
+		Example: "  davit serve\n  davit serve --config ./davit.hcl\n  davit serve --drain=30s\n  davit serve --ephemeral",
+		Args:    cli.AtMost(0),
+	}
+	path := configFlag(cmd)
+	var timeout cli.Seconds
+	cmd.Flags().Var(&timeout, "drain", "stop the containers before ending; `TIMEOUT` is how long each may take, by default its own")
+	cmd.Flags().Lookup("drain").NoOptDefVal = "own"
+	var ephemeral bool
+	cmd.Flags().BoolVar(&ephemeral, "ephemeral", false, "kill and remove the containers when the host ends or is killed")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, diags, name := loadConfig(cmd, *path)
+		if err := diags.WriteText(a.Stderr); err != nil {
+			return err
+		}
+		if err := refusal(name, diags); err != nil {
+			return err
+		}
+		var drain *time.Duration
+		if cmd.Flags().Changed("drain") {
+			drain = new(timeout.Or(api.OwnStopTimeout))
+		}
+		return serve(cmd.Context(), a, cfg.WithDefaults(), serveOptions{name, ephemeral, drain})
+	}
+	return cmd
+}
+
+// serveOptions are the options of serve that are not in a config.
+type serveOptions struct {
+	name      string // of the config
+	ephemeral bool
+	drain     *time.Duration // nil leaves containers running
+}
+
+func serve(ctx context.Context, a *cli.App, cfg config.Config, o serveOptions) error {
+	logger := hclog.New(&hclog.LoggerOptions{
+		Level: hclog.LevelFromString(cfg.Log.Level), JSONFormat: cfg.Log.Format == "json",
+		Output: a.Stderr, Color: hclog.AutoColor, ColorHeaderOnly: true,
+	})
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
+	listener, err := api.Listen(api.Socket{Path: cfg.API.Socket, Group: cfg.API.Group, RunDir: cfg.RunDir, Logger: logger.Named("api")})
+	if err != nil {
+		return err
+	}
+	h, err := host.Open(ctx, cfg, host.Options{Logger: logger, Version: a.Build.Version, Linger: linger, Ephemeral: o.ephemeral})
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	apiCtx, stopAPI := context.WithCancel(ctx)
+	defer stopAPI()
+	served := make(chan error, 1)
+	go func() {
+		served <- api.Serve(apiCtx, listener, h, api.Options{Version: a.Build, Logger: logger.Named("api")})
+	}()
+	if cfg.API.Group != "" {
+		logger.Info("members of the API's group are as powerful as the host's user", "group", cfg.API.Group, "user", os.Geteuid(), "hooks_forbidden", cfg.ForbidHooks)
+	}
+	logger.Info("host is ready", "config", o.name, "socket", cfg.API.Socket, "version", a.Build.Version, "host_id", h.ID())
+
+	select {
+	case sig := <-signals:
+		down := goingDown(ctx)
+		if down && o.drain == nil {
+			o.drain = new(api.OwnStopTimeout)
+		}
+		logger.Info("host is stopping", "signal", sig.String(), "drain", o.drain != nil, "machine_goes_down", down)
+	case <-ctx.Done():
+	case err := <-served:
+		return errors.Join(fmt.Errorf("the API ended: %w", err), h.Close())
+	}
+	signal.Stop(signals) // the next one ends the process
+	return stop(context.WithoutCancel(ctx), h, logger, o, func() error { stopAPI(); return <-served })
+}
+
+// stop ends a host. Clients are served while containers are stopped, so that those who
+// run one in the foreground see its end.
+func stop(ctx context.Context, h *host.Host, logger hclog.Logger, o serveOptions, stopAPI func() error) error {
+	var drained error
+	if o.drain != nil {
+		drained = h.Drain(ctx, *o.drain)
+	}
+	if err := stopAPI(); err != nil {
+		logger.Warn("requests were cut off", "error", err)
+	}
+	idle, cancel := context.WithTimeout(ctx, idleTimeout)
+	defer cancel()
+	if err := h.StopIdle(idle); err != nil {
+		logger.Warn("an executor did not end", "error", err)
+	}
+	running := 0
+	if backends, err := h.Backends(); err == nil && !o.ephemeral {
+		for _, b := range backends {
+			running += b.Containers
+		}
+	}
+	err := errors.Join(drained, h.Close())
+	if running > 0 {
+		logger.Info("host has stopped; its containers run on", "containers", running)
+	} else {
+		logger.Info("host has stopped")
+	}
+	return err
+}

@@ -1,0 +1,77 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/davit-run/davit/host/api"
+	"github.com/spf13/cobra"
+)
+
+var _ = Command(Host, 60, (*App).eventsCommand)
+
+func (a *App) eventsCommand() *cobra.Command {
+	opts := api.EventOptions{}
+	var after uint64
+	tail := tailValue(-1)
+	cmd := &cobra.Command{
+		Use:   "events [flags]",
+		Short: "Print what happened to containers and backends",
+		Long: `Print what happened to containers and backends, from the host's journal: time,
+Number, type and details of each event. As JSON, an event is one line.`,
+		Example: "  davit events\n  davit events -f -n 0\n  davit events --after 41 --format json",
+		Args:    AtMost(0),
+	}
+	cmd.Flags().BoolVarP(&opts.Follow, "follow", "f", false, "go on with what happens from now on")
+	cmd.Flags().VarP(&tail, "tail", "n", "the latest `N` events, or all that are kept")
+	cmd.Flags().Uint64Var(&after, "after", 0, "those after event `NUMBER`")
+	cmd.MarkFlagsMutuallyExclusive("tail", "after")
+	a.patienceFlag(cmd)
+	form := FormatFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if cmd.Flags().Changed("after") {
+			opts.After = &after
+		}
+		if tail >= 0 {
+			n := uint64(tail)
+			opts.Tail = &n
+		}
+		for e, err := range a.Client().Events(cmd.Context(), opts) {
+			if err != nil {
+				return err
+			}
+			if err := a.printEvent(e, *form); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return cmd
+}
+
+func (a *App) printEvent(e api.Event, form Format) error {
+	if form == AsJSON {
+		return json.NewEncoder(a.Stdout).Encode(e)
+	}
+	details := make([]string, 0, len(e.Data)+1)
+	if e.Backend != "" {
+		details = append(details, "backend="+e.Backend)
+	}
+	if e.Attempt > 1 {
+		details = append(details, fmt.Sprintf("attempt=%d", e.Attempt))
+	}
+	for _, key := range slices.Sorted(maps.Keys(e.Data)) {
+		details = append(details, key+"="+commandLine([]string{e.Data[key]}))
+	}
+	subject := e.Container
+	if subject == "" {
+		subject = "-"
+	}
+	line := fmt.Sprintf("%s  %d  %-18s  %s  %s", e.Time.Local().Format(time.StampMilli), e.Seq, e.Type, subject, strings.Join(details, " "))
+	_, err := fmt.Fprintln(a.Stdout, Printable(line))
+	return err
+}

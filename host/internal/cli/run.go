@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/shared/executor"
+	"github.com/spf13/cobra"
+)
+
+var _ = Command(Containers, 10, (*App).runCommand)
+
+func (a *App) runCommand() *cobra.Command {
+	var flags runFlags
+	cmd := &cobra.Command{
+		Use:   "run [flags] (--rootfs DIR CMD [ARG...] | --bundle DIR [CMD [ARG...]])",
+		Short: "Run a container",
+		Long: `Run a container, in the foreground unless --detach is set: davit prints its stdout
+and stderr, forwards signals to it, and ends with its exit code. Flags end at the
+first word of the command.
+
+Exit codes: 125 if davit failed, 126 if the command cannot be executed, 127 if it
+cannot be found, else the container's own. After a third SIGINT or SIGTERM davit
+leaves the container running.
+
+When the host is restarted, upgraded or killed meanwhile, davit waits for it to come
+back and goes on where it was; the container does not notice. While it waits, a
+SIGINT makes it leave at once. With a restart policy, davit ends with the
+container's first run and leaves the rest to the host, as docker does.`,
+		Example: `  davit run --rootfs /srv/busybox echo hello
+  davit run --rootfs /srv/busybox -d --name web -v ./www:/www:ro -m 64m httpd -f -h /www
+  davit run --bundle ./bundle --runtime io.containerd.runc.v2 --rm`,
+		DisableFlagsInUseLine: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts, err := flags.options(args)
+			if err != nil {
+				return err
+			}
+			if flags.detach {
+				return a.detach(cmd.Context(), opts)
+			}
+			return a.attach(cmd.Context(), opts)
+		},
+	}
+	cmd.Flags().SetInterspersed(false)
+	cmd.Flags().SortFlags = false
+	flags.register(cmd.Flags(), a.Env)
+	a.patienceFlag(cmd)
+	return cmd
+}
+
+// detach starts a container and prints its id.
+func (a *App) detach(ctx context.Context, opts api.ContainerOptions) error {
+	c, err := a.Client().Create(ctx, opts)
+	if err != nil {
+		return runError(err)
+	}
+	fmt.Fprintln(a.Stdout, c.ID)
+	return nil
+}
+
+// runError returns the error of `davit run`, with its exit code.
+func runError(err error) error {
+	code := exitRunFailed
+	switch {
+	case errors.Is(err, executor.CommandNotFound):
+		code = exitNotFound
+	case errors.Is(err, executor.CommandNotExecutable):
+		code = exitNotExecutable
+	}
+	return &ExitError{Code: code, Err: err}
+}

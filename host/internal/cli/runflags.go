@@ -1,0 +1,177 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/host/ocispec"
+	"github.com/docker/go-units"
+	"github.com/spf13/pflag"
+)
+
+// runFlags are the flags of `davit run`.
+type runFlags struct {
+	opts    api.ContainerOptions
+	detach  bool
+	fileEnv []string // from --env-file, which --env overrides
+	stop    Seconds
+}
+
+func (f *runFlags) register(fs *pflag.FlagSet, env func(string) (string, bool)) {
+	o, p := &f.opts, &f.opts.Process
+	fs.Var((*filled)(&o.Rootfs), "rootfs", "`DIR` with the root file system")
+	fs.Var((*filled)(&o.Bundle), "bundle", "`DIR` of an OCI bundle: config.json and a root file system")
+	fs.Var((*filled)(&o.Backend), "backend", "`NAME` of the backend (default: the host's)")
+	fs.Var((*filled)(&o.Runtime), "runtime", "`NAME` of the runtime (default: the backend's)")
+	fs.Var((*filled)(&o.Name), "name", "`NAME` for the container")
+	fs.BoolVarP(&f.detach, "detach", "d", false, "print the container's id and leave it running")
+	fs.BoolVar(&o.AutoRemove, "rm", false, "remove the container when it has ended")
+	fs.FuncP("env", "e", "environment variable `NAME[=VALUE]`; without a value, that of davit's environment", func(s string) error {
+		return addEnv(&p.Env, s, env)
+	})
+	fs.Func("env-file", "`FILE` with an environment variable on each line", func(s string) error {
+		return readEnv(&f.fileEnv, s, env)
+	})
+	fs.VarP((*filled)(&p.Cwd), "workdir", "w", "working `DIR` in the container")
+	fs.VarP((*filled)(&p.User), "user", "u", "`USER[:GROUP]` to run as, names or numbers")
+	fs.Var((*filled)(&p.Hostname), "hostname", "host `NAME` in the container")
+	fs.FuncP("volume", "v", "`SOURCE:TARGET[:ro]` is a bind mount", func(s string) error {
+		m, err := ocispec.ParseVolume(s)
+		p.Mounts = append(p.Mounts, m)
+		return err
+	})
+	fs.Func("mount", "`MOUNT` such as type=bind,source=/a,target=/b,readonly or type=tmpfs,target=/tmp", func(s string) error {
+		m, err := ocispec.ParseMount(s)
+		p.Mounts = append(p.Mounts, m)
+		return err
+	})
+	fs.BoolVar(&p.ReadOnly, "read-only", false, "make the root file system read-only")
+	fs.FuncP("memory", "m", "memory limit, a `SIZE` such as 64m", func(s string) (err error) {
+		p.MemoryBytes, err = ocispec.ParseMemory(s)
+		return err
+	})
+	fs.Func("cpus", "CPU limit, a `NUMBER` such as 1.5", func(s string) (err error) {
+		p.CPUs, err = ocispec.ParseCPUs(s)
+		return err
+	})
+	fs.Func("pids-limit", "limit on processes and threads, a `NUMBER`; -1 is none", func(s string) (err error) {
+		p.PidsLimit, err = parsePidsLimit(s)
+		return err
+	})
+	insideFlags(fs, p)
+	fs.Func("label", "label `NAME[=VALUE]`, for people and programs", func(s string) error { return addLabel(o, s) })
+	fs.Func("annotation", "annotation `NAME=VALUE` of the OCI spec, for the runtime", func(s string) error { return addAnnotation(p, s) })
+	fs.Var((*filled)(&o.Restart), "restart", "restart `POLICY`: no, on-failure[:N], always or unless-stopped")
+	fs.Func("stop-signal", "`SIGNAL` with which to stop it (default TERM)", func(s string) (err error) {
+		o.StopSignal, err = api.ParseSignal(s)
+		return err
+	})
+	fs.Var(&f.stop, "stop-timeout", "`DURATION` or seconds from the stop signal to killing it (default 10s)")
+	fs.Func("start-timeout", "`DURATION` or seconds that its start may take, with its hooks (default: the backend's)", func(s string) error {
+		var d Seconds
+		err := d.Set(s)
+		if o.StartTimeout = d.Or(0); err == nil && o.StartTimeout <= 0 {
+			err = errors.New("give more than 0; the default is start_timeout of the backend, or 5m")
+		}
+		return err
+	})
+	fs.BoolVar(&o.MergeOutput, "merge-output", false, "keep stdout and stderr as one stream, in their order")
+	fs.Func("output-max", "how much of each output stream is kept, a `SIZE` such as 64m; -1 is all (default: the host's)", func(s string) (err error) {
+		o.OutputMax, err = parseOutputMax(s)
+		return err
+	})
+}
+
+// options returns the options that the flags and arguments set.
+func (f *runFlags) options(args []string) (api.ContainerOptions, error) {
+	o := f.opts
+	switch {
+	case o.Rootfs == "" && o.Bundle == "":
+		return o, errors.New("nothing to run: give --rootfs DIR and a command, or --bundle DIR")
+	case o.Rootfs != "" && o.Bundle != "":
+		return o, errors.New("both --rootfs and --bundle are given; use one")
+	case o.Rootfs != "" && len(args) == 0:
+		return o, errors.New("no command is given; write it after the flags: davit run --rootfs DIR CMD [ARG...]")
+	}
+	o.Process.Args = args
+	o.Process.Env = append(f.fileEnv, o.Process.Env...)
+	o.StopTimeout = f.stop.Duration
+	return o, errors.Join(absolute(&o.Rootfs), absolute(&o.Bundle))
+}
+
+// absolute makes a path absolute: the host does not know this program's working
+// directory.
+func absolute(path *string) (err error) {
+	if *path != "" {
+		*path, err = filepath.Abs(*path)
+	}
+	return err
+}
+
+// parsePidsLimit parses a limit. 0 is none, as in docker: to the host it would mean that
+// nothing is said.
+func parsePidsLimit(s string) (int64, error) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	switch {
+	case err != nil || n < -1:
+		return 0, errors.New("give a number, or -1 for no limit")
+	case n == 0:
+		return -1, nil
+	}
+	return n, nil
+}
+
+func parseOutputMax(s string) (int64, error) {
+	if s == "-1" {
+		return -1, nil
+	}
+	n, err := units.RAMInBytes(s)
+	if err != nil || n <= 0 {
+		return 0, errors.New("give a size such as 64m, or -1 for all")
+	}
+	return n, nil
+}
+
+func addLabel(o *api.ContainerOptions, s string) error {
+	name, value, _ := strings.Cut(s, "=")
+	if name == "" {
+		return fmt.Errorf("label %q is not of the form NAME=VALUE", s)
+	}
+	if o.Labels == nil {
+		o.Labels = map[string]string{}
+	}
+	o.Labels[name] = value
+	return nil
+}
+
+func addAnnotation(o *ocispec.Options, s string) error {
+	name, value, ok := strings.Cut(s, "=")
+	if name == "" || !ok {
+		return fmt.Errorf("annotation %q is not of the form NAME=VALUE", s)
+	}
+	if o.Annotations == nil {
+		o.Annotations = map[string]string{}
+	}
+	o.Annotations[name] = value
+	return nil
+}
+
+// filled is the value of a flag that is not empty. An empty one is most likely that of a
+// variable that is not set; to take it for none could mean something else, such as root.
+type filled string
+
+func (f *filled) Type() string   { return "string" }
+func (f *filled) String() string { return string(*f) }
+
+// Set implements pflag.Value.
+func (f *filled) Set(s string) error {
+	if s == "" {
+		return errors.New("it is empty; leave the flag out if that is meant")
+	}
+	*f = filled(s)
+	return nil
+}

@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/host/ocispec"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/spf13/pflag"
+)
+
+// parseRun returns what the arguments of `davit run` say.
+func parseRun(args ...string) (api.ContainerOptions, error) {
+	var f runFlags
+	fs := pflag.NewFlagSet("run", pflag.ContinueOnError)
+	fs.SetInterspersed(false)
+	f.register(fs, func(name string) (string, bool) { return "ours", name == "OURS" })
+	if err := fs.Parse(args); err != nil {
+		return api.ContainerOptions{}, err
+	}
+	return f.options(fs.Args())
+}
+
+func TestRunFlags(t *testing.T) {
+	t.Chdir(t.TempDir())
+	cwd, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("env", []byte("# comment\n\n  A=file\nOURS\nB= spaced # no comment \n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("profile", []byte(`{"defaultAction": "SCMP_ACT_ALLOW"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, args string
+		want       api.ContainerOptions
+	}{
+		{"least", "--rootfs /r true", api.ContainerOptions{Rootfs: "/r", Process: ocispec.Options{Args: []string{"true"}}}},
+		{"relative", "--rootfs ./r/../s true", api.ContainerOptions{Rootfs: filepath.Join(cwd, "s"), Process: ocispec.Options{Args: []string{"true"}}}},
+		{"bundle", "--bundle b", api.ContainerOptions{Bundle: filepath.Join(cwd, "b"), Process: ocispec.Options{Args: []string{}}}},
+		{"flags of the command", "--rm --rootfs /r ls --rm -d", api.ContainerOptions{Rootfs: "/r", AutoRemove: true, Process: ocispec.Options{Args: []string{"ls", "--rm", "-d"}}}},
+		{"after two dashes", "--rootfs /r -- -d x", api.ContainerOptions{Rootfs: "/r", Process: ocispec.Options{Args: []string{"-d", "x"}}}},
+		{"names", "--rootfs /r --name n --backend b --runtime r --restart on-failure:3 --hostname h -w /w -u 1:2 --read-only --merge-output x", api.ContainerOptions{
+			Rootfs: "/r", Name: "n", Backend: "b", Runtime: "r", MergeOutput: true, Restart: "on-failure:3",
+			Process: ocispec.Options{Args: []string{"x"}, Hostname: "h", Cwd: "/w", User: "1:2", ReadOnly: true},
+		}},
+		{"limits", "--rootfs /r --output-max 1g -m 64m --cpus 1.5 --pids-limit -1 x", api.ContainerOptions{
+			Rootfs: "/r", OutputMax: 1 << 30, Process: ocispec.Options{Args: []string{"x"}, MemoryBytes: 64 << 20, CPUs: 1.5, PidsLimit: -1},
+		}},
+		{"environment", "--rootfs /r -e A=b,c -e OURS -e NOBODYS -e E= --env-file env x", api.ContainerOptions{
+			Rootfs: "/r", Process: ocispec.Options{Args: []string{"x"}, Env: []string{"A=file", "OURS=ours", "B= spaced # no comment ", "A=b,c", "OURS=ours", "E="}},
+		}},
+		{"mounts", "--rootfs /r -v ./a:/b:ro --mount type=tmpfs,target=/t x", api.ContainerOptions{
+			Rootfs: "/r", Process: ocispec.Options{Args: []string{"x"}, Mounts: []specs.Mount{
+				{Type: "bind", Source: filepath.Join(cwd, "a"), Destination: "/b", Options: []string{"rbind", "rprivate", "ro"}},
+				{Type: "tmpfs", Source: "tmpfs", Destination: "/t", Options: []string{"nosuid", "noexec", "nodev"}},
+			}},
+		}},
+		{"inside", "--rootfs /r --ulimit nofile=1:2 --ulimit core=-1 --ulimit nofile=10:20 --oom-score-adj 0 --security-opt no-new-privileges=false --security-opt seccomp=profile x", api.ContainerOptions{
+			Rootfs: "/r", Process: ocispec.Options{
+				Args: []string{"x"}, OOMScoreAdj: new(0), NoNewPrivileges: new(false), Seccomp: `{"defaultAction": "SCMP_ACT_ALLOW"}`,
+				Ulimits: []specs.POSIXRlimit{{Type: "RLIMIT_CORE", Soft: 1<<64 - 1, Hard: 1<<64 - 1}, {Type: "RLIMIT_NOFILE", Soft: 10, Hard: 20}},
+			},
+		}},
+		{"labels", "--rootfs /r --label a=b=c --label d x", api.ContainerOptions{
+			Rootfs: "/r", Labels: map[string]string{"a": "b=c", "d": ""}, Process: ocispec.Options{Args: []string{"x"}},
+		}},
+		{"annotations", "--rootfs /r --annotation a.b/c=d=e --annotation f= x", api.ContainerOptions{
+			Rootfs: "/r", Process: ocispec.Options{Args: []string{"x"}, Annotations: map[string]string{"a.b/c": "d=e", "f": ""}},
+		}},
+		{"stopping", "--rootfs /r --stop-signal sigint --stop-timeout 90 --start-timeout 10m x", api.ContainerOptions{
+			Rootfs: "/r", StopSignal: syscall.SIGINT, StopTimeout: new(90 * time.Second), StartTimeout: 10 * time.Minute, Process: ocispec.Options{Args: []string{"x"}},
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := parseRun(strings.Fields(tt.args)...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("\n got %+v\nwant %+v", got, tt.want)
+			}
+		})
+	}
+	// Zero is not absent.
+	o, err := parseRun("--rootfs", "/r", "--stop-timeout", "0", "--pids-limit", "0", "x")
+	if err != nil || o.StopTimeout == nil || *o.StopTimeout != 0 || o.Process.PidsLimit != -1 {
+		t.Errorf("zeros: got stop timeout %v and pids limit %d, %v", o.StopTimeout, o.Process.PidsLimit, err)
+	}
+	for _, args := range []string{
+		"--rootfs /r --annotation x x", "--rootfs /r --annotation =x x", "--rootfs /r --stop-signal 999 x", "--rootfs /r --stop-signal -9 x", "--rootfs /r --stop-signal 0 x",
+		"--rootfs /r --user= x", "--rootfs /r --workdir= x", "--rootfs /r --name= x", "--rootfs /r --hostname= x", "--rootfs /r --backend= x",
+		"--rootfs /r --runtime= x", "--rootfs /r --restart= x", "--bundle=", "--rootfs /r --stop-timeout 99999999999 x",
+		"--rootfs /r -v /a:/b:ro,rw x", "--rootfs /r --pids-limit -2 x",
+		"--rootfs /r -e =x x", "--rootfs /r --env-file nowhere x", "--rootfs /r -v a:/b x", "--rootfs /r --mount x x",
+		"--rootfs /r -m 1k x", "--rootfs /r --cpus 0 x", "--rootfs /r --pids-limit many x", "--rootfs /r --label =x x",
+		"--rootfs /r --output-max 0 x", "--rootfs /r --stop-signal NOPE x", "--rootfs /r --stop-timeout soon x", "--rootfs /r --start-timeout 0 x", "--rootfs= x", "x",
+	} {
+		if got, err := parseRun(strings.Fields(args)...); err == nil {
+			t.Errorf("%s: got %+v, want an error", args, got)
+		}
+	}
+}

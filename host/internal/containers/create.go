@@ -1,0 +1,220 @@
+package containers
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/host/internal/backends"
+	"github.com/davit-run/davit/host/internal/store"
+	"github.com/davit-run/davit/host/ocispec"
+	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/transport"
+)
+
+// Create makes a container and starts it. It checks opts before it makes anything. A
+// container that then cannot be started stays, in state failed, unless AutoRemove is
+// set.
+func (m *Manager) Create(ctx context.Context, opts api.ContainerOptions) (api.Container, error) {
+	c, unpin, err := m.create(ctx, opts)
+	if err == nil {
+		unpin()
+	}
+	return c, err
+}
+
+// create does what Create does, and pins the container until unpin is called.
+func (m *Manager) create(ctx context.Context, opts api.ContainerOptions) (_ api.Container, unpin func(), _ error) {
+	record, err := m.requested(opts.RequestID)
+	if err != nil {
+		return api.Container{}, nil, err
+	}
+	var spec json.RawMessage
+	var session *backends.Session
+	existing := record != nil
+	if !existing {
+		if record, spec, session, err = m.prepare(ctx, opts); err != nil {
+			return api.Container{}, nil, err
+		}
+		if record, existing, err = m.recordIntent(ctx, record, spec); err != nil {
+			return api.Container{}, nil, err
+		}
+		if !existing {
+			m.keepSpec(record.ID, spec)
+			m.keepCopy(record.ID)
+		}
+	}
+	unpin = m.pin(record.ID)
+	if existing {
+		err = m.awaitStart(ctx, record.ID)
+	} else {
+		err = m.startFirst(ctx, session, record, spec)
+	}
+	var c api.Container
+	if err == nil {
+		c, err = m.Inspect(record.ID)
+	}
+	if err != nil {
+		unpin()
+		return api.Container{}, nil, err
+	}
+	return c, unpin, nil
+}
+
+// requested returns the container that a request made, or nil.
+func (m *Manager) requested(requestID string) (c *store.Container, err error) {
+	err = m.store.View(func(tx *store.Tx) error {
+		c, err = tx.ContainerByRequest(requestID)
+		return err
+	})
+	if errors.Is(err, executor.NotFound) {
+		return nil, nil
+	}
+	return c, err
+}
+
+// recordIntent records a container that is to be started. If the same request has made
+// one meanwhile, it returns that one.
+func (m *Manager) recordIntent(ctx context.Context, c *store.Container, spec json.RawMessage) (_ *store.Container, existing bool, err error) {
+	err = m.store.Update(ctx, func(tx *store.Tx) error {
+		if m.isDraining() {
+			return errDraining()
+		}
+		made, err := tx.ContainerByRequest(c.RequestID)
+		if !errors.Is(err, executor.NotFound) {
+			c, existing = made, true
+			return err
+		}
+		if err := tx.CreateContainer(c, spec); err != nil {
+			return err
+		}
+		return appendEvent(tx, api.EventCreated, c, nil)
+	})
+	return c, existing, err
+}
+
+// awaitStart waits until the request that made a container has started it for the first
+// time, and returns the error of that start.
+func (m *Manager) awaitStart(ctx context.Context, id string) error {
+	for {
+		changed := m.store.Changed()
+		c, err := m.record(id)
+		switch {
+		case err != nil:
+			return err
+		case c.Attempt > 1:
+			return nil
+		case c.State == store.Failed:
+			return &executor.Error{Code: cmp.Or(c.ErrorCode, executor.Internal), Message: c.Error}
+		case c.State != store.Creating:
+			return nil
+		}
+		if err := m.awaitChange(ctx, changed); err != nil {
+			return err
+		}
+	}
+}
+
+// awaitChange waits for a change of the store.
+func (m *Manager) awaitChange(ctx context.Context, changed <-chan struct{}) error {
+	select {
+	case <-changed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-m.ctx.Done():
+		return errClosing()
+	}
+}
+
+// errClosing returns the error for callers that wait while the host closes.
+func errClosing() error { return executor.Errorf(executor.Unavailable, "the host is closing") }
+
+// prepare checks opts and makes the record and the spec. It writes nothing.
+func (m *Manager) prepare(ctx context.Context, opts api.ContainerOptions) (*store.Container, json.RawMessage, *backends.Session, error) {
+	fail := func(err error) (*store.Container, json.RawMessage, *backends.Session, error) {
+		return nil, nil, nil, err
+	}
+	if err := opts.Validate(); err != nil {
+		return fail(err)
+	}
+	if opts.Name != "" {
+		if err := ocispec.ValidateName(opts.Name); err != nil {
+			return fail(err)
+		}
+	}
+	picked, err := m.backends.Pick(opts.Backend)
+	if err != nil {
+		return fail(err)
+	}
+	restart, err := ParseRestartPolicy(opts.Restart)
+	if err != nil {
+		return fail(err)
+	}
+	if restart.Name != "" && opts.AutoRemove {
+		return fail(executor.Errorf(executor.Invalid, "a container with a restart policy (%s) cannot be removed automatically; use one or the other", opts.Restart))
+	}
+	id := newID()
+	if opts.Rootfs != "" && opts.Process.Hostname == "" {
+		opts.Process.Hostname = id
+	}
+	if n := opts.OutputMax; n < -1 || n > 0 && n < config.MinOutput {
+		return fail(executor.Errorf(executor.Invalid, "output limit %d: at least %d bytes are kept of a stream; -1 is no limit", n, config.MinOutput))
+	}
+	if opts.StartTimeout < 0 {
+		return fail(executor.Errorf(executor.Invalid, "start timeout %s: give more than 0; 0 is the backend's default", opts.StartTimeout))
+	}
+	spec, command, err := makeSpec(opts, picked.Config.Defaults, m.etcDir(id))
+	if err == nil && m.opts.ForbidHooks {
+		err = checkHooks(spec)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	backend := picked.Config.Name
+	runtime, err := m.resolve(ctx, backend, opts.Runtime)
+	if err != nil {
+		return fail(err)
+	}
+	session, err := m.backends.Session(ctx, backend)
+	if err != nil {
+		return fail(err)
+	}
+	return &store.Container{
+		ID: id, Name: opts.Name, RequestID: opts.RequestID,
+		Backend: backend, Runtime: runtime, Command: command,
+		Labels: opts.Labels, AutoRemove: opts.AutoRemove, Restart: restart,
+		StopSignal: opts.StopSignal, StopTimeout: opts.StopTimeout, StartTimeout: opts.StartTimeout,
+		Stdio:     store.Stdio{Merged: opts.MergeOutput, MaxBytes: opts.OutputMax},
+		CreatedAt: time.Now(),
+		Attempt:   1, Desired: store.WantRunning, State: store.Creating,
+	}, spec, session, nil
+}
+
+// resolve returns the runtime behind a name.
+func (m *Manager) resolve(ctx context.Context, backend, name string) (executor.Runtime, error) {
+	session, err := m.backends.Session(ctx, backend)
+	if err != nil {
+		return executor.Runtime{}, err
+	}
+	if session.Offers(executor.CapRuntimeResolve) {
+		return backends.Call(ctx, m.backends, backend, transport.MethodRuntimeResolve, name)
+	}
+	if name != "" {
+		return executor.Runtime{}, executor.Errorf(executor.Unsupported, "runtime %q: backend %s (executor %s) has no runtimes to choose from", name, backend, session.Description.Name)
+	}
+	return executor.Runtime{}, nil
+}
+
+// newID makes an id of 16 hex digits, 64 random bits.
+func newID() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}

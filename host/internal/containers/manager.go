@@ -1,0 +1,122 @@
+package containers
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/davit-run/davit/host/internal/backends"
+	"github.com/davit-run/davit/host/internal/output"
+	"github.com/davit-run/davit/host/internal/store"
+	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/keyed"
+	"github.com/hashicorp/go-hclog"
+)
+
+// Options are what a Manager needs. All but Linger and Ephemeral are required.
+type Options struct {
+	Store    *store.Store
+	Backends *backends.Set
+	Logger   hclog.Logger
+	// StateDir is where output is kept. MaxOutput is the default cap of a stream in
+	// bytes; 0 means none.
+	StateDir  string
+	MaxOutput int64
+	// ForbidHooks refuses containers with hooks.
+	ForbidHooks bool
+	// KeepEnded is how long containers are kept after their end, and AttemptsBytes how much
+	// output the earlier attempts of a container have together; 0 is for ever and no limit.
+	KeepEnded     time.Duration
+	AttemptsBytes int64
+	// Linger and Ephemeral are those of the host's Options.
+	Linger    time.Duration
+	Ephemeral bool
+}
+
+// Manager manages the containers of a host. It is safe for concurrent use.
+type Manager struct {
+	opts     Options
+	store    *store.Store
+	backends *backends.Set
+	outputs  *output.Outputs
+	logger   hclog.Logger
+	opened   time.Time // older containers were made by an earlier host
+
+	ctx    context.Context // ends with Interrupt
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	// starts has a lock for each container that is being started or removed, by id.
+	starts keyed.Mutex
+	// suspects has a lock for each backend, for containers whose start may have ended its
+	// executor.
+	suspects keyed.Mutex
+
+	// settleWait is that, and shorter in tests.
+	settleWait time.Duration
+
+	// copies has a lock for each container whose copy is being written, by id.
+	copies keyed.Mutex
+
+	mu      sync.Mutex
+	closing bool
+	// draining means that no container may be started any more.
+	draining bool
+	// starting ends the starts under way, by id.
+	starting map[string]context.CancelCauseFunc
+	// pursued has the containers of which something recorded is being carried out, by id.
+	pursued map[string]bool
+	// pins counts, by id, what keeps a container from being removed automatically.
+	pins map[string]int
+	// ends has the attempts whose end somebody waits for.
+	ends map[executor.Ref]*ending
+}
+
+// Open opens the output, and records what an earlier host has left to do. The backends'
+// reconciles do it.
+func Open(ctx context.Context, opts Options) (*Manager, error) {
+	m := &Manager{
+		opts: opts, store: opts.Store, backends: opts.Backends, logger: opts.Logger, opened: time.Now(),
+		settleWait: settleWait, pursued: map[string]bool{}, starting: map[string]context.CancelCauseFunc{}, pins: map[string]int{}, ends: map[executor.Ref]*ending{},
+	}
+	m.ctx, m.cancel = context.WithCancel(context.Background())
+	var err error
+	if m.outputs, err = output.Open(opts.StateDir, m.outputNotice); err != nil {
+		return nil, err
+	}
+	if m.store.Info().Incomplete() {
+		if err := m.recoverRecords(ctx); err != nil {
+			m.logger.Error("records of containers were not recovered", "error", err)
+		}
+	}
+	if err := m.applyPolicies(ctx); err != nil {
+		m.logger.Error("restart policies of the earlier host's containers were not applied", "error", err)
+	}
+	m.background(m.retain)
+	return m, nil
+}
+
+// Interrupt cancels work in the background. Close waits for that work.
+func (m *Manager) Interrupt() {
+	m.mu.Lock()
+	m.closing = true
+	m.mu.Unlock()
+	m.cancel()
+}
+
+// Close stops the Manager. Containers run on.
+func (m *Manager) Close() error {
+	m.Interrupt()
+	m.wg.Wait()
+	return m.outputs.Close()
+}
+
+// background runs fn in a goroutine for which Close waits. It does nothing if the
+// Manager is closing.
+func (m *Manager) background(fn func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.closing {
+		m.wg.Go(fn)
+	}
+}

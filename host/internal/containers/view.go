@@ -1,0 +1,55 @@
+package containers
+
+import (
+	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/host/internal/store"
+)
+
+// ended reports whether the present attempt is over.
+func ended(c *store.Container) bool {
+	return c.State == store.Released || c.State == store.Failed
+}
+
+// undone reports whether the start of the present attempt failed and is being undone: that
+// what was made of it ends is no end of the container's own.
+func undone(c *store.Container) bool { return c.State == store.Creating && c.GivenUp != "" }
+
+// view returns what users see of a record.
+func (m *Manager) view(tx *store.Tx, r *store.Container) api.Container {
+	c := api.Container{
+		ID: r.ID, Name: r.Name, Backend: r.Backend, Runtime: r.Runtime.Name, Command: r.Command,
+		Attempt: r.Attempt, PID: r.PID,
+		CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt,
+		Error: r.Error, AutoRemove: r.AutoRemove, Labels: r.Labels, OutputLost: r.Lost,
+		Restart: r.Restart.Name, Restarts: r.Restarts, RestartAt: r.RestartAt,
+	}
+	switch r.State {
+	case store.Creating:
+		c.State = api.StateCreating
+	case store.Running:
+		c.State = api.StateRunning
+	case store.Paused:
+		c.State = api.StatePaused
+	case store.Exited:
+		c.State, c.PID = api.StateExiting, 0
+	case store.Failed:
+		c.State, c.PID = api.StateFailed, 0
+	case store.Released:
+		c.State, c.PID = api.StateExited, 0
+		if exit, err := tx.Exit(r.Ref()); err == nil {
+			c.Exit = viewEnd(exit)
+		}
+	}
+	unwatched := m.backends.Unwatched(r.Backend)
+	switch {
+	case !ended(r) && unwatched != "":
+		c.State, c.PID, c.Error = api.StateUnknown, 0, unwatched
+	case ended(r) && unwatched == "" && !r.RestartAt.IsZero():
+		c.State = api.StateRestarting
+	}
+	return c
+}
+
+func viewEnd(e *store.Exit) *api.End {
+	return &api.End{Exit: e.Exit, Attempt: e.Ref.Attempt, Output: e.Output}
+}

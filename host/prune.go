@@ -1,0 +1,17 @@
+package host
+
+import (
+	"context"
+
+	"github.com/davit-run/davit/host/api"
+)
+
+// Prune removes the containers that have ended for good, with their output, and the
+// directories of containers whose records are lost and that no backend has. What runs is
+// never removed, nor what a backend may still have that is not ready.
+func (h *Host) Prune(ctx context.Context, opts api.PruneOptions) (api.Pruned, error) {
+	return h.containers.Prune(ctx, opts)
+}
+
+// DiskUsage returns how much of the disk containers take, the largest first.
+func (h *Host) DiskUsage() (api.DiskUsage, error) { return h.containers.DiskUsage() }
