@@ -24,10 +24,10 @@ type Stdio struct {
 	Out, Err io.Writer
 }
 
-// InlineFunc is a function that a Job can run in the monitor's own process. That
-// saves half the start of a workload, and half its memory. The function calls started before the workload begins. An error of
-// started, or before it, means that nothing ran. Otherwise the result is the
-// workload's exit code.
+// InlineFunc is a function that a Job can run in the monitor's own process, which saves
+// half the start of a workload, and half its memory. The function calls started before
+// the workload begins. An error of started, or before it, means that nothing ran.
+// Otherwise the result is the workload's exit code.
 type InlineFunc func(input []byte, stdio Stdio, started func() error) (code int, err error)
 
 // Inline runs fn and exits, if this process was started for a Job whose Inline is
@@ -207,10 +207,16 @@ func killedBy(sig executor.Signal) *executor.Exit {
 	return &executor.Exit{Code: &code, Signal: sig, At: time.Now(), Source: executor.Recovered}
 }
 
-// recordExit records the exit of a child that could not do so itself.
-func recordExit(dir string) {
+// recordExit records the exit of a child that could not do so itself, and has not been
+// reaped: its pid is its own.
+func recordExit(dir string, pid int) {
+	dir, release, err := hold(dir)
+	if err != nil {
+		return
+	}
+	defer release()
 	f, err := look(dir)
-	if err == nil && f.inline && f.Phase == Ended && f.Exit.Source != executor.Lost {
+	if err == nil && f.inline && f.Workload.PID == pid && f.Phase == Ended && f.Exit.Source != executor.Lost {
 		if _, ok, err := read[*executor.Exit](dir, exitFile); err == nil && !ok {
 			_ = write(dir, exitFile, f.Exit)
 		}

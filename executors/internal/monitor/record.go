@@ -71,6 +71,16 @@ func begin(now started) error {
 	return write(".", startedFile, now)
 }
 
+// hold returns a path that means the directory that dir is now until release is called,
+// also when another one has replaced it.
+func hold(dir string) (held string, release func(), err error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return "", nil, err
+	}
+	return fmt.Sprintf("/proc/self/fd/%d", f.Fd()), func() { _ = f.Close() }, nil
+}
+
 // Live reports whether a monitor, or a start of one, works on dir, whatever is known of its
 // job.
 func Live(dir string) (bool, error) { return locked(dir) }

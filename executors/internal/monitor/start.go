@@ -139,7 +139,7 @@ func spawn(dir string, job Job, files ...*os.File) (*linux.Process, error) {
 	go func() {
 		defer monitor.Close()
 		if monitor.Wait(context.Background()) == nil {
-			recordExit(dir)
+			recordExit(dir, pid)
 			reap(pid)
 		}
 	}()

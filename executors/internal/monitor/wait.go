@@ -62,6 +62,15 @@ func finish(ctx context.Context, dir string, st Status) (Status, error) {
 // Signal sends a signal to the first process of a workload. The error is
 // [executor.FailedPrecondition] if that has ended, or does not run yet.
 func Signal(dir string, sig executor.Signal) error {
+	// Meanwhile another workload may begin at dir.
+	dir, release, err := hold(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return errNotRunning()
+	}
+	if err != nil {
+		return err
+	}
+	defer release()
 	f, err := look(dir)
 	if err != nil {
 		return err
