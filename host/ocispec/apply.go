@@ -45,6 +45,11 @@ func (o *Options) apply(spec *object, rootfs string) (json.RawMessage, error) {
 	if err := spec.merge(changes); err != nil {
 		return nil, err
 	}
+	for _, p := range parts() {
+		if err := p.change(o, spec, rootfs); err != nil {
+			return nil, err
+		}
+	}
 	if err := checkMemory(spec); err != nil {
 		return nil, err
 	}
@@ -144,9 +149,6 @@ func (o *Options) linux() patch {
 	}
 	if o.PidsLimit != 0 {
 		resources["pids"] = patch{"limit": o.PidsLimit}
-	}
-	if len(resources) == 0 {
-		return nil
 	}
 	return patch{"resources": resources}
 }

@@ -125,7 +125,7 @@ func (o *object) merge(changes patch) error {
 	for _, name := range slices.Sorted(maps.Keys(changes)) {
 		value := changes[name]
 		if inner, ok := value.(patch); ok {
-			if len(inner) == 0 {
+			if inner.empty() {
 				continue
 			}
 			member, err := o.object(name)
@@ -142,6 +142,31 @@ func (o *object) merge(changes patch) error {
 		}
 	}
 	return nil
+}
+
+// empty reports whether p changes nothing.
+func (p patch) empty() bool {
+	for _, value := range p {
+		if inner, ok := value.(patch); !ok || !inner.empty() {
+			return false
+		}
+	}
+	return true
+}
+
+// edit changes the object at a path of members. Those that do not exist are made.
+func (o *object) edit(change func(*object) error, path ...string) error {
+	if len(path) == 0 {
+		return change(o)
+	}
+	member, err := o.object(path[0])
+	if err != nil {
+		return err
+	}
+	if err := member.edit(change, path[1:]...); err != nil {
+		return err
+	}
+	return o.set(path[0], member)
 }
 
 // MarshalJSON returns the members in their order.

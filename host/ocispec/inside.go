@@ -11,8 +11,12 @@ import (
 
 // inside sets in the default spec what depends on o and the root file system.
 func (o *Options) inside(spec *specs.Spec, rootfs string) {
-	if o.Hostname != "" {
-		spec.Process.Env = append(spec.Process.Env, "HOSTNAME="+o.Hostname)
+	name := o.Hostname
+	if o.UTS == NamespaceHost {
+		name, _ = os.Hostname()
+	}
+	if name != "" {
+		spec.Process.Env = append(spec.Process.Env, "HOSTNAME="+name)
 	}
 	spec.Mounts = append(spec.Mounts, o.etcMounts(rootfs)...)
 	if o.User != "" {

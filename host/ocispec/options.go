@@ -50,6 +50,41 @@ type Options struct {
 	// OCI spec has it, [SeccompBuiltin], or [SeccompUnconfined]. Whoever makes a spec
 	// applies it afterwards, since that takes the spec's capabilities.
 	Seccomp string `json:"seccomp,omitempty"`
+	// CapAdd and CapDrop change the capabilities of the process: names such as NET_ADMIN,
+	// with or without CAP_, or ALL. A name in CapDrop goes before one in CapAdd, and a name
+	// before ALL.
+	CapAdd  []string `json:"cap_add,omitempty"`
+	CapDrop []string `json:"cap_drop,omitempty"`
+	// Privileged gives the process all capabilities and devices, and hides nothing of the
+	// kernel's file systems from it. It can do to the machine what root can.
+	Privileged bool `json:"privileged,omitempty"`
+	// Devices are devices of the machine that the process may use.
+	Devices []Device `json:"devices,omitempty"`
+	// Groups are further groups of the process, names from the rootfs or numbers.
+	Groups []string `json:"groups,omitempty"`
+	// Sysctls are settings of the container's own namespaces.
+	Sysctls map[string]string `json:"sysctls,omitempty"`
+	// PID, IPC, UTS and Cgroupns say in which namespace of a kind the process is:
+	// [NamespacePrivate] or [NamespaceHost].
+	PID      string `json:"pid,omitempty"`
+	IPC      string `json:"ipc,omitempty"`
+	UTS      string `json:"uts,omitempty"`
+	Cgroupns string `json:"cgroupns,omitempty"`
+	// ShmBytes is the size of /dev/shm.
+	ShmBytes int64 `json:"shm_bytes,omitempty"`
+	// MemorySwap limits memory and swap together, in bytes; -1 is no limit.
+	MemorySwap int64 `json:"memory_swap,omitempty"`
+	// MemoryReservation is how much memory the process keeps when the machine has little.
+	MemoryReservation int64 `json:"memory_reservation,omitempty"`
+	// CPUShares is the weight of the process when CPUs are contended, 2 to 262144; 1024 is
+	// usual.
+	CPUShares uint64 `json:"cpu_shares,omitempty"`
+	// CPUSet and MemSet are the CPUs and memory nodes that the process may use, such as
+	// 0-2,7.
+	CPUSet string `json:"cpuset_cpus,omitempty"`
+	MemSet string `json:"cpuset_mems,omitempty"`
+	// BlkioWeight is the weight of the process when disks are contended, 10 to 1000.
+	BlkioWeight uint16 `json:"blkio_weight,omitempty"`
 	// Etc, if set, is a directory with the files of [EtcFiles]. [FromRootfs] mounts them
 	// over those of the root file system.
 	Etc string `json:"-"`
@@ -147,7 +182,35 @@ func (o *Options) Validate() error {
 			return err
 		}
 	}
+	for _, p := range parts() {
+		if err := p.validate(o); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// part is a group of options that changes a spec on its own.
+type part struct {
+	// validate checks the options without reading any file.
+	validate func(*Options) error
+	// change makes the changes in the spec for a root file system.
+	change func(o *Options, spec *object, rootfs string) error
+}
+
+// parts returns the parts in the order in which they change a spec.
+func parts() []part {
+	none := func(*Options) error { return nil }
+	return []part{
+		{(*Options).validateCapabilities, (*Options).changeCapabilities},
+		{none, (*Options).changePrivileged},
+		{(*Options).validateDevices, (*Options).changeDevices},
+		{(*Options).validateGroups, (*Options).changeGroups},
+		{(*Options).validateLimits, (*Options).changeLimits},
+		{none, (*Options).changeShm},
+		{(*Options).validateNamespaces, (*Options).changeNamespaces},
+		{(*Options).validateSysctls, (*Options).changeSysctls},
+	}
 }
 
 func validateMount(m specs.Mount) error {

@@ -157,6 +157,53 @@ func tmpfs(what string, set map[string]string, readOnly bool) (specs.Mount, erro
 	return checked(what, m)
 }
 
+// ParseTmpfs parses TARGET[:OPTIONS], a tmpfs with options of mount(8) such as
+// size=64m,mode=1777. Nosuid, nodev and noexec hold unless the options say otherwise.
+func ParseTmpfs(value string) (specs.Mount, error) {
+	target, options, _ := strings.Cut(value, ":")
+	what := fmt.Sprintf("tmpfs %q", value)
+	m := specs.Mount{Type: "tmpfs", Source: "tmpfs", Destination: filepath.Clean(target)}
+	opposite := map[string]string{"nosuid": "suid", "nodev": "dev", "noexec": "exec"}
+	var given []string
+	for option := range strings.SplitSeq(options, ",") {
+		if options == "" {
+			break
+		}
+		name, val, _ := strings.Cut(option, "=")
+		switch name {
+		case "ro", "rw", "suid", "nosuid", "dev", "nodev", "exec", "noexec", "noatime", "nodiratime", "relatime", "strictatime", "sync", "async":
+			if name != option {
+				return m, invalid("%s: option %s has no value", what, name)
+			}
+		case "size", "nr_blocks", "nr_inodes":
+			if size, err := parseSize(val); err != nil || size == 0 {
+				return m, invalid("%s: %s %q is not a size; write it like 64m", what, name, val)
+			}
+		case "mode":
+			if mode, err := strconv.ParseUint(val, 8, 32); err != nil || mode > 0o7777 {
+				return m, invalid("%s: mode %q is not an octal mode; write it like 1777", what, val)
+			}
+		case "uid", "gid":
+			if id, err := strconv.Atoi(val); err != nil || id < 0 || id > maxID {
+				return m, invalid("%s: %s %q is not a number from 0 to %d", what, name, val, maxID)
+			}
+		default:
+			return m, invalid("%s: option %q is not known; use those of tmpfs(5), such as size=64m or mode=1777", what, option)
+		}
+		given = append(given, option)
+	}
+	for _, option := range []string{"noexec", "nosuid", "nodev"} {
+		if !slices.Contains(given, option) && !slices.Contains(given, opposite[option]) {
+			m.Options = append(m.Options, option)
+		}
+	}
+	m.Options = append(m.Options, given...)
+	if target == "" {
+		return m, invalid("%s is not of the form TARGET[:OPTIONS], such as /run:size=64m", what)
+	}
+	return checked(what, m)
+}
+
 // checked returns a mount after the checks that Options will make later.
 func checked(what string, m specs.Mount) (specs.Mount, error) {
 	if err := validateMount(m); err != nil {

@@ -16,7 +16,7 @@ import (
 )
 
 // attach runs a container in the foreground.
-func (a *App) attach(ctx context.Context, opts api.ContainerOptions) error {
+func (a *App) attach(ctx context.Context, opts api.ContainerOptions, cidfile *cidfile) error {
 	client := a.Client()
 	ctx, leave := context.WithCancelCause(ctx)
 	defer leave(nil)
@@ -38,6 +38,9 @@ func (a *App) attach(ctx context.Context, opts api.ContainerOptions) error {
 		id = c.ID
 		ids <- id
 		explained = a.explainWait(ctx, id, unwatchedPoll)
+		if err := cidfile.write(id); err != nil {
+			a.complain(err)
+		}
 		return nil
 	}
 	end, err := client.RunAttached(ctx, opts, api.Attachment{Started: started, Output: a.output, Dropped: a.dropped})

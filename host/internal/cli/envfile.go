@@ -20,9 +20,14 @@ func addEnv(list *[]string, s string, env func(string) (string, bool)) error {
 	return err
 }
 
-// readEnv reads a file with a variable on each line, of any length. It ignores empty
-// lines and those that begin with #. There is no quoting.
+// readEnv reads a file with a variable on each line.
 func readEnv(list *[]string, path string, env func(string) (string, bool)) error {
+	return eachLine(path, func(line string) error { return addEnv(list, line, env) })
+}
+
+// eachLine calls fn for the lines of a file, which may have any length. It ignores empty
+// lines and those that begin with #. There is no quoting.
+func eachLine(path string, fn func(line string) error) error {
 	file, err := os.Open(path) // may be a pipe, as <(command) is
 	if err != nil {
 		return err
@@ -42,9 +47,9 @@ func readEnv(list *[]string, path string, env func(string) (string, bool)) error
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		err := checkEnvLine(line)
+		err := checkLine(line)
 		if err == nil {
-			err = addEnv(list, line, env)
+			err = fn(line)
 		}
 		if err != nil {
 			return fmt.Errorf("%s:%d: %w", path, n, err)
@@ -53,8 +58,8 @@ func readEnv(list *[]string, path string, env func(string) (string, bool)) error
 	return nil
 }
 
-// checkEnvLine refuses what docker refuses in such a file, and not in an argument.
-func checkEnvLine(line string) error {
+// checkLine refuses what docker refuses in such a file, and not in an argument.
+func checkLine(line string) error {
 	name, _, _ := strings.Cut(line, "=")
 	switch {
 	case !utf8.ValidString(line):

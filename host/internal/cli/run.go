@@ -38,10 +38,15 @@ container's first run and leaves the rest to the host, as docker does.`,
 			if err != nil {
 				return err
 			}
-			if flags.detach {
-				return a.detach(cmd.Context(), opts)
+			ids, err := newCidfile(flags.cidfile)
+			if err != nil {
+				return err
 			}
-			return a.attach(cmd.Context(), opts)
+			defer ids.close()
+			if flags.detach {
+				return a.detach(cmd.Context(), opts, ids)
+			}
+			return a.attach(cmd.Context(), opts, ids)
 		},
 	}
 	cmd.Flags().SetInterspersed(false)
@@ -52,13 +57,13 @@ container's first run and leaves the rest to the host, as docker does.`,
 }
 
 // detach starts a container and prints its id.
-func (a *App) detach(ctx context.Context, opts api.ContainerOptions) error {
+func (a *App) detach(ctx context.Context, opts api.ContainerOptions, ids *cidfile) error {
 	c, err := a.Client().Create(ctx, opts)
 	if err != nil {
 		return runError(err)
 	}
 	fmt.Fprintln(a.Stdout, c.ID)
-	return nil
+	return ids.write(c.ID)
 }
 
 // runError returns the error of `davit run`, with its exit code.

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -19,6 +20,11 @@ type runFlags struct {
 	detach  bool
 	fileEnv []string // from --env-file, which --env overrides
 	stop    Seconds
+	// entrypoint comes before the arguments, fileLabels are from --label-file, which
+	// --label overrides, and cidfile receives the id.
+	entrypoint string
+	fileLabels map[string]string
+	cidfile    string
 }
 
 func (f *runFlags) register(fs *pflag.FlagSet, env func(string) (string, bool)) {
@@ -36,6 +42,7 @@ func (f *runFlags) register(fs *pflag.FlagSet, env func(string) (string, bool)) 
 	fs.Func("env-file", "`FILE` with an environment variable on each line", func(s string) error {
 		return readEnv(&f.fileEnv, s, env)
 	})
+	fs.Var((*filled)(&f.entrypoint), "entrypoint", "`PROGRAM` to run, with the arguments as its own")
 	fs.VarP((*filled)(&p.Cwd), "workdir", "w", "working `DIR` in the container")
 	fs.VarP((*filled)(&p.User), "user", "u", "`USER[:GROUP]` to run as, names or numbers")
 	fs.Var((*filled)(&p.Hostname), "hostname", "host `NAME` in the container")
@@ -46,6 +53,11 @@ func (f *runFlags) register(fs *pflag.FlagSet, env func(string) (string, bool)) 
 	})
 	fs.Func("mount", "`MOUNT` such as type=bind,source=/a,target=/b,readonly or type=tmpfs,target=/tmp", func(s string) error {
 		m, err := ocispec.ParseMount(s)
+		p.Mounts = append(p.Mounts, m)
+		return err
+	})
+	fs.Func("tmpfs", "`TARGET[:OPTIONS]` is a file system in memory, with options such as size=64m", func(s string) error {
+		m, err := ocispec.ParseTmpfs(s)
 		p.Mounts = append(p.Mounts, m)
 		return err
 	})
@@ -62,8 +74,10 @@ func (f *runFlags) register(fs *pflag.FlagSet, env func(string) (string, bool)) 
 		p.PidsLimit, err = parsePidsLimit(s)
 		return err
 	})
+	limitFlags(fs, p)
 	insideFlags(fs, p)
-	fs.Func("label", "label `NAME[=VALUE]`, for people and programs", func(s string) error { return addLabel(o, s) })
+	fs.FuncP("label", "l", "label `NAME[=VALUE]`, for people and programs", func(s string) error { return addLabel(&o.Labels, s) })
+	fs.Func("label-file", "`FILE` with a label on each line", func(s string) error { return readLabels(&f.fileLabels, s) })
 	fs.Func("annotation", "annotation `NAME=VALUE` of the OCI spec, for the runtime", func(s string) error { return addAnnotation(p, s) })
 	fs.Var((*filled)(&o.Restart), "restart", "restart `POLICY`: no, on-failure[:N], always or unless-stopped")
 	fs.Func("stop-signal", "`SIGNAL` with which to stop it (default TERM)", func(s string) (err error) {
@@ -79,6 +93,7 @@ func (f *runFlags) register(fs *pflag.FlagSet, env func(string) (string, bool)) 
 		}
 		return err
 	})
+	fs.Var((*filled)(&f.cidfile), "cidfile", "`FILE` to make, with the container's id")
 	fs.BoolVar(&o.MergeOutput, "merge-output", false, "keep stdout and stderr as one stream, in their order")
 	fs.Func("output-max", "how much of each output stream is kept, a `SIZE` such as 64m; -1 is all (default: the host's)", func(s string) (err error) {
 		o.OutputMax, err = parseOutputMax(s)
@@ -94,10 +109,18 @@ func (f *runFlags) options(args []string) (api.ContainerOptions, error) {
 		return o, errors.New("nothing to run: give --rootfs DIR and a command, or --bundle DIR")
 	case o.Rootfs != "" && o.Bundle != "":
 		return o, errors.New("both --rootfs and --bundle are given; use one")
-	case o.Rootfs != "" && len(args) == 0:
+	case o.Rootfs != "" && len(args) == 0 && f.entrypoint == "":
 		return o, errors.New("no command is given; write it after the flags: davit run --rootfs DIR CMD [ARG...]")
 	}
 	o.Process.Args = args
+	if f.entrypoint != "" {
+		o.Process.Args = append([]string{f.entrypoint}, args...)
+	}
+	if len(f.fileLabels) > 0 {
+		labels := f.fileLabels
+		maps.Copy(labels, o.Labels)
+		o.Labels = labels
+	}
 	o.Process.Env = append(f.fileEnv, o.Process.Env...)
 	o.StopTimeout = f.stop.Duration
 	return o, errors.Join(absolute(&o.Rootfs), absolute(&o.Bundle))
@@ -136,16 +159,21 @@ func parseOutputMax(s string) (int64, error) {
 	return n, nil
 }
 
-func addLabel(o *api.ContainerOptions, s string) error {
+func addLabel(labels *map[string]string, s string) error {
 	name, value, _ := strings.Cut(s, "=")
 	if name == "" {
 		return fmt.Errorf("label %q is not of the form NAME=VALUE", s)
 	}
-	if o.Labels == nil {
-		o.Labels = map[string]string{}
+	if *labels == nil {
+		*labels = map[string]string{}
 	}
-	o.Labels[name] = value
+	(*labels)[name] = value
 	return nil
+}
+
+// readLabels reads a file with a label on each line.
+func readLabels(labels *map[string]string, path string) error {
+	return eachLine(path, func(line string) error { return addLabel(labels, line) })
 }
 
 func addAnnotation(o *ocispec.Options, s string) error {

@@ -36,6 +36,9 @@ func TestRunFlags(t *testing.T) {
 	if err := os.WriteFile("env", []byte("# comment\n\n  A=file\nOURS\nB= spaced # no comment \n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile("labels", []byte("# labels\na=1\nb=2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile("profile", []byte(`{"defaultAction": "SCMP_ACT_ALLOW"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -70,6 +73,25 @@ func TestRunFlags(t *testing.T) {
 				Ulimits: []specs.POSIXRlimit{{Type: "RLIMIT_CORE", Soft: 1<<64 - 1, Hard: 1<<64 - 1}, {Type: "RLIMIT_NOFILE", Soft: 10, Hard: 20}},
 			},
 		}},
+		{"isolation", "--rootfs /r --cap-add NET_ADMIN --cap-add ALL --cap-drop chown --privileged --device /dev/zero:/dev/nought:r --group-add 7 --sysctl net.a=b=c --pid host --ipc private --uts host --cgroupns private x", api.ContainerOptions{
+			Rootfs: "/r", Process: ocispec.Options{
+				Args: []string{"x"}, CapAdd: []string{"NET_ADMIN", "ALL"}, CapDrop: []string{"chown"}, Privileged: true, Groups: []string{"7"},
+				Devices: []ocispec.Device{{Source: "/dev/zero", Target: "/dev/nought", Access: "r"}}, Sysctls: map[string]string{"net.a": "b=c"},
+				PID: "host", IPC: "private", UTS: "host", Cgroupns: "private",
+			},
+		}},
+		{"more limits", "--rootfs /r -m 64m --memory-swap 1g --memory-reservation 32m -c 512 --cpuset-cpus 0-1 --cpuset-mems 0 --blkio-weight 10 --shm-size 1m --tmpfs /t:ro x", api.ContainerOptions{
+			Rootfs: "/r", Process: ocispec.Options{
+				Args: []string{"x"}, MemoryBytes: 64 << 20, MemorySwap: 1 << 30, MemoryReservation: 32 << 20, CPUShares: 512, CPUSet: "0-1", MemSet: "0", BlkioWeight: 10, ShmBytes: 1 << 20,
+				Mounts: []specs.Mount{{Type: "tmpfs", Source: "tmpfs", Destination: "/t", Options: []string{"noexec", "nosuid", "nodev", "ro"}}},
+			},
+		}},
+		{"no limit", "--rootfs /r --memory-swap -1 x", api.ContainerOptions{Rootfs: "/r", Process: ocispec.Options{Args: []string{"x"}, MemorySwap: -1}}},
+		{"entrypoint", "--rootfs /r --entrypoint /bin/sh -- -c true", api.ContainerOptions{Rootfs: "/r", Process: ocispec.Options{Args: []string{"/bin/sh", "-c", "true"}}}},
+		{"entrypoint alone", "--rootfs /r --entrypoint /bin/sh", api.ContainerOptions{Rootfs: "/r", Process: ocispec.Options{Args: []string{"/bin/sh"}}}},
+		{"label file", "--rootfs /r --label-file labels -l b=ours x", api.ContainerOptions{
+			Rootfs: "/r", Labels: map[string]string{"a": "1", "b": "ours"}, Process: ocispec.Options{Args: []string{"x"}},
+		}},
 		{"labels", "--rootfs /r --label a=b=c --label d x", api.ContainerOptions{
 			Rootfs: "/r", Labels: map[string]string{"a": "b=c", "d": ""}, Process: ocispec.Options{Args: []string{"x"}},
 		}},
@@ -99,6 +121,8 @@ func TestRunFlags(t *testing.T) {
 		"--rootfs /r --annotation x x", "--rootfs /r --annotation =x x", "--rootfs /r --stop-signal 999 x", "--rootfs /r --stop-signal -9 x", "--rootfs /r --stop-signal 0 x",
 		"--rootfs /r --user= x", "--rootfs /r --workdir= x", "--rootfs /r --name= x", "--rootfs /r --hostname= x", "--rootfs /r --backend= x",
 		"--rootfs /r --runtime= x", "--rootfs /r --restart= x", "--bundle=", "--rootfs /r --stop-timeout 99999999999 x",
+		"--rootfs /r --cap-add= x", "--rootfs /r --pid container:x x", "--rootfs /r --device zero x", "--rootfs /r --sysctl kernel.panic=1 x", "--rootfs /r --tmpfs x x",
+		"--rootfs /r --memory-swap 0 x", "--rootfs /r --shm-size -1 x", "--rootfs /r -c 0 x", "--rootfs /r --blkio-weight 99999 x", "--rootfs /r --entrypoint= x", "--rootfs /r --label-file nowhere x",
 		"--rootfs /r -v /a:/b:ro,rw x", "--rootfs /r --pids-limit -2 x",
 		"--rootfs /r -e =x x", "--rootfs /r --env-file nowhere x", "--rootfs /r -v a:/b x", "--rootfs /r --mount x x",
 		"--rootfs /r -m 1k x", "--rootfs /r --cpus 0 x", "--rootfs /r --pids-limit many x", "--rootfs /r --label =x x",

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"strconv"
 
 	"github.com/davit-run/davit/host/ocispec"
@@ -21,7 +22,44 @@ func insideFlags(fs *pflag.FlagSet, p *ocispec.Options) {
 		p.OOMScoreAdj = &n
 		return err
 	})
+	fs.BoolVar(&p.Privileged, "privileged", false, "all capabilities and devices, nothing hidden: like root on this machine")
+	fs.Func("cap-add", "`CAPABILITY` to have besides the usual ones, such as NET_ADMIN, or ALL", appendTo(&p.CapAdd))
+	fs.Func("cap-drop", "`CAPABILITY` not to have, or ALL", appendTo(&p.CapDrop))
+	fs.Func("device", "`SOURCE[:TARGET][:ACCESS]` is a device of this machine; ACCESS is some of rwm", func(s string) error {
+		d, err := ocispec.ParseDevice(s)
+		p.Devices = append(p.Devices, d)
+		return err
+	})
+	fs.Func("group-add", "further `GROUP` of the process, a name or number", appendTo(&p.Groups))
+	fs.Func("sysctl", "`NAME=VALUE`, a setting of the container's own namespaces, such as net.core.somaxconn=1024", func(s string) error {
+		name, value, err := ocispec.ParseSysctl(s)
+		if p.Sysctls == nil {
+			p.Sysctls = map[string]string{}
+		}
+		p.Sysctls[name] = value
+		return err
+	})
+	for _, ns := range []struct {
+		flag, has string
+		mode      *string
+	}{{"pid", "processes", &p.PID}, {"ipc", "shared memory", &p.IPC}, {"uts", "host name", &p.UTS}, {"cgroupns", "view of cgroups", &p.Cgroupns}} {
+		fs.Func(ns.flag, "`MODE` private or host: whose "+ns.has+" the container has (default private)", func(s string) (err error) {
+			*ns.mode, err = ocispec.ParseNamespace(s)
+			return err
+		})
+	}
 	fs.Func("security-opt", "`OPTION` no-new-privileges, or seccomp=unconfined or a profile's FILE", p.ApplySecurityOpt)
+}
+
+// appendTo returns the function of a flag that can be given more than once.
+func appendTo(list *[]string) func(string) error {
+	return func(s string) error {
+		if s == "" {
+			return errors.New("it is empty; leave the flag out if that is meant")
+		}
+		*list = append(*list, s)
+		return nil
+	}
 }
 
 // dropUlimit returns limits without those of a type: the last flag counts.

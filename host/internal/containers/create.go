@@ -161,7 +161,7 @@ func (m *Manager) prepare(ctx context.Context, opts api.ContainerOptions) (*stor
 		return fail(executor.Errorf(executor.Invalid, "a container with a restart policy (%s) cannot be removed automatically; use one or the other", opts.Restart))
 	}
 	id := newID()
-	if opts.Rootfs != "" && opts.Process.Hostname == "" {
+	if opts.Rootfs != "" && opts.Process.Hostname == "" && opts.Process.UTS != ocispec.NamespaceHost {
 		opts.Process.Hostname = id
 	}
 	if n := opts.OutputMax; n < -1 || n > 0 && n < config.MinOutput {

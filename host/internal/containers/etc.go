@@ -42,6 +42,9 @@ func (m *Manager) makeEtc(id string, spec json.RawMessage) error {
 	if len(missing) == 0 {
 		return nil
 	}
+	if read.Hostname == "" { // the machine's own
+		read.Hostname, _ = os.Hostname()
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return executor.ExplainDisk(dir, executor.Errorf(executor.Unavailable, "files for /etc of %s: %w", id, err))
 	}

@@ -18,6 +18,9 @@ import (
 func makeSpec(opts api.ContainerOptions, defaults config.Defaults, etc string) (spec json.RawMessage, command []string, err error) {
 	noTerminal := false // the streams are files
 	opts.Process.Terminal = &noTerminal
+	if opts.Process.Privileged && opts.Process.Seccomp == "" {
+		opts.Process.Seccomp = ocispec.SeccompUnconfined
+	}
 	switch {
 	case opts.Bundle != "" && opts.Rootfs != "":
 		return nil, nil, executor.Errorf(executor.Invalid, "both a bundle (%q) and a root file system (%q) are given; use one", opts.Bundle, opts.Rootfs)

@@ -53,6 +53,8 @@ func TestDefaultsOfTheConfig(t *testing.T) {
 			NoNewPrivileges: new(false), Seccomp: ocispec.SeccompBuiltin, Ulimits: []specs.POSIXRlimit{limit("RLIMIT_NOFILE", 5, 6)},
 		}},
 		{name: "unconfined", o: ocispec.Options{Seccomp: ocispec.SeccompUnconfined}},
+		{name: "privileged", o: ocispec.Options{Privileged: true}},
+		{name: "privileged with a profile", o: ocispec.Options{Privileged: true, Seccomp: ocispec.SeccompBuiltin}, seccomp: specs.ActErrno, calls: true},
 		{name: "unconfined by config", d: config.Defaults{SeccompProfile: ocispec.SeccompUnconfined}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
