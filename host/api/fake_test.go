@@ -71,6 +71,13 @@ func (f *fake) Kill(ctx context.Context, ref string, sig executor.Signal) error 
 func (f *fake) Stop(ctx context.Context, ref string, timeout time.Duration) error {
 	return f.stop(ctx, ref, timeout)
 }
+func (f *fake) Restart(ctx context.Context, ref string, timeout time.Duration) (Container, error) {
+	return Container{ID: ref}, f.stop(ctx, ref, timeout)
+}
+func (f *fake) Rename(ctx context.Context, ref, name string) error {
+	_, err := f.inspect(ref + " is " + name)
+	return err
+}
 func (f *fake) Remove(ctx context.Context, ref string, force bool) error {
 	return f.remove(ctx, ref, force)
 }

@@ -12,6 +12,20 @@ type stopRequest struct {
 	Timeout *duration `json:"timeout,omitempty"`
 }
 
+func newStopRequest(reference string, timeout time.Duration) stopRequest {
+	if timeout == OwnStopTimeout {
+		return stopRequest{Ref: reference}
+	}
+	return stopRequest{reference, (*duration)(&timeout)}
+}
+
+func (r *stopRequest) timeout() time.Duration {
+	if r.Timeout == nil {
+		return OwnStopTimeout
+	}
+	return time.Duration(*r.Timeout)
+}
+
 type stopper interface {
 	Stop(ctx context.Context, reference string, timeout time.Duration) error
 }
@@ -22,23 +36,15 @@ var stopRoute = define(route[stopper, stopRequest, none]{
 	Path:   "/v1/containers/{ref}/stop",
 	Doc:    "asks a container to end, kills it when the timeout is over, and waits for its end; a negative timeout waits for ever; 202 means that it is recorded, and done later",
 	Serve: func(ctx context.Context, h stopper, r *stopRequest) (none, error) {
-		timeout := OwnStopTimeout
-		if r.Timeout != nil {
-			timeout = time.Duration(*r.Timeout)
-		}
-		return none{}, h.Stop(ctx, r.Ref, timeout)
+		return none{}, h.Stop(ctx, r.Ref, r.timeout())
 	},
 })
 
 // Stop sends a container its stop signal, and kills it if it has not ended after timeout;
 // see the method of host.Host.
 func (c *Client) Stop(ctx context.Context, reference string, timeout time.Duration) error {
-	req := stopRequest{Ref: reference}
-	if timeout != OwnStopTimeout {
-		req.Timeout = (*duration)(&timeout)
-	}
 	return c.retry(ctx, func() error {
-		_, err := stopRoute.call(ctx, c, req)
+		_, err := stopRoute.call(ctx, c, newStopRequest(reference, timeout))
 		return err
 	})
 }

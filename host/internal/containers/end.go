@@ -158,9 +158,9 @@ func (m *Manager) afterEnd(c *store.Container, end *api.End) {
 // If the host dies before that is done, the next host does it when it reconciles.
 func (m *Manager) followUp(c *store.Container) {
 	switch {
-	case c.AutoRemove:
-		m.removeWhenFree(c.ID, m.lingerTime(c))
 	case !c.RestartAt.IsZero():
 		m.scheduleRestart(c)
+	case c.AutoRemove:
+		m.removeWhenFree(c.ID, m.lingerTime(c))
 	}
 }

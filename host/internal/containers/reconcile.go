@@ -164,14 +164,14 @@ func (m *Manager) reconcileOne(ctx context.Context, session *backends.Session, c
 	return m.reconcileWish(session, c.ID)
 }
 
-// reconcileWish stops a container that runs and is not wanted, because it was stopped
-// while its backend did not answer.
+// reconcileWish stops a container that runs and is not wanted, because it was stopped, or
+// restarted, while its backend did not answer.
 func (m *Manager) reconcileWish(session *backends.Session, id string) error {
 	c, err := m.record(id)
 	if errors.Is(err, executor.NotFound) {
 		return nil
 	}
-	if err != nil || ended(c) || c.State == store.Exited || c.Desired != store.WantStopped {
+	if err != nil || ended(c) || c.State == store.Exited || c.Desired != store.WantStopped && !c.Again {
 		return err
 	}
 	m.background(func() {

@@ -73,11 +73,16 @@ func ParseRestartPolicy(value string) (store.RestartPolicy, error) {
 	return policy, nil
 }
 
-// setRestart sets the time at which the policy starts c again, if it does. failed means
-// that the attempt did not succeed.
+// setRestart sets the time at which the policy, or a user's restart, starts c again, if
+// one does. failed means that the attempt did not succeed.
 func setRestart(c *store.Container, failed bool) {
-	c.RestartAt = time.Time{}
-	if c.Desired != store.WantRunning {
+	again := c.Again
+	c.RestartAt, c.Again = time.Time{}, false
+	switch {
+	case c.Desired != store.WantRunning:
+		return
+	case again:
+		c.RestartAt, c.Failures, c.Restarts = time.Now(), 0, -1
 		return
 	}
 	switch c.Restart.Name {

@@ -192,7 +192,7 @@ func (m *Manager) setDesired(ctx context.Context, id string, desired store.Desir
 		if err != nil || c.Desired == desired || c.Desired == store.WantRemoved {
 			return err
 		}
-		c.Desired, c.RestartAt, changed = desired, time.Time{}, true
+		c.Desired, c.RestartAt, c.Again, changed = desired, time.Time{}, false, true
 		return tx.PutContainer(c)
 	})
 	if err == nil && changed {

@@ -88,6 +88,9 @@ type Container struct {
 	Restarts  int       `json:"restarts,omitempty"`
 	Failures  int       `json:"failures,omitempty"`
 	RestartAt time.Time `json:"restart_at,omitzero"`
+	// Again means that the present attempt is to end and another one to be started, since a
+	// user wants so, whatever the policy says.
+	Again bool `json:"again,omitempty"`
 }
 
 // Ref returns the reference of the present attempt.

@@ -13,8 +13,8 @@ import (
 const maxKey = 255
 
 // CreateContainer writes a new container and its spec. The error is AlreadyExists if its
-// name, id or request id is in use, and Invalid if its labels are too large. [Tx.ContainerByRequest] returns the container that a
-// request made.
+// name, id or request id is in use, and Invalid if its labels are too large.
+// [Tx.ContainerByRequest] returns the container that a request made.
 func (tx *Tx) CreateContainer(c *Container, spec json.RawMessage) error {
 	if err := executor.ValidateID(c.ID); err != nil {
 		return err
