@@ -16,7 +16,7 @@ import (
 
 // What a process may see of itself, the kernel grants its first thread alone, where it
 // does not compare processes but threads (timerslack_ns).
-func init() { runtime.LockOSThread() }
+func init() { runtime.LockOSThread() } //nolint:gochecknoinits // only there it is the first
 
 func main() {
 	status()
