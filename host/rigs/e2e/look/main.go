@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"runtime"
 	"sort"
 	"strconv"
 	"strings"
@@ -12,6 +13,10 @@ import (
 
 	"golang.org/x/sys/unix"
 )
+
+// What a process may see of itself, the kernel grants its first thread alone, where it
+// does not compare processes but threads (timerslack_ns).
+func init() { runtime.LockOSThread() } //nolint:gochecknoinits // only there it is the first
 
 func main() {
 	status()
