@@ -251,12 +251,15 @@ func ParseEnv(value string, lookUp func(string) (string, bool)) (string, error) 
 	if name == "" || strings.ContainsRune(value, 0) {
 		return "", invalid("environment variable %q is not of the form NAME=VALUE or NAME", value)
 	}
-	if ok {
-		return value, nil
-	}
-	found, ok := lookUp(name)
 	if !ok {
-		return "", nil
+		found, set := lookUp(name)
+		if !set {
+			return "", nil
+		}
+		value = name + "=" + found
 	}
-	return name + "=" + found, nil
+	if err := checkText("environment variable", value); err != nil {
+		return "", err
+	}
+	return value, nil
 }

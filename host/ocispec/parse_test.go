@@ -14,7 +14,7 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	env := map[string]string{"HOME": "/root", "EMPTY": ""}
+	env := map[string]string{"HOME": "/root", "EMPTY": "", "ODD": "\x94"}
 	lookUp := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
 	volume := func(s string) (any, error) { return ocispec.ParseVolume(s) }
 	mount := func(s string) (any, error) { return ocispec.ParseMount(s) }
@@ -79,6 +79,8 @@ func TestParse(t *testing.T) {
 		{"env from the caller", environment, "HOME", `"HOME=/root"`, ""},
 		{"env empty", environment, "EMPTY", `"EMPTY="`, ""},
 		{"env not set", environment, "NONE", `""`, ""},
+		{"env not UTF-8", environment, "A=\x94", "", `environment variable "A=\x94" is not UTF-8`},
+		{"env from the caller, not UTF-8", environment, "ODD", "", `environment variable "ODD=\x94" is not UTF-8`},
 		{"env form", environment, "=x", "", `environment variable "=x" is not of the form NAME=VALUE or NAME`},
 
 		{"name", name, "Web_1.a-b", `"Web_1.a-b"`, ""},
