@@ -1,0 +1,178 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/shared/executor"
+	"github.com/docker/go-units"
+	"github.com/spf13/cobra"
+)
+
+var _ = Command(Containers, 34, (*App).statsCommand)
+
+// statsPause is how long processor time is measured for one line of stats.
+const statsPause = time.Second
+
+func (a *App) statsCommand() *cobra.Command {
+	var once bool
+	cmd := &cobra.Command{
+		Use:   "stats [flags] [CONTAINER...]",
+		Short: "Show what containers use, of all that run if none is named",
+		Long: `Show what containers use, again each second. Without names these are all that run.
+
+CPU is in percent of one processor, over the last second. Memory is without pages of
+files that nothing has used for a while.`,
+		Example: "  davit stats\n  davit stats --no-stream web db\n  davit stats --format json",
+	}
+	cmd.Flags().BoolVar(&once, "no-stream", false, "show it once")
+	form := FormatFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.stats(cmd.Context(), args, once, *form)
+	}
+	return cmd
+}
+
+// usage is what one container used between two looks.
+type usage struct {
+	ID   string `json:"id"`
+	Name string `json:"name,omitempty"`
+	executor.Stats
+	// CPUPercent is of one processor, since the look before.
+	CPUPercent *float64 `json:"cpu_percent,omitempty"`
+	// Error says why nothing is known.
+	Error string `json:"error,omitempty"`
+}
+
+// stats shows what containers use, for as long as ctx lasts.
+func (a *App) stats(ctx context.Context, refs []string, once bool, form Format) error {
+	screen := isTerminal(a.Stdout) && !once && form == AsTable
+	var before map[string]usage
+	for {
+		now, err := a.measure(ctx, refs, before)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return err
+		}
+		first := before == nil
+		before = make(map[string]usage, len(now))
+		for _, u := range now {
+			before[u.ID] = u
+		}
+		if !first {
+			if screen {
+				fmt.Fprint(a.Stdout, "\x1b[H\x1b[J")
+			}
+			if err := printUsage(a, now, form); err != nil || once {
+				return err
+			}
+		}
+		select {
+		case <-time.After(statsPause):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// measure looks at containers: those that are named, or all that run.
+func (a *App) measure(ctx context.Context, refs []string, before map[string]usage) ([]usage, error) {
+	client := a.Client()
+	all, err := client.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	chosen := map[string]bool{}
+	for _, ref := range refs {
+		c, err := client.Inspect(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		chosen[c.ID] = true
+	}
+	all = slices.DeleteFunc(all, func(c api.Container) bool {
+		if len(refs) > 0 {
+			return !chosen[c.ID]
+		}
+		return c.State != api.StateRunning && c.State != api.StatePaused
+	})
+	list := make([]usage, len(all))
+	var wg sync.WaitGroup
+	for i, c := range all {
+		wg.Go(func() {
+			u := usage{ID: c.ID, Name: c.Name}
+			var err error
+			if u.Stats, err = client.Stats(ctx, c.ID); err != nil {
+				u.Error = err.Error()
+			}
+			u.CPUPercent = percent(before[c.ID].Stats, u.Stats)
+			list[i] = u
+		})
+	}
+	wg.Wait()
+	gone := func(u usage) bool {
+		return u.Error != "" && len(refs) == 0 && u.At.IsZero() && ended(ctx, client, u.ID)
+	}
+	return slices.DeleteFunc(list, gone), nil
+}
+
+// ended reports whether a container has ended, or is removed.
+func ended(ctx context.Context, client *api.Client, id string) bool {
+	c, err := client.Inspect(ctx, id)
+	return errors.Is(err, executor.NotFound) || err == nil && c.State != api.StateRunning && c.State != api.StatePaused
+}
+
+// percent returns the processor time used between two looks, of one processor.
+func percent(before, now executor.Stats) *float64 {
+	passed := now.At.Sub(before.At)
+	if before.CPU == nil || now.CPU == nil || before.At.IsZero() || passed <= 0 || *now.CPU < *before.CPU {
+		return nil
+	}
+	return new(100 * float64(*now.CPU-*before.CPU) / float64(passed))
+}
+
+// printUsage prints what containers use.
+func printUsage(a *App, list []usage, form Format) error {
+	if form == AsJSON {
+		return PrintJSON(a.Stdout, list)
+	}
+	size := func(n *uint64) string {
+		if n == nil {
+			return "-"
+		}
+		return units.CustomSize("%.4g%s", float64(*n), 1024, []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"})
+	}
+	number := func(n *uint64) string {
+		if n == nil {
+			return "-"
+		}
+		return strconv.FormatUint(*n, 10)
+	}
+	rows := make([][]string, len(list))
+	for i, u := range list {
+		name := u.Name
+		if name == "" {
+			name = u.ID
+		}
+		cpu, memory := "", ""
+		if u.CPUPercent != nil {
+			cpu = fmt.Sprintf("%.1f%%", *u.CPUPercent)
+		}
+		if u.Memory != nil && u.MemoryLimit != nil && *u.MemoryLimit > 0 {
+			memory = fmt.Sprintf("%.1f%%", 100*float64(*u.Memory)/float64(*u.MemoryLimit))
+		}
+		rows[i] = []string{
+			shorten(name, 20), cpu, size(u.Memory) + " / " + size(u.MemoryLimit), memory,
+			number(u.Tasks), size(u.BlockRead) + " / " + size(u.BlockWritten),
+		}
+	}
+	return PrintTable(a.Stdout, []string{"CONTAINER", "CPU", "MEMORY / LIMIT", "MEM", "TASKS", "READ / WRITTEN"}, rows)
+}
