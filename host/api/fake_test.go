@@ -99,8 +99,14 @@ func (f *fake) DiskUsage() (DiskUsage, error) {
 	return DiskUsage{Containers: []ContainerUsage{{ID: "x", Bytes: 1, Lost: true}}}, nil
 }
 func (f *fake) Prune(ctx context.Context, o PruneOptions) (Pruned, error) { return f.prune(ctx, o) }
-func (f *fake) Pause(ctx context.Context, ref string) error               { return f.pause(ctx, ref) }
-func (f *fake) Resume(ctx context.Context, ref string) error              { return f.resume(ctx, ref) }
+func (f *fake) Stats(ctx context.Context, ref string) (executor.Stats, error) {
+	return executor.Stats{PIDs: []int{len(ref)}}, f.pause(ctx, ref)
+}
+func (f *fake) Processes(ctx context.Context, ref string) ([]Process, error) {
+	return []Process{{PID: len(ref)}}, f.pause(ctx, ref)
+}
+func (f *fake) Pause(ctx context.Context, ref string) error  { return f.pause(ctx, ref) }
+func (f *fake) Resume(ctx context.Context, ref string) error { return f.resume(ctx, ref) }
 func (f *fake) Events(ctx context.Context, after uint64) iter.Seq2[Event, error] {
 	return f.events(ctx, after)
 }

@@ -148,6 +148,25 @@ func TestPauseAndResume(t *testing.T) {
 	}
 }
 
+// TestStatsAndProcesses asks the host for both.
+func TestStatsAndProcesses(t *testing.T) {
+	c, _ := serveFake(t, &fake{pause: func(_ context.Context, ref string) error {
+		if ref != "a/b" {
+			return executor.Errorf(executor.Unsupported, "no")
+		}
+		return nil
+	}})
+	if s, err := c.Stats(t.Context(), "a/b"); err != nil || !slices.Equal(s.PIDs, []int{3}) {
+		t.Errorf("stats: got %+v, %v", s, err)
+	}
+	if list, err := c.Processes(t.Context(), "a/b"); err != nil || len(list) != 1 || list[0].PID != 3 {
+		t.Errorf("processes: got %+v, %v", list, err)
+	}
+	if _, err := c.Stats(t.Context(), "web"); executor.CodeOf(err) != executor.Unsupported {
+		t.Errorf("got %v, want unsupported", err)
+	}
+}
+
 // TestLight checks what a program links that only talks to a host.
 func TestLight(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", ".").Output()

@@ -59,7 +59,7 @@ func FuzzFromBundle(f *testing.F) {
 // FuzzParse looks for flag values that panic, or that are accepted and refused
 // later.
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"/a:/b:ro", "type=bind,src=/a,dst=/b", "type=tmpfs,dst=/b,tmpfs-size=1g", "512m", "1.5", "1e300g", "\"", "::"} {
+	for _, s := range []string{"/a:/b:ro", "type=bind,src=/a,dst=/b", "type=tmpfs,dst=/b,tmpfs-size=1g", "512m", "1.5", "1e300g", "\"", "::", "/dev/a:/b:rw", "net.a=b", "/t:size=1m,mode=1777"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
@@ -77,6 +77,15 @@ func FuzzParse(f *testing.F) {
 		}
 		if e, err := ocispec.ParseEnv(value, func(string) (string, bool) { return "", false }); err == nil && e != "" {
 			o.Env = []string{e}
+		}
+		if m, err := ocispec.ParseTmpfs(value); err == nil {
+			o.Mounts = append(o.Mounts[:0], m)
+		}
+		if d, err := ocispec.ParseDevice(value); err == nil {
+			o.Devices = []ocispec.Device{d}
+		}
+		if name, setting, err := ocispec.ParseSysctl(value); err == nil {
+			o.Sysctls = map[string]string{name: setting}
 		}
 		if err := o.Validate(); err != nil {
 			t.Errorf("%q was accepted as %+v, which is refused: %v", value, o, err)
