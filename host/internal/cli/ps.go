@@ -17,51 +17,92 @@ import (
 var _ = Command(Containers, 20, (*App).psCommand)
 
 func (a *App) psCommand() *cobra.Command {
-	var all, quiet, full, strays bool
+	var o psOptions
+	var strays bool
 	cmd := &cobra.Command{
 		Use:     "ps [flags]",
 		Aliases: []string{"ls", "list"},
 		Short:   "List containers",
-		Example: "  davit ps\n  davit ps -a --format json\n  davit rm $(davit ps -aq)\n  davit ps --strays",
+		Example: "  davit ps\n  davit ps -a --format json\n  davit ps -f label=app=web -f status=exited\n  davit rm $(davit ps -aq)\n  davit ps --strays",
 		Args:    AtMost(0),
 	}
-	cmd.Flags().BoolVarP(&all, "all", "a", false, "also those that have ended")
-	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "only the ids")
-	cmd.Flags().BoolVar(&full, "no-trunc", false, "do not shorten commands and messages")
+	cmd.Flags().BoolVarP(&o.all, "all", "a", false, "also those that have ended")
+	cmd.Flags().IntVarP(&o.last, "last", "n", -1, "the last `N` that were made, also those that have ended")
+	cmd.Flags().BoolVarP(&o.latest, "latest", "l", false, "the last one that was made; short for -n 1")
+	o.filters = filterFlag(cmd.Flags())
+	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "only the ids")
+	cmd.Flags().BoolVar(&o.full, "no-trunc", false, "do not shorten commands and messages")
+	cmd.Flags().BoolVarP(&o.size, "size", "s", false, "show how much of the disk the output takes")
 	cmd.Flags().BoolVar(&strays, "strays", false, "instead, what is left of containers whose records are lost")
 	form := FormatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if strays {
-			return a.psStrays(cmd.Context(), quiet, full, *form)
+			return a.psStrays(cmd.Context(), o.quiet, o.full, *form)
 		}
-		return a.ps(cmd.Context(), all, quiet, full, *form)
+		o.form = *form
+		return a.ps(cmd.Context(), o)
 	}
 	return cmd
 }
 
-func (a *App) ps(ctx context.Context, all, quiet, full bool, form Format) error {
-	containers, err := a.Client().List(ctx)
+// psOptions are the flags of `davit ps`.
+type psOptions struct {
+	all, latest, quiet, full, size bool
+	last                           int // how many, at most; -1 is all
+	filters                        filters
+	form                           Format
+}
+
+// list returns the containers that are asked for, oldest first.
+func (o psOptions) list(ctx context.Context, client *api.Client) ([]api.Container, error) {
+	containers, err := client.List(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if !all {
+	if o.latest {
+		o.last = 1
+	}
+	if !o.all && o.last < 0 && !o.filters.ended() {
 		containers = slices.DeleteFunc(containers, func(c api.Container) bool {
 			return c.State == api.StateExited || c.State == api.StateFailed
 		})
 	}
+	containers, err = o.filters.apply(ctx, client, containers)
+	if o.last >= 0 {
+		containers = containers[max(0, len(containers)-o.last):]
+	}
+	return containers, err
+}
+
+func (a *App) ps(ctx context.Context, o psOptions) error {
+	client := a.Client()
+	containers, err := o.list(ctx, client)
+	if err != nil {
+		return err
+	}
+	sizes := map[string]int64{}
+	if o.size {
+		used, err := client.DiskUsage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, c := range used.Containers {
+			sizes[c.ID] = c.Bytes
+		}
+	}
 	switch {
-	case quiet:
+	case o.quiet:
 		for _, c := range containers {
 			fmt.Fprintln(a.Stdout, c.ID)
 		}
 		return nil
-	case form == AsJSON:
+	case o.form == AsJSON:
 		return PrintJSON(a.Stdout, containers)
 	}
 	slices.Reverse(containers) // people look for the newest
 	now := time.Now()
 	cut := shorten
-	if full {
+	if o.full {
 		cut = func(s string, _ int) string { return s }
 	}
 	rows := make([][]string, len(containers))
@@ -71,7 +112,14 @@ func (a *App) ps(ctx context.Context, all, quiet, full bool, form Format) error 
 			units.HumanDuration(now.Sub(c.CreatedAt)) + " ago", cut(status(c, now), 60),
 		}
 	}
-	return PrintTable(a.Stdout, []string{"ID", "NAME", "BACKEND", "RUNTIME", "COMMAND", "CREATED", "STATUS"}, rows)
+	header := []string{"ID", "NAME", "BACKEND", "RUNTIME", "COMMAND", "CREATED", "STATUS"}
+	if o.size {
+		header = append(header, "OUTPUT")
+		for i, c := range containers {
+			rows[i] = append(rows[i], units.BytesSize(float64(sizes[c.ID])))
+		}
+	}
+	return PrintTable(a.Stdout, header, rows)
 }
 
 // status describes the state of a container.
