@@ -122,6 +122,7 @@ func (a *App) Root() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 
 	a.addCommands(root)
+	a.completeNames(root)
 	// Without a command the program prints help, though cobra must be able to run it.
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable .HasParent}}", 1))
 	cobra.EnableCommandSorting = false

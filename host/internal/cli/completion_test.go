@@ -1,0 +1,39 @@
+package cli
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// TestCompletion completes what needs no host, and nothing where none answers.
+func TestCompletion(t *testing.T) {
+	for args, want := range map[string][]string{
+		"run --restart ":      {"no", "on-failure", "always", "unless-stopped"},
+		"ps --format ":        {"table", "json"},
+		"kill --signal TER":   {"TERM"},
+		"rm ":                 nil,
+		"rename web ":         nil,
+		"run --backend ":      nil,
+		"backend restart ":    nil,
+		"run --stop-signal W": {"WINCH"},
+	} {
+		var out bytes.Buffer
+		a := &App{Stdout: &out, Stderr: &out, Env: func(string) (string, bool) { return t.TempDir() + "/none.sock", true }}
+		fields := strings.Fields(args)
+		if strings.HasSuffix(args, " ") {
+			fields = append(fields, "")
+		}
+		if code := a.Main(t.Context(), append([]string{cobra.ShellCompNoDescRequestCmd}, fields...)); code != 0 {
+			t.Errorf("%q: exit code %d: %s", args, code, &out)
+		}
+		lines := strings.Split(out.String(), "\n")
+		got := slices.DeleteFunc(lines, func(s string) bool { return s == "" || s[0] == ':' || strings.HasPrefix(s, "Completion ended") })
+		if !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, want %q", args, got, want)
+		}
+	}
+}
