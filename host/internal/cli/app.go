@@ -1,16 +1,19 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
 	"github.com/davit-run/davit/host/api"
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 )
 
 // Exit codes of `davit run`, the same as docker's. Other commands fail with 1.
@@ -38,6 +41,18 @@ type App struct {
 	patience Seconds
 	away     atomic.Bool // the host is away and waited for
 	missing  error       // of Elsewhere
+}
+
+// helpWidth returns how many columns help may take: those of the terminal, if that is
+// wider than usual, and not so many that lines are hard to read.
+func helpWidth(w any) int {
+	const least, most = 80, 110
+	if f, ok := w.(*os.File); ok {
+		if size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil {
+			return min(max(int(size.Col), least), most)
+		}
+	}
+	return least
 }
 
 // ExitError ends the program with a code. A nil Err has been reported already.
@@ -120,11 +135,15 @@ func (a *App) Root() *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&a.socket, "host", socket, "`SOCKET` of the host (environment: DAVIT_HOST)")
 	root.SetFlagErrorFunc(flagError)
+	root.Version = cmp.Or(a.Build.Version, "devel") // for --version; `davit version` says more
+	root.SetVersionTemplate("davit {{.Version}}\n")
 
 	a.addCommands(root)
 	a.completeNames(root)
 	// Without a command the program prints help, though cobra must be able to run it.
-	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable .HasParent}}", 1))
+	usage := strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable .HasParent}}", 1)
+	usage = strings.ReplaceAll(usage, ".FlagUsages", ".FlagUsagesWrapped "+strconv.Itoa(helpWidth(a.Stdout)))
+	root.SetUsageTemplate(usage)
 	cobra.EnableCommandSorting = false
 	return root
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,7 +25,7 @@ next. With --check the command fails if a backend is not ready.`,
 	}
 	var full, check bool
 	cmd.Flags().BoolVar(&check, "check", false, "fail, with exit code 1, if a backend is not ready")
-	cmd.Flags().BoolVar(&full, "no-trunc", false, "do not shorten messages")
+	cmd.Flags().BoolVar(&full, "no-trunc", false, "show capabilities, and do not shorten messages")
 	form := FormatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		backends, err := a.Client().Backends(cmd.Context())
@@ -58,10 +59,17 @@ next. With --check the command fails if a backend is not ready.`,
 			}
 			rows[i] = []string{
 				name, b.Description.Name, stateOf(b, now), Number(b.PID), b.Description.Version,
-				strconv.Itoa(b.Containers), strconv.Itoa(max(0, b.Starts+b.Attaches-1)), strings.Join(capabilities, ","), problem,
+				strconv.Itoa(b.Containers), strconv.Itoa(max(0, b.Starts+b.Attaches-1)), problem,
+			}
+			if full {
+				rows[i] = slices.Insert(rows[i], len(rows[i])-1, strings.Join(capabilities, ","))
 			}
 		}
-		err = PrintTable(a.Stdout, []string{"NAME", "EXECUTOR", "STATE", "PID", "VERSION", "CONTAINERS", "RESTARTS", "CAPABILITIES", "LAST ERROR"}, rows)
+		header := []string{"NAME", "EXECUTOR", "STATE", "PID", "VERSION", "CONTAINERS", "RESTARTS", "LAST ERROR"}
+		if full {
+			header = slices.Insert(header, len(header)-1, "CAPABILITIES")
+		}
+		err = PrintTable(a.Stdout, header, rows)
 		return errors.Join(err, failed)
 	}
 	return cmd

@@ -37,3 +37,12 @@ func TestCompletion(t *testing.T) {
 		}
 	}
 }
+
+func TestVersionFlag(t *testing.T) {
+	var out bytes.Buffer
+	a := &App{Stdout: &out, Stderr: &out, Env: func(string) (string, bool) { return "", false }}
+	a.Build.Version = "1.2.3"
+	if code := a.Main(t.Context(), []string{"--version"}); code != 0 || out.String() != "davit 1.2.3\n" {
+		t.Errorf("exit code %d: %s", code, &out)
+	}
+}

@@ -33,10 +33,10 @@ func (f *runFlags) register(fs *pflag.FlagSet, env func(string) (string, bool)) 
 	fs.Var((*filled)(&o.Bundle), "bundle", "`DIR` of an OCI bundle: config.json and a root file system")
 	fs.Var((*filled)(&o.Backend), "backend", "`NAME` of the backend (default: the host's)")
 	fs.Var((*filled)(&o.Runtime), "runtime", "`NAME` of the runtime (default: the backend's)")
-	fs.Var((*filled)(&o.Name), "name", "`NAME` for the container")
+	fs.Var((*filled)(&o.Name), "name", "`NAME` of the container")
 	fs.BoolVarP(&f.detach, "detach", "d", false, "print the container's id and leave it running")
 	fs.BoolVar(&o.AutoRemove, "rm", false, "remove the container when it has ended")
-	fs.FuncP("env", "e", "environment variable `NAME[=VALUE]`; without a value, that of davit's environment", func(s string) error {
+	fs.FuncP("env", "e", "environment `VARIABLE` NAME[=VALUE]; without a value, davit's own", func(s string) error {
 		return addEnv(&p.Env, s, env)
 	})
 	fs.Func("env-file", "`FILE` with an environment variable on each line", func(s string) error {
@@ -44,9 +44,9 @@ func (f *runFlags) register(fs *pflag.FlagSet, env func(string) (string, bool)) 
 	})
 	fs.Var((*filled)(&f.entrypoint), "entrypoint", "`PROGRAM` to run, with the arguments as its own")
 	fs.VarP((*filled)(&p.Cwd), "workdir", "w", "working `DIR` in the container")
-	fs.VarP((*filled)(&p.User), "user", "u", "`USER[:GROUP]` to run as, names or numbers")
+	fs.VarP((*filled)(&p.User), "user", "u", "`USER` to run as: USER[:GROUP], names or numbers")
 	fs.Var((*filled)(&p.Hostname), "hostname", "host `NAME` in the container")
-	fs.FuncP("volume", "v", "`SOURCE:TARGET[:ro]` is a bind mount", func(s string) error {
+	fs.FuncP("volume", "v", "bind `MOUNT` SOURCE:TARGET[:ro]", func(s string) error {
 		m, err := ocispec.ParseVolume(s)
 		p.Mounts = append(p.Mounts, m)
 		return err
@@ -56,7 +56,7 @@ func (f *runFlags) register(fs *pflag.FlagSet, env func(string) (string, bool)) 
 		p.Mounts = append(p.Mounts, m)
 		return err
 	})
-	fs.Func("tmpfs", "`TARGET[:OPTIONS]` is a file system in memory, with options such as size=64m", func(s string) error {
+	fs.Func("tmpfs", "`MOUNT` TARGET[:OPTIONS] of a file system in memory, with options such as size=64m", func(s string) error {
 		m, err := ocispec.ParseTmpfs(s)
 		p.Mounts = append(p.Mounts, m)
 		return err
@@ -76,9 +76,9 @@ func (f *runFlags) register(fs *pflag.FlagSet, env func(string) (string, bool)) 
 	})
 	limitFlags(fs, p)
 	insideFlags(fs, p)
-	fs.FuncP("label", "l", "label `NAME[=VALUE]`, for people and programs", func(s string) error { return addLabel(&o.Labels, s) })
+	fs.FuncP("label", "l", "`LABEL` NAME[=VALUE], for people and programs", func(s string) error { return addLabel(&o.Labels, s) })
 	fs.Func("label-file", "`FILE` with a label on each line", func(s string) error { return readLabels(&f.fileLabels, s) })
-	fs.Func("annotation", "annotation `NAME=VALUE` of the OCI spec, for the runtime", func(s string) error { return addAnnotation(p, s) })
+	fs.Func("annotation", "`ANNOTATION` NAME=VALUE of the OCI spec, for the runtime", func(s string) error { return addAnnotation(p, s) })
 	fs.Var((*filled)(&o.Restart), "restart", "restart `POLICY`: no, on-failure[:N], always or unless-stopped")
 	fs.Func("stop-signal", "`SIGNAL` with which to stop it (default TERM)", func(s string) (err error) {
 		o.StopSignal, err = api.ParseSignal(s)

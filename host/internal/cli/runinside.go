@@ -25,13 +25,13 @@ func insideFlags(fs *pflag.FlagSet, p *ocispec.Options) {
 	fs.BoolVar(&p.Privileged, "privileged", false, "all capabilities and devices, nothing hidden: like root on this machine")
 	fs.Func("cap-add", "`CAPABILITY` to have besides the usual ones, such as NET_ADMIN, or ALL", appendTo(&p.CapAdd))
 	fs.Func("cap-drop", "`CAPABILITY` not to have, or ALL", appendTo(&p.CapDrop))
-	fs.Func("device", "`SOURCE[:TARGET][:ACCESS]` is a device of this machine; ACCESS is some of rwm", func(s string) error {
+	fs.Func("device", "`DEVICE` of this machine: SOURCE[:TARGET][:ACCESS]; ACCESS is some of rwm", func(s string) error {
 		d, err := ocispec.ParseDevice(s)
 		p.Devices = append(p.Devices, d)
 		return err
 	})
 	fs.Func("group-add", "further `GROUP` of the process, a name or number", appendTo(&p.Groups))
-	fs.Func("sysctl", "`NAME=VALUE`, a setting of the container's own namespaces, such as net.core.somaxconn=1024", func(s string) error {
+	fs.Func("sysctl", "`SETTING` NAME=VALUE of its own namespaces, such as net.core.somaxconn=1024", func(s string) error {
 		name, value, err := ocispec.ParseSysctl(s)
 		if p.Sysctls == nil {
 			p.Sysctls = map[string]string{}
