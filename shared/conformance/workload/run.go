@@ -22,8 +22,9 @@ type Machine struct {
 	Ignore func(sig int)
 	Trap   func(sig, code int)
 	// Events are signals by their number, Pause and Resume. A program has taken an
-	// event when it was received, and while it is paused does nothing else. Nil where
-	// there are none.
+	// event when it was received, and while it is paused does nothing else. It takes none
+	// before the steps at its beginning that ignore and trap signals. Nil where there are
+	// none.
 	Events <-chan int
 }
 
@@ -52,9 +53,14 @@ type run struct {
 // Run does the steps.
 func (p Program) Run(m Machine) End {
 	r := &run{Machine: m, actions: make(map[int]*End)}
+	begun := false
 	for _, s := range p {
-		if end := r.until(atOnce); end != nil {
-			return *end
+		// No event comes before the program has arranged at its beginning for signals.
+		begun = begun || s.verb != "ignore" && s.verb != "trap"
+		if begun {
+			if end := r.until(atOnce); end != nil {
+				return *end
+			}
 		}
 		end, err := r.step(s)
 		if err != nil {

@@ -78,3 +78,23 @@ func (o *output) Write(p []byte) (int, error) {
 }
 
 func (o *output) String() string { return o.b.String() }
+
+// TestSignalsAtTheBeginning sends a signal before the program begins to run.
+func TestSignalsAtTheBeginning(t *testing.T) {
+	for program, want := range map[string]int{
+		"trap 15 7 ; exit 0":                  7,
+		"ignore 15 ; exit 3":                  3,
+		"ignore 1 ; trap 15 7 ; sleep 1h":     7,
+		"print stdout x ; trap 15 7 ; exit 0": 143,
+	} {
+		p, err := Parse(strings.Fields(program))
+		if err != nil {
+			t.Fatal(err)
+		}
+		events := make(chan int, 1)
+		events <- int(syscall.SIGTERM)
+		if end := p.Run(Machine{Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}, Events: events}); end.Code != want {
+			t.Errorf("%s: got %+v, want code %d", program, end, want)
+		}
+	}
+}
