@@ -11,9 +11,9 @@ import (
 
 // A reference is an id, a name or the beginning of an id.
 
-// Create makes a container and starts it. It checks opts before it makes anything. A
-// container that then cannot be started stays, in state failed, unless AutoRemove is
-// set.
+// Create makes a container and starts it, unless NoStart is set. It checks opts before it
+// makes anything. A container that then cannot be started stays, in state failed, unless
+// AutoRemove is set.
 func (h *Host) Create(ctx context.Context, opts api.ContainerOptions) (api.Container, error) {
 	return h.containers.Create(ctx, opts)
 }
@@ -42,8 +42,8 @@ func (h *Host) Attach(ctx context.Context, reference string, opts api.LogOptions
 	return h.containers.Attach(ctx, reference, opts, sink)
 }
 
-// Start starts a container that has ended once more. The error for one that has not
-// ended is [executor.FailedPrecondition].
+// Start starts a container that was made without a start, or that has ended once more. The
+// error for one that has not ended is [executor.FailedPrecondition].
 func (h *Host) Start(ctx context.Context, reference string) (api.Container, error) {
 	return h.containers.Start(ctx, reference)
 }

@@ -27,6 +27,8 @@ type ContainerOptions struct {
 	// Rootfs is a directory with a root file system.
 	Rootfs  string          `json:"rootfs,omitempty"`
 	Process ocispec.Options `json:"process,omitzero"`
+	// NoStart makes the container without starting it.
+	NoStart bool `json:"no_start,omitempty"`
 	// MergeOutput writes stdout and stderr to one file; see executor.Stdio.
 	MergeOutput bool `json:"merge_output,omitempty"`
 	// OutputMax is how much of each output stream is kept, in bytes. 0 means the host's
@@ -73,6 +75,8 @@ const (
 type State string
 
 const (
+	// StateCreated means that it was made with NoStart, and not started since.
+	StateCreated  State = "created"
 	StateCreating State = "creating"
 	StateRunning  State = "running"
 	StatePaused   State = "paused"
@@ -99,7 +103,7 @@ type Container struct {
 	// Command is the beginning of a command of more than 4 KiB.
 	Command []string `json:"command,omitempty"`
 	State   State    `json:"state"`
-	// Attempt counts the starts, from 1.
+	// Attempt counts the starts, from 1; 0 before the first.
 	Attempt    int               `json:"attempt"`
 	PID        int               `json:"pid,omitempty"`
 	CreatedAt  time.Time         `json:"created_at"`

@@ -40,7 +40,7 @@ func (f filters) add(s string) error {
 		return fmt.Errorf("it is not of the form KEY=VALUE with one of the keys %s", strings.Join(filterKeys(), ", "))
 	}
 	states := []api.State{
-		api.StateCreating, api.StateRunning, api.StatePaused, api.StateExiting, api.StateExited, api.StateRestarting, api.StateUnknown, api.StateFailed,
+		api.StateCreated, api.StateCreating, api.StateRunning, api.StatePaused, api.StateExiting, api.StateExited, api.StateRestarting, api.StateUnknown, api.StateFailed,
 	}
 	switch key {
 	case "status":

@@ -26,7 +26,7 @@ func (a *App) psCommand() *cobra.Command {
 		Example: "  davit ps\n  davit ps -a --format json\n  davit ps -f label=app=web -f status=exited\n  davit rm $(davit ps -aq)\n  davit ps --strays",
 		Args:    AtMost(0),
 	}
-	cmd.Flags().BoolVarP(&o.all, "all", "a", false, "also those that have ended")
+	cmd.Flags().BoolVarP(&o.all, "all", "a", false, "also those that do not run")
 	cmd.Flags().IntVarP(&o.last, "last", "n", -1, "the last `N` that were made, also those that have ended")
 	cmd.Flags().BoolVarP(&o.latest, "latest", "l", false, "the last one that was made; short for -n 1")
 	o.filters = filterFlag(cmd.Flags())
@@ -64,7 +64,7 @@ func (o psOptions) list(ctx context.Context, client *api.Client) ([]api.Containe
 	}
 	if !o.all && o.last < 0 && !o.filters.ended() {
 		containers = slices.DeleteFunc(containers, func(c api.Container) bool {
-			return c.State == api.StateExited || c.State == api.StateFailed
+			return c.State == api.StateExited || c.State == api.StateFailed || c.State == api.StateCreated
 		})
 	}
 	containers, err = o.filters.apply(ctx, client, containers)

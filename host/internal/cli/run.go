@@ -51,6 +51,7 @@ container's first run and leaves the rest to the host, as docker does.`,
 	}
 	cmd.Flags().SetInterspersed(false)
 	cmd.Flags().SortFlags = false
+	cmd.Flags().BoolVarP(&flags.detach, "detach", "d", false, "print the container's id and leave it running")
 	flags.register(cmd.Flags(), a.Env)
 	a.patienceFlag(cmd)
 	return cmd

@@ -34,7 +34,6 @@ func (f *runFlags) register(fs *pflag.FlagSet, env func(string) (string, bool)) 
 	fs.Var((*filled)(&o.Backend), "backend", "`NAME` of the backend (default: the host's)")
 	fs.Var((*filled)(&o.Runtime), "runtime", "`NAME` of the runtime (default: the backend's)")
 	fs.Var((*filled)(&o.Name), "name", "`NAME` of the container")
-	fs.BoolVarP(&f.detach, "detach", "d", false, "print the container's id and leave it running")
 	fs.BoolVar(&o.AutoRemove, "rm", false, "remove the container when it has ended")
 	fs.FuncP("env", "e", "environment `VARIABLE` NAME[=VALUE]; without a value, davit's own", func(s string) error {
 		return addEnv(&p.Env, s, env)

@@ -20,6 +20,7 @@ func parseRun(args ...string) (api.ContainerOptions, error) {
 	var f runFlags
 	fs := pflag.NewFlagSet("run", pflag.ContinueOnError)
 	fs.SetInterspersed(false)
+	fs.BoolVarP(&f.detach, "detach", "d", false, "")
 	f.register(fs, func(name string) (string, bool) { return "ours", name == "OURS" })
 	if err := fs.Parse(args); err != nil {
 		return api.ContainerOptions{}, err

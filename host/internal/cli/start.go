@@ -8,7 +8,7 @@ func (a *App) startCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:                   "start CONTAINER...",
 		DisableFlagsInUseLine: true,
-		Short:                 "Start containers that have ended again",
+		Short:                 "Start containers that were created, or have ended",
 		Example:               "  davit start web",
 		Args:                  some,
 		RunE: func(cmd *cobra.Command, args []string) error {

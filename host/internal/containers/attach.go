@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/shared/executor"
 )
 
 // Run makes a container, copies its output to sink until it has ended, and returns
@@ -21,6 +22,9 @@ func (m *Manager) Run(ctx context.Context, opts api.ContainerOptions, started fu
 // A request that is repeated is attached to the container that it made the first
 // time.
 func (m *Manager) RunAttached(ctx context.Context, opts api.ContainerOptions, to api.Attachment) (*api.End, error) {
+	if opts.NoStart {
+		return nil, executor.Errorf(executor.Invalid, "what is not started has no output to attach to; create it, and start it later")
+	}
 	c, unpin, err := m.create(ctx, opts)
 	if err != nil {
 		return nil, err

@@ -86,8 +86,8 @@ func checkCopy(c *store.Container, id string) error {
 	switch {
 	case c.ID != id:
 		return executor.Errorf(executor.Invalid, "it is that of %q", c.ID)
-	case c.Attempt < 1:
-		return executor.Errorf(executor.Invalid, "attempt %d is below 1", c.Attempt)
+	case c.Attempt < 0:
+		return executor.Errorf(executor.Invalid, "attempt %d is below 0", c.Attempt)
 	case c.Backend == "":
 		return executor.Errorf(executor.Invalid, "it names no backend")
 	case c.Name != "":

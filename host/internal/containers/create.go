@@ -18,9 +18,9 @@ import (
 	"github.com/davit-run/davit/shared/transport"
 )
 
-// Create makes a container and starts it. It checks opts before it makes anything. A
-// container that then cannot be started stays, in state failed, unless AutoRemove is
-// set.
+// Create makes a container and starts it, unless NoStart is set. It checks opts before it
+// makes anything. A container that then cannot be started stays, in state failed, unless
+// AutoRemove is set.
 func (m *Manager) Create(ctx context.Context, opts api.ContainerOptions) (api.Container, error) {
 	c, unpin, err := m.create(ctx, opts)
 	if err == nil {
@@ -51,9 +51,10 @@ func (m *Manager) create(ctx context.Context, opts api.ContainerOptions) (_ api.
 		}
 	}
 	unpin = m.pin(record.ID)
-	if existing {
+	switch {
+	case existing:
 		err = m.awaitStart(ctx, record.ID)
-	} else {
+	case !opts.NoStart:
 		err = m.startFirst(ctx, session, record, spec)
 	}
 	var c api.Container
@@ -186,6 +187,10 @@ func (m *Manager) prepare(ctx context.Context, opts api.ContainerOptions) (*stor
 	if err != nil {
 		return fail(err)
 	}
+	attempt, desired, state := 1, store.WantRunning, store.Creating
+	if opts.NoStart {
+		attempt, desired, state = 0, store.WantStopped, store.Created
+	}
 	return &store.Container{
 		ID: id, Name: opts.Name, RequestID: opts.RequestID,
 		Backend: backend, Runtime: runtime, Command: command,
@@ -193,7 +198,7 @@ func (m *Manager) prepare(ctx context.Context, opts api.ContainerOptions) (*stor
 		StopSignal: opts.StopSignal, StopTimeout: opts.StopTimeout, StartTimeout: opts.StartTimeout,
 		Stdio:     store.Stdio{Merged: opts.MergeOutput, MaxBytes: opts.OutputMax},
 		CreatedAt: time.Now(),
-		Attempt:   1, Desired: store.WantRunning, State: store.Creating,
+		Attempt:   attempt, Desired: desired, State: state,
 	}, spec, session, nil
 }
 

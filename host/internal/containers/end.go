@@ -158,6 +158,7 @@ func (m *Manager) afterEnd(c *store.Container, end *api.End) {
 // If the host dies before that is done, the next host does it when it reconciles.
 func (m *Manager) followUp(c *store.Container) {
 	switch {
+	case c.State == store.Created: // nothing has ended
 	case !c.RestartAt.IsZero():
 		m.scheduleRestart(c)
 	case c.AutoRemove:

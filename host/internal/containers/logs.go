@@ -105,7 +105,7 @@ func (m *Manager) awaitAttempt(ctx context.Context, id string, n int, patient bo
 			return nil, err
 		case c.Attempt >= n:
 			return c, nil
-		case !patient && ended(c) && c.RestartAt.IsZero():
+		case !patient && ended(c) && c.RestartAt.IsZero() && c.State != store.Created:
 			return nil, nil
 		}
 		if err := m.awaitChange(ctx, changed); err != nil {

@@ -73,6 +73,9 @@ func (m *Manager) recoverRecord(tx *store.Tx, id string) (changed bool, err erro
 func unsettle(c *store.Container) {
 	c.State, c.PID, c.Error, c.ErrorCode, c.Lost = store.Running, 0, "", "", nil
 	c.StartedAt, c.FinishedAt, c.RestartAt = time.Time{}, time.Time{}, time.Time{}
+	if c.Attempt == 0 {
+		c.State = store.Created
+	}
 }
 
 // createAdopted makes a record that was lost. What is unique and in use by now, it does

@@ -69,6 +69,9 @@ func (m *Manager) remove(ctx context.Context, id string) error {
 		return err
 	}
 	defer unlock()
+	if c.Attempt == 0 { // the backend has never heard of it
+		return m.removeState(context.WithoutCancel(ctx), id)
+	}
 	session, err := m.backends.Session(ctx, c.Backend)
 	if err != nil {
 		return err
@@ -119,7 +122,7 @@ func (m *Manager) pin(id string) (unpin func()) {
 		}
 		m.mu.Unlock()
 		if free {
-			if c, err := m.record(id); err == nil && c.AutoRemove && ended(c) {
+			if c, err := m.record(id); err == nil && c.AutoRemove && ended(c) && c.State != store.Created {
 				m.removeWhenFree(id, 0)
 			}
 		}

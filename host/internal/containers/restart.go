@@ -124,8 +124,8 @@ func (m *Manager) scheduleRestart(c *store.Container) {
 	})
 }
 
-// Start starts a container that has ended once more. The error for one that has not
-// ended is [executor.FailedPrecondition].
+// Start starts a container that was made without a start, or that has ended once more. The
+// error for one that has not ended is [executor.FailedPrecondition].
 func (m *Manager) Start(ctx context.Context, reference string) (api.Container, error) {
 	c, err := m.record(reference)
 	if err != nil {

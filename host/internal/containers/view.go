@@ -5,9 +5,9 @@ import (
 	"github.com/davit-run/davit/host/internal/store"
 )
 
-// ended reports whether the present attempt is over.
+// ended reports whether there is no attempt that is not over.
 func ended(c *store.Container) bool {
-	return c.State == store.Released || c.State == store.Failed
+	return c.State == store.Created || c.State == store.Released || c.State == store.Failed
 }
 
 // undone reports whether the start of the present attempt failed and is being undone: that
@@ -24,6 +24,8 @@ func (m *Manager) view(tx *store.Tx, r *store.Container) api.Container {
 		Restart: r.Restart.Name, Restarts: r.Restarts, RestartAt: r.RestartAt,
 	}
 	switch r.State {
+	case store.Created:
+		c.State = api.StateCreated
 	case store.Creating:
 		c.State = api.StateCreating
 	case store.Running:

@@ -55,7 +55,7 @@ func (m *Manager) Wait(ctx context.Context, reference string) (*api.End, error) 
 }
 
 // WaitAttempt is like Wait for any attempt, also one that ended long ago; 0 means the
-// present one. The error for an attempt that never was is [executor.NotFound].
+// present one, or the first of a container that was not started yet. The error for an attempt that never was is [executor.NotFound].
 func (m *Manager) WaitAttempt(ctx context.Context, reference string, attempt int) (*api.End, error) {
 	ref, err := m.attempt(reference, attempt)
 	if err != nil {
@@ -80,14 +80,15 @@ func (m *Manager) WaitAttempt(ctx context.Context, reference string, attempt int
 	return m.endOf(ref)
 }
 
-// attempt returns the ref of an attempt of a container; 0 means the present one.
+// attempt returns the ref of an attempt of a container; 0 means the present one, or the
+// first if it was not started yet.
 func (m *Manager) attempt(reference string, attempt int) (executor.Ref, error) {
 	record, err := m.record(reference)
 	if err != nil {
 		return executor.Ref{}, err
 	}
 	if attempt == 0 {
-		attempt = record.Attempt
+		attempt = max(record.Attempt, 1)
 	}
 	return executor.Ref{ID: record.ID, Attempt: attempt}, nil
 }
@@ -99,6 +100,8 @@ func (m *Manager) endOf(ref executor.Ref) (end *api.End, err error) {
 		switch {
 		case err != nil:
 			return err
+		case c.State == store.Created && ref.Attempt == 1:
+			return nil
 		case ref.Attempt < 1 || ref.Attempt > c.Attempt:
 			return executor.Errorf(executor.NotFound, "container %s has no attempt %d", ref.ID, ref.Attempt)
 		case ref.Attempt == c.Attempt && !ended(c):

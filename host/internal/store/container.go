@@ -23,6 +23,8 @@ const (
 type State string
 
 const (
+	// Created means that the container was made and not started yet. It has no attempt.
+	Created State = "created"
 	// Creating means that the intent is on disk, and that Create was not called or has
 	// not answered.
 	Creating State = "creating"

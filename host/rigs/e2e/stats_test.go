@@ -80,3 +80,27 @@ func TestRestartAndRename(t *testing.T) {
 		s.must("rm", "-f", c.ID)
 	}
 }
+
+// A container that was made and not started outlives its host.
+func TestCreateThenStart(t *testing.T) {
+	s := pauseSite(t)
+	for _, b := range pausers {
+		s.must("create", "--name", b, "--backend", b, "--rootfs", rootfs, "sh", "-c", "echo hello; exit 3")
+	}
+	s.kill()
+	s.start()
+	for _, b := range pausers {
+		s.waitBackend(b)
+		if line := s.must("ps", "-a", "-f", "name="+b); !strings.Contains(line, "created") {
+			t.Errorf("%s: ps prints %s", b, line)
+		}
+		s.must("start", b)
+		if got := s.must("wait", b); got != "3" {
+			t.Errorf("%s: ended with %s, want 3", b, got)
+		}
+		if got := s.must("logs", b); got != "hello" {
+			t.Errorf("%s: printed %q", b, got)
+		}
+		s.must("rm", b)
+	}
+}

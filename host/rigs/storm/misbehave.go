@@ -32,8 +32,9 @@ func (opts Options) misbehaving() []target {
 const bystander = "bystander"
 
 // unasked are the methods of the protocol that no scene leads to: those that the host
-// serves, and close, which takes another config.
-var unasked = []string{"exited", "released", "close"}
+// serves; close, which takes another config; and what a user does with the strays of a
+// host that has lost its state (row lost makes some, which their copies bring back).
+var unasked = []string{"exited", "released", "close", "stray-adopt", "stray-remove"}
 
 // calls names what an executor is asked.
 func calls() (names []string) {
@@ -119,6 +120,8 @@ func (s *storm) misbehaveOnce(ctx context.Context, t target, call, action string
 			s.killByAPI(ctx, l)
 		case "pause", "resume":
 			s.pauseByAPI(ctx, l)
+		case "stats":
+			s.measureByAPI(ctx, l)
 		case "check", "runtime-list":
 			s.lookAt(ctx, t)
 		}

@@ -1,0 +1,34 @@
+package cli
+
+import "github.com/spf13/cobra"
+
+var _ = Command(Containers, 15, (*App).createCommand)
+
+func (a *App) createCommand() *cobra.Command {
+	var flags runFlags
+	cmd := &cobra.Command{
+		Use:   "create [flags] (--rootfs DIR CMD [ARG...] | --bundle DIR [CMD [ARG...]])",
+		Short: "Make a container without starting it",
+		Long: `Make a container, and print its id. It is checked as ` + "`davit run`" + ` does, and started by
+` + "`davit start`" + `. A ` + "`davit wait`" + ` for it, or ` + "`davit logs -f`" + `, waits for its first start.`,
+		Example:               "  davit create --rootfs /srv/busybox --name job sh -c 'echo hello'\n  davit start job",
+		DisableFlagsInUseLine: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts, err := flags.options(args)
+			if err != nil {
+				return err
+			}
+			opts.NoStart = true
+			ids, err := newCidfile(flags.cidfile)
+			if err != nil {
+				return err
+			}
+			defer ids.close()
+			return a.detach(cmd.Context(), opts, ids)
+		},
+	}
+	cmd.Flags().SetInterspersed(false)
+	cmd.Flags().SortFlags = false
+	flags.register(cmd.Flags(), a.Env)
+	return cmd
+}
