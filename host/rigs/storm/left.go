@@ -35,17 +35,25 @@ func (s *storm) checkLeftovers(ctx context.Context) {
 		}
 	}
 	s.leftFiles()
+	var host struct {
+		ID string `json:"host_id"`
+	}
+	if err := s.site.client.call(ctx, "GET", "/version", nil, &host); err != nil {
+		s.report.bad(others, "%v", err)
+	}
 	if err := s.site.stop(); err != nil {
 		s.report.bad(others, "%v", err)
 	}
 	wait.Holds(func() bool { return len(s.ours()) == 0 }) // what was asked to end does
-	for _, p := range s.ours() {
+	left := s.ours()
+	for _, p := range left {
 		s.report.bad(leftovers, "%v", p)
 		signalTo(p, func(now process) bool { return strings.Join(now.args, " ") == strings.Join(p.args, " ") }, syscall.SIGKILL)
 	}
 	s.leftSockets()
 	s.leftMounts()
 	s.leftCgroups()
+	s.leftExecutorCgroups(host.ID, len(left) > 0)
 }
 
 // ours returns the processes that belong to the site.
@@ -113,6 +121,23 @@ func (s *storm) leftCgroups() {
 		cgroups, _ := filepath.Glob("/sys/fs/cgroup/*/davit/" + key)
 		for _, path := range append(cgroups, "/sys/fs/cgroup/davit/"+key) {
 			if os.Remove(path) == nil {
+				s.report.bad(leftovers, "cgroup %s", path)
+			}
+		}
+	}
+}
+
+// leftExecutorCgroups looks for the cgroups of executors, which those remove that were not
+// killed.
+func (s *storm) leftExecutorCgroups(host string, killed bool) {
+	if host == "" {
+		return
+	}
+	for _, dir := range []string{"/sys/fs/cgroup/*/davit", "/sys/fs/cgroup/davit"} {
+		cgroups, _ := filepath.Glob(dir + "/executor." + host + ".*")
+		for _, path := range cgroups {
+			_ = os.Remove(path)
+			if !killed {
 				s.report.bad(leftovers, "cgroup %s", path)
 			}
 		}
