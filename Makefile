@@ -32,6 +32,8 @@ SCALE     := 500
 FUZZ      := 120
 # Runs a command, and fails if it leaves anything on the machine.
 LEFTOVERS  = go run ./host/rigs/leftovers/cmd/davit-leftovers
+# One line a package, and all about what failed.
+SUMMARY   := --format=pkgname --format-hide-empty-pkg --hide-summary=skipped
 VM        := v2 v1
 
 SHELL       := /bin/bash
@@ -66,14 +68,14 @@ run: basic rootfs build ## run a container without any daemon, and clean up
 ##@ Check
 .PHONY: test matrix foreign lint fmt fuzz vulns bench storm storm-peers disks scale apps fresh vm
 test: setup build $(TOOLS)/gotestsum ## run all tests, with real containerds, and look for what they leave
-	DAVIT_REQUIRE_REAL=1 $(LEFTOVERS) $(TOOLS)/gotestsum --format=standard-quiet --jsonfile=.build/test.json -- $(TESTFLAGS) $(PKG)
+	DAVIT_REQUIRE_REAL=1 $(LEFTOVERS) $(TOOLS)/gotestsum $(SUMMARY) --jsonfile=.build/test.json -- $(TESTFLAGS) $(PKG)
 
 matrix: setup build $(TOOLS)/gotestsum ## test what `make test` leaves out: each runtime on each containerd, each shim
-	DAVIT_REQUIRE_REAL=1 DAVIT_MATRIX=1 $(LEFTOVERS) $(TOOLS)/gotestsum --format=standard-quiet --jsonfile=.build/matrix.json -- $(TESTFLAGS) $(MATRIX)
+	DAVIT_REQUIRE_REAL=1 DAVIT_MATRIX=1 $(LEFTOVERS) $(TOOLS)/gotestsum $(SUMMARY) --jsonfile=.build/matrix.json -- $(TESTFLAGS) $(MATRIX)
 
 FOREIGN := $(foreach F,gvisor-$(GVISOR) $(RUNCS:%=runc-%) nvidia-$(NVIDIA),.build/foreign/$F/.done)
 foreign: setup $(FOREIGN) $(TOOLS)/gotestsum ## run OCI runtimes of others, and runtimes and shims that do everything wrong
-	DAVIT_REQUIRE_REAL=1 DAVIT_MATRIX=1 $(LEFTOVERS) $(TOOLS)/gotestsum --format=standard-quiet --jsonfile=.build/foreign.json -- $(TESTFLAGS) \
+	DAVIT_REQUIRE_REAL=1 DAVIT_MATRIX=1 $(LEFTOVERS) $(TOOLS)/gotestsum $(SUMMARY) --jsonfile=.build/foreign.json -- $(TESTFLAGS) \
 		-run='^(TestForeignRuntimes|TestIllBehaved|TestForce)$$' ./executors/containerd ./executors/shim
 
 lint: $(TOOLS)/golangci-lint ## check formatting, go.mod and the code (.golangci.yml)
