@@ -26,6 +26,7 @@ func loadConfig(cmd *cobra.Command, path string) (cfg *config.Config, diags diag
 		return builtinConfig(), nil, "the built-in config"
 	}
 	cfg, diags = config.Load(path)
+	searchBeside(cfg)
 	distrust(path, &diags)
 	return cfg, diags, path
 }
@@ -60,12 +61,17 @@ func installed(path string) bool {
 	return len(files) > 0
 }
 
-// builtinConfig returns a config with one backend that needs no daemon. Its executor may
-// also be beside this program.
+// builtinConfig returns a config with one backend that needs no daemon.
 func builtinConfig() *config.Config {
 	cfg := &config.Config{Backends: []config.Backend{{Name: "main", Executor: "shim"}}}
-	if self, err := os.Executable(); err == nil {
+	searchBeside(cfg)
+	return cfg
+}
+
+// searchBeside has executors looked for beside this program first, unless the config says
+// where they are.
+func searchBeside(cfg *config.Config) {
+	if self, err := os.Executable(); err == nil && len(cfg.ExecutorDirs) == 0 {
 		cfg.ExecutorDirs = append([]string{filepath.Dir(self)}, cfg.WithDefaults().ExecutorDirs...)
 	}
-	return cfg
 }

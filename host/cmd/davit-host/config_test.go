@@ -52,6 +52,9 @@ func TestLoadConfig(t *testing.T) {
 			if diags = append(diags, cfg.Validate()...); len(diags) > 0 {
 				t.Fatalf("got %v", diags)
 			}
+			if self, err := os.Executable(); err != nil || len(cfg.ExecutorDirs) != 2 || cfg.ExecutorDirs[0] != filepath.Dir(self) {
+				t.Errorf("executors are looked for in %v, want beside this program, too", cfg.ExecutorDirs)
+			}
 			if b := cfg.Backends[0]; len(cfg.Backends) != 1 || b.Name != tt.backend || b.Executor != tt.executor {
 				t.Errorf("got %+v, want backend %s of %s", cfg.Backends, tt.backend, tt.executor)
 			}
