@@ -11,7 +11,7 @@ func (a *App) createCommand() *cobra.Command {
 		Short: "Make a container without starting it",
 		Long: `Make a container, and print its id. It is checked as ` + "`davit run`" + ` does, and started by
 ` + "`davit start`" + `. A ` + "`davit wait`" + ` for it, or ` + "`davit logs -f`" + `, waits for its first start.`,
-		Example:               "  davit create --rootfs /srv/busybox --name job sh -c 'echo hello'\n  davit start job",
+		Example:               "  davit create --rootfs /srv/busybox --name job sh -c 'echo hello'",
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts, err := flags.options(args)
