@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"strings"
+	"time"
 )
 
 // TestingT is what [Test] needs of a *testing.T, whose own type is T. The package
@@ -17,8 +18,13 @@ type TestingT[T any] interface {
 	Fatal(args ...any)
 }
 
+// testPatience is longer than what a user waits for an answer of `davit conformance`: tests
+// also run on machines that are busy with others. Only a check that fails waits for so long.
+const testPatience = 2 * time.Minute
+
 // Test runs the checks in all modes of target, each as a subtest, and Target.Parallel
-// of them at once. It is what the author of an executor calls:
+// of them at once. Target.Patience is two minutes by default. It is what the author of an
+// executor calls:
 //
 //	func TestConformance(t *testing.T) {
 //		e := mine.Executor()
@@ -28,6 +34,9 @@ func Test[T TestingT[T]](t T, target Target) {
 	t.Helper()
 	if err := target.validate(); err != nil {
 		t.Fatal(err)
+	}
+	if target.Patience == 0 {
+		target.Patience = testPatience
 	}
 	for _, mode := range target.Modes() {
 		t.Run(string(mode), func(t T) { testMode(t, target, mode) })
