@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -144,15 +145,10 @@ func serveFake(t testing.TB, f *fake) (*Client, func() error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- serve(ctx, l, newHandler(f, Options{Version: Version{Version: "1.2.3"}})) }()
-	var stopped bool
-	stop := func() error {
-		if stopped {
-			return nil
-		}
-		stopped = true
+	stop := sync.OnceValue(func() error {
 		cancel()
 		return <-done
-	}
+	})
 	c := NewClient(filepath.Join(dir, "davit.sock"))
 	t.Cleanup(func() {
 		c.Close()
