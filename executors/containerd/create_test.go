@@ -3,7 +3,6 @@ package containerd
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/davit-run/davit/host/rigs/realtest"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 )
 
 func testCreateIsIdempotent(t *testing.T, f *fixture, runtime string) {
@@ -195,7 +195,7 @@ func TestShimThatDiesIsReplaced(t *testing.T) {
 	for name, when := range map[string]string{"once": "mkdir " + dir + "/once 2>/dev/null", "always": "true"} {
 		killer := filepath.Join(dir, "runc-"+name)
 		script := "#!/bin/sh\ncase \" $* \" in *' create '*) if " + when + "; then kill -9 $PPID; exit 1; fi;; esac\nexec runc \"$@\"\n"
-		if err := os.WriteFile(killer, []byte(script), 0o700); err != nil {
+		if err := linux.WriteProgram(killer, []byte(script), 0o700); err != nil {
 			t.Fatal(err)
 		}
 		blocks = append(blocks, runtimeBlock(t, name, map[string]any{"path": killer}))

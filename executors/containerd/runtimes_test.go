@@ -12,6 +12,7 @@ import (
 	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/host/rigs/realtest"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 )
 
 func runtimeBlock(t *testing.T, name string, body map[string]any) executor.RuntimeSettings {
@@ -32,7 +33,7 @@ func TestPathRuntimes(t *testing.T) {
 		// An OCI binary that logs how it is called.
 		calls := filepath.Join(dir, "calls")
 		spy := filepath.Join(dir, "spy")
-		if err := os.WriteFile(spy, []byte("#!/bin/sh\necho \"$@\" >> "+calls+"\nwhile [ \"$1\" = --mark ]; do shift 2; done\nexec runc \"$@\"\n"), 0o700); err != nil {
+		if err := linux.WriteProgram(spy, []byte("#!/bin/sh\necho \"$@\" >> "+calls+"\nwhile [ \"$1\" = --mark ]; do shift 2; done\nexec runc \"$@\"\n"), 0o700); err != nil {
 			t.Fatal(err)
 		}
 		var blocks []executor.RuntimeSettings

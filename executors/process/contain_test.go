@@ -278,7 +278,7 @@ func TestSetUserIDProgram(t *testing.T) {
 	program := filepath.Join(dir, "grep")
 	text, err := os.ReadFile("/usr/bin/grep")
 	if err == nil {
-		err = os.WriteFile(program, text, 0o755)
+		err = linux.WriteProgram(program, text, 0o755)
 	}
 	if err == nil {
 		err = errors.Join(os.Chmod(program, 0o755|os.ModeSetuid), os.Chmod(dir, 0o755))

@@ -12,6 +12,7 @@ import (
 	"github.com/davit-run/davit/host/ocispec"
 	"github.com/davit-run/davit/host/rigs/realtest"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -242,7 +243,7 @@ func TestFailedCreateLeavesNothing(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for name, text := range map[string]string{"garbage": "\x7fgarbage", "script": "#!/nope\n"} {
-				if err := os.WriteFile(f.path(name), []byte(text), 0o755); err != nil {
+				if err := linux.WriteProgram(f.path(name), []byte(text), 0o755); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/davit-run/davit/host/rigs/realtest"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 )
 
 // TestStartThatNeverExecutes: a workload that the runtime gives up before it has executed
@@ -21,7 +22,7 @@ func TestStartThatNeverExecutes(t *testing.T) {
 		t.Errorf("startContainer hook that fails: got %s: %v", executor.CodeOf(err), err)
 	}
 	// A format that is found out last.
-	if err := os.WriteFile(f.rootfs+"/bin/foreign", []byte("\x7fELF\x02\x01\x01"), 0o755); err != nil {
+	if err := linux.WriteProgram(f.rootfs+"/bin/foreign", []byte("\x7fELF\x02\x01\x01"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	w = f.workload(first("foreign"), "", "")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 )
 
 // TestFailedStartIsUnmarkedFirst: an executor may be killed while it undoes a failed
@@ -25,7 +26,7 @@ case " $* " in
 esac
 exec runc "$@"
 `, undoing, proceed)
-	if err := os.WriteFile(runc, []byte(script), 0o755); err != nil {
+	if err := linux.WriteProgram(runc, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	body, err := json.Marshal(map[string]string{"shim": "/usr/bin/containerd-shim-runc-v2", "path": runc})

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/host/ocispec"
+	"github.com/davit-run/davit/shared/linux"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -46,7 +47,7 @@ func busyboxRootfs(t *testing.T, rootfs, busybox string) {
 	if err := os.MkdirAll(rootfs+"/bin", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(rootfs+"/bin/busybox", binary, 0o755); err != nil {
+	if err := linux.WriteProgram(rootfs+"/bin/busybox", binary, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for applet := range strings.FieldsSeq("sh id hostname cat touch cut ls wc grep tr") {

@@ -2,10 +2,10 @@ package conformance
 
 import (
 	"encoding/json"
-	"errors"
-	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/davit-run/davit/shared/linux"
 )
 
 // ociVersion is one that older runtimes take too.
@@ -50,11 +50,11 @@ func Memory(p Program, scratch string) (json.RawMessage, error) {
 // spec is what the suite needs of an OCI runtime spec. The suite does not import the
 // module that declares all of it, so that authors' modules need not either.
 type spec struct {
-	Version string  `json:"ociVersion"`
-	Process process `json:"process"`
-	Root    *root   `json:"root,omitempty"`
-	Mounts  []mount `json:"mounts,omitempty"`
-	Linux   *linux  `json:"linux,omitempty"`
+	Version string     `json:"ociVersion"`
+	Process process    `json:"process"`
+	Root    *root      `json:"root,omitempty"`
+	Mounts  []mount    `json:"mounts,omitempty"`
+	Linux   *linuxSpec `json:"linux,omitempty"`
 }
 
 type process struct {
@@ -75,7 +75,7 @@ type mount struct {
 	Options     []string `json:"options"`
 }
 
-type linux struct {
+type linuxSpec struct {
 	Namespaces []namespace `json:"namespaces"`
 }
 
@@ -94,7 +94,7 @@ func ociSpec(rootfs, scratch string, args []string) spec {
 			{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "mode=755", "size=1m"}},
 			{Destination: scratchMount, Type: "bind", Source: scratch, Options: []string{"rbind", "rw"}},
 		},
-		Linux: &linux{Namespaces: []namespace{{"pid"}, {"ipc"}, {"uts"}, {"mount"}}},
+		Linux: &linuxSpec{Namespaces: []namespace{{"pid"}, {"ipc"}, {"uts"}, {"mount"}}},
 	}
 }
 
@@ -123,15 +123,9 @@ func ProgramRootfs(dir, program string) error {
 			return err
 		}
 	}
-	from, err := os.Open(program)
+	content, err := os.ReadFile(program)
 	if err != nil {
 		return err
 	}
-	defer from.Close()
-	to, err := os.OpenFile(filepath.Join(dir, "bin/workload"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(to, from)
-	return errors.Join(err, to.Close())
+	return linux.WriteProgram(filepath.Join(dir, "bin/workload"), content, 0o755)
 }

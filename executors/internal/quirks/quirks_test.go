@@ -10,6 +10,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/davit-run/davit/executors/internal/runtimes"
+	"github.com/davit-run/davit/shared/linux"
 )
 
 // The texts are as the programs word them. Whoever meets another adds it as it was seen.
@@ -109,7 +110,7 @@ func TestOrphan(t *testing.T) {
 	dir := t.TempDir()
 	binary := filepath.Join(dir, "runc")
 	script := "#!/bin/sh\necho \"$@ in $PWD with $X\" >&2\n[ $2 = " + dir + " ] && rmdir $2/$5\n"
-	if err := os.WriteFile(binary, []byte(script), 0o700); err != nil {
+	if err := linux.WriteProgram(binary, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"web", "web_sandbox:web.state", "web.lock", "web2"} {

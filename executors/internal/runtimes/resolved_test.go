@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 )
 
 // TestLookPathTrusts checks that no program is run that others can replace.
@@ -17,7 +18,7 @@ func TestLookPathTrusts(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "runc")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"), 0o755); err != nil {
+	if err := linux.WriteProgram(path, []byte("#!/bin/sh\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{path, "runc"} {

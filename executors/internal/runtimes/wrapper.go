@@ -2,6 +2,7 @@ package runtimes
 
 import (
 	"cmp"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -9,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/davit-run/davit/shared/linux"
 )
 
 // Binary returns the program that the shim must call as its OCI binary: Path, or a
@@ -64,25 +67,19 @@ func writeScript(path, script string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	draft := filepath.Join(filepath.Dir(path), ".new-"+rand.Text())
+	defer os.Remove(draft)
+	if err := linux.WriteProgram(draft, []byte(script), 0o700); err != nil {
+		return err
+	}
+	f, err := os.Open(draft)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
-	_, err = f.WriteString(script)
-	if err == nil {
-		err = f.Chmod(0o700)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), path)
+	return os.Rename(draft, path)
 }
 
 // Sweep removes the scripts in dir whose path is not in used. Nobody may call Binary

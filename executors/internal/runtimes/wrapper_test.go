@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/davit-run/davit/shared/linux"
 )
 
 // echoer is an OCI binary that prints its arguments to stdout and a word to
@@ -12,7 +14,7 @@ import (
 func echoer(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "it's an oci binary")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\nprintf '<%s>' \"$@\"\nprintf err >&2\n"), 0o700); err != nil {
+	if err := linux.WriteProgram(path, []byte("#!/bin/sh\nprintf '<%s>' \"$@\"\nprintf err >&2\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return path

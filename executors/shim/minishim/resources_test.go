@@ -16,6 +16,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/containerd/errdefs/pkg/errgrpc"
 	"github.com/containerd/typeurl/v2"
+	"github.com/davit-run/davit/shared/linux"
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
@@ -101,7 +102,7 @@ func TestCheckpoint(t *testing.T) {
 	r := newRig(t, "echo ready; sleep 1000", nil)
 	real, script := r.runtime, filepath.Join(r.dir, "runtime")
 	r.runtime = script
-	r.must(os.WriteFile(script, []byte("#!/bin/sh\ncase \" $* \" in *\" checkpoint \"*) echo \"$*\" >"+r.dir+"/args; exit 0;; esac\nexec "+real+" \"$@\"\n"), 0o700))
+	r.must(linux.WriteProgram(script, []byte("#!/bin/sh\ncase \" $* \" in *\" checkpoint \"*) echo \"$*\" >"+r.dir+"/args; exit 0;; esac\nexec "+real+" \"$@\"\n"), 0o700))
 	r.must(r.create(nil))
 	r.must(r.start(""))
 	o, err := anypb.New(&options.CheckpointOptions{OpenTcp: true, FileLocks: true, EmptyNamespaces: []string{"network"}})

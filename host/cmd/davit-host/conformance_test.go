@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/davit-run/davit/shared/conformance"
+	"github.com/davit-run/davit/shared/linux"
 )
 
 // memorySpec makes the suite's steps a program of the memory executor, which has
@@ -98,7 +99,7 @@ func TestConformanceList(t *testing.T) {
 func TestExecutors(t *testing.T) {
 	s := newSite(t)
 	broken := filepath.Join(s.dir, "bin/davit-executor-broken")
-	if err := os.WriteFile(broken, []byte("#!/bin/sh\necho '1|2|unix|x|netrpc|'\nexec sleep 60\n"), 0o755); err != nil {
+	if err := linux.WriteProgram(broken, []byte("#!/bin/sh\necho '1|2|unix|x|netrpc|'\nexec sleep 60\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	r := s.run("executors", "--config", s.config)

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/davit-run/davit/host/rigs/wait"
+	"github.com/davit-run/davit/shared/linux"
 )
 
 // build builds both programs into a directory.
@@ -88,7 +89,7 @@ func TestOneTool(t *testing.T) {
 			t.Errorf("help without davit-host: code %d, %s", code, stdout)
 		}
 		broken := filepath.Join(filepath.Dir(alone), hostProgram)
-		if err := os.WriteFile(broken, []byte("no program"), 0o755); err != nil {
+		if err := linux.WriteProgram(broken, []byte("no program"), 0o755); err != nil {
 			t.Fatal(err)
 		}
 		if code, _, stderr := run("", alone, "serve"); code != 1 || !strings.Contains(stderr, broken+" cannot be run: exec format error") {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 	"github.com/davit-run/davit/shared/plugin"
 	"github.com/davit-run/davit/shared/transport"
 	"github.com/hashicorp/go-hclog"
@@ -302,7 +303,7 @@ func TestChangedSettingsRestartTheExecutor(t *testing.T) {
 
 func TestBadExecutors(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "script")
-	if err := os.WriteFile(script, []byte("no shebang, no ELF"), 0o755); err != nil {
+	if err := linux.WriteProgram(script, []byte("no shebang, no ELF"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	tests := []struct{ name, mode, binary, want string }{

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/davit-run/davit/shared/linux"
 	"golang.org/x/sys/unix"
 )
 
@@ -35,7 +36,7 @@ func install(t *testing.T, text string) (Binary, *Programs) {
 
 func write(t *testing.T, path, text string) {
 	t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+	if err := linux.WriteProgram(path, []byte(text), 0o755); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/davit-run/davit/host/rigs/wait"
+	"github.com/davit-run/davit/shared/linux"
 )
 
 // A program that is no good replaces nothing.
@@ -15,7 +16,7 @@ func TestRestartAsksTheNewProgramFirst(t *testing.T) {
 	config := testConfig(t, dir, "")
 	good := config.Find
 	bad := filepath.Join(dir, "bad")
-	if err := os.WriteFile(bad, []byte("no program\n"), 0o755); err != nil {
+	if err := linux.WriteProgram(bad, []byte("no program\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	program := good

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/davit-run/davit/host/rigs/wait"
+	"github.com/davit-run/davit/shared/linux"
 )
 
 // unit is a cgroup such as a service manager makes for a service.
@@ -252,7 +253,7 @@ func TestUpgradeUnderRunningContainers(t *testing.T) {
 	program := filepath.Join(dir, "davit-executor-shim")
 	install := func(text []byte) {
 		t.Helper()
-		if err := os.WriteFile(program, text, 0o755); err != nil {
+		if err := linux.WriteProgram(program, text, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -22,7 +23,7 @@ func Hanging(t testing.TB, name, shim, verb string) (block executor.RuntimeSetti
 	sign, path := filepath.Join(dir, "hangs"), filepath.Join(dir, "runc")
 	// The PATH of a daemon under test leads to few programs.
 	script := fmt.Sprintf("#!/bin/sh\ncase \" $* \" in *\" %s \"*) : >%s; /bin/sleep 1000; esac\nexec runc \"$@\"\n", verb, sign)
-	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
+	if err := linux.WriteProgram(path, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	body := map[string]string{"path": path}

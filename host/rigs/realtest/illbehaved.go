@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 )
 
 // IllBehaved is an OCI runtime or a shim that does one thing wrong: a script around a
@@ -86,7 +86,7 @@ func illBehaved(t testing.TB, good string, shim bool, verbs ...string) (all []Il
 			// What the kernel knows of the script is its interpreter.
 			action := strings.NewReplacer("VERB", "$a", "GOOD", good).Replace(f.script)
 			script := fmt.Sprintf("#!/bin/sh\nfor a; do case $a in %s) %s;; esac; done\nexec %s \"$@\"\n", pattern, action, good)
-			if err := os.WriteFile(b.Path, []byte(script), 0o755); err != nil {
+			if err := linux.WriteProgram(b.Path, []byte(script), 0o755); err != nil {
 				t.Fatal(err)
 			}
 			all = append(all, b)
@@ -108,7 +108,7 @@ for a; do
 done
 exec %s "$@"
 `, verb, dir, good)
-	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
+	if err := linux.WriteProgram(path, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return path

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/davit-run/davit/shared/linux"
 )
 
 // Rootfs makes a root file system with busybox in it.
@@ -22,7 +24,7 @@ func Rootfs(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(root, "bin/busybox"), b, 0o755); err != nil {
+	if err := linux.WriteProgram(filepath.Join(root, "bin/busybox"), b, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"sh", "true", "false", "echo", "cat", "sleep", "kill", "head", "tail", "dd", "seq", "yes", "id", "env"} {

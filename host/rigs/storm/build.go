@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/davit-run/davit/host/rigs/overlay"
+	"github.com/davit-run/davit/shared/linux"
 )
 
 // programs are built from davit's module, with failpoints and bugs or without, once
@@ -76,7 +77,7 @@ func makeRootfs(dir, bin string) error {
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(dir, "bin", name), text, 0o755); err != nil {
+		if err := linux.WriteProgram(filepath.Join(dir, "bin", name), text, 0o755); err != nil {
 			return err
 		}
 	}

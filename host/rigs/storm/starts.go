@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/davit-run/davit/shared/linux"
 )
 
 // hanging is the runtime of which a start never comes to an end, and slow the one whose
@@ -49,7 +51,7 @@ func (s *storm) writeRuntimes() error {
 	}
 	err := os.MkdirAll(dir, 0o700)
 	for name, script := range scripts {
-		err = errors.Join(err, os.WriteFile(filepath.Join(s.site.dir, name), []byte("#!/bin/sh\n"+script+"\nexec runc \"$@\"\n"), 0o700))
+		err = errors.Join(err, linux.WriteProgram(filepath.Join(s.site.dir, name), []byte("#!/bin/sh\n"+script+"\nexec runc \"$@\"\n"), 0o700))
 	}
 	return err
 }
