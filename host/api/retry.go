@@ -28,6 +28,14 @@ type absentError struct{ err error }
 func (e *absentError) Error() string { return e.err.Error() }
 func (e *absentError) Unwrap() error { return e.err }
 
+// Unreachable reports whether an error means that there was no host, or that it went away
+// before it had answered.
+func Unreachable(err error) bool {
+	_, gone := errors.AsType[*goneError](err)
+	_, absent := errors.AsType[*absentError](err)
+	return gone || absent
+}
+
 // outage is a time without a host. Concurrent calls share it, so that it is reported
 // once.
 type outage struct {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -285,5 +286,19 @@ func TestWaitGoesOnBetweenItsRequests(t *testing.T) {
 	end, err := c.Wait(t.Context(), "web")
 	if err != nil || end.Code == nil || *end.Code != 7 {
 		t.Errorf("got %+v, %v, want code 7", end, err)
+	}
+}
+
+func TestUnreachable(t *testing.T) {
+	nobody := NewClient(filepath.Join(shortDir(t), "davit.sock"))
+	defer nobody.Close()
+	if err := nobody.Kill(t.Context(), "web", syscall.SIGINT); !Unreachable(err) {
+		t.Errorf("without a host: %v", err)
+	}
+	c, _ := serveFake(t, &fake{kill: func(context.Context, string, executor.Signal) error {
+		return executor.Errorf(executor.Unavailable, "the backend is down")
+	}})
+	if err := c.Kill(t.Context(), "web", syscall.SIGINT); err == nil || Unreachable(err) {
+		t.Errorf("with a host: %v", err)
 	}
 }

@@ -29,7 +29,7 @@ func (a *App) attach(ctx context.Context, opts api.ContainerOptions, cidfile *ci
 	forwarding, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		send := func(id string, sig executor.Signal) { a.sendSignal(forwarding, client, id, sig) }
+		send := func(id string, sig executor.Signal) bool { return a.sendSignal(forwarding, client, id, sig) }
 		forward(forwarding, signals, ids, send, a.away.Load, func() { leave(errLeft) })
 	})
 	id, explained := "", func() {}
@@ -65,12 +65,14 @@ func (a *App) attach(ctx context.Context, opts api.ContainerOptions, cidfile *ci
 	return nil
 }
 
-func (a *App) sendSignal(ctx context.Context, client *api.Client, id string, sig executor.Signal) {
+// sendSignal sends a signal to a container, and reports whether a host was there to take it.
+func (a *App) sendSignal(ctx context.Context, client *api.Client, id string, sig executor.Signal) (reached bool) {
 	err := client.Kill(ctx, id, sig)
 	if err == nil || ctx.Err() != nil || errors.Is(err, executor.FailedPrecondition) || errors.Is(err, executor.NotFound) {
-		return // sent, or too late
+		return true // sent, or too late
 	}
 	a.complain(fmt.Errorf("signal %s was not forwarded: %w", unix.SignalName(sig), err))
+	return !api.Unreachable(err)
 }
 
 // unfinished adds to an error that the container runs on, if it has started and the

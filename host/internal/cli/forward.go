@@ -27,8 +27,9 @@ var errLeft = errors.New("interrupted")
 
 // forward passes signals to send, one at a time, until ctx ends. It keeps those that come
 // before there is an id. It calls leave, also while send hangs, at the third SIGINT or
-// SIGTERM, and at the first while the host is away.
-func forward(ctx context.Context, signals <-chan os.Signal, ids <-chan string, send func(id string, sig executor.Signal), away func() bool, leave func()) {
+// SIGTERM, and at the first while the host is away, or if send finds that it is
+// (reached is false).
+func forward(ctx context.Context, signals <-chan os.Signal, ids <-chan string, send func(id string, sig executor.Signal) (reached bool), away func() bool, leave func()) {
 	queue := make(chan executor.Signal, cap(signals))
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -42,18 +43,21 @@ func forward(ctx context.Context, signals <-chan os.Signal, ids <-chan string, s
 		for {
 			select {
 			case sig := <-queue:
-				send(id, sig)
+				if !send(id, sig) && interrupts(sig) {
+					leave()
+					return
+				}
 			case <-ctx.Done():
 				return
 			}
 		}
 	})
-	interrupts := 0
+	count := 0
 	for {
 		select {
 		case sig := <-signals:
-			if sig == syscall.SIGINT || sig == syscall.SIGTERM {
-				if interrupts++; interrupts == leaveAfter || away() {
+			if interrupts(sig) {
+				if count++; count == leaveAfter || away() {
 					leave()
 					return
 				}
@@ -67,6 +71,9 @@ func forward(ctx context.Context, signals <-chan os.Signal, ids <-chan string, s
 		}
 	}
 }
+
+// interrupts reports whether a signal asks davit to end.
+func interrupts(sig os.Signal) bool { return sig == syscall.SIGINT || sig == syscall.SIGTERM }
 
 // left returns an error that says what becomes of a container that nobody waits for.
 func left(id string) error {

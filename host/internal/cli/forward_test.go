@@ -18,11 +18,12 @@ func TestForward(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			forward(ctx, signals, ids, func(id string, sig executor.Signal) {
+			forward(ctx, signals, ids, func(id string, sig executor.Signal) bool {
 				if id != "c1" {
 					t.Errorf("sent to %q", id)
 				}
 				sent = append(sent, sig)
+				return true
 			}, func() bool { return false }, func() { t.Error("left") })
 		}()
 		signals <- syscall.SIGHUP
@@ -53,7 +54,7 @@ func TestForwardThatHangs(t *testing.T) {
 		for range leaveAfter {
 			signals <- syscall.SIGINT
 		}
-		forward(ctx, signals, ids, func(string, executor.Signal) { <-ctx.Done() }, func() bool { return false }, func() { left = true; cancel() })
+		forward(ctx, signals, ids, func(string, executor.Signal) bool { <-ctx.Done(); return true }, func() bool { return false }, func() { left = true; cancel() })
 		if !left {
 			t.Error("not left")
 		}
@@ -66,8 +67,29 @@ func TestForwardToNobody(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	left := false
 	signals <- syscall.SIGINT
-	forward(ctx, signals, ids, func(string, executor.Signal) {}, func() bool { return true }, func() { left = true; cancel() })
+	forward(ctx, signals, ids, func(string, executor.Signal) bool { return true }, func() bool { return true }, func() { left = true; cancel() })
 	if !left {
 		t.Error("not left")
 	}
+}
+
+// TestForwardToOneThatDies leaves when the first interrupt finds no host, although there
+// seemed to be one. Other signals do not end anything.
+func TestForwardToOneThatDies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		signals, ids := make(chan os.Signal, 8), make(chan string, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		ids <- "c1"
+		signals <- syscall.SIGHUP
+		signals <- syscall.SIGINT
+		var lost []executor.Signal
+		left := 0
+		forward(ctx, signals, ids, func(_ string, sig executor.Signal) bool {
+			lost = append(lost, sig)
+			return false
+		}, func() bool { return false }, func() { left++; cancel() })
+		if left != 1 || len(lost) != 2 {
+			t.Errorf("left %d times after %v", left, lost)
+		}
+	})
 }
