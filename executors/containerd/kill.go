@@ -57,7 +57,8 @@ func (p *process) kill(ctx context.Context) error {
 	if found > 0 {
 		return nil
 	}
-	if !shimLives(p.cid) { // it died a moment ago, and with it all that there was
+	// It ended a moment ago, and its shim with it, or its shim has not told yet.
+	if !shimLives(p.cid) || errdefs.IsNotFound(err) && aerr == nil && task != nil {
 		return lifecycle.ErrEnded
 	}
 	return oci.Fault(err)
