@@ -261,7 +261,8 @@ var brokenExecutors = []broken{
 			return status, err
 		}
 	}},
-	{name: "does not wait for a host", fails: []string{"exit-next-host", "exit-dying-host"}, backend: func(f *faulty) {
+	// Whether it looks while there is no host depends on when it notices the end.
+	{name: "does not wait for a host", fails: []string{"exit-dying-host"}, may: []string{"exit-next-host"}, backend: func(f *faulty) {
 		f.host.exited = func(ctx context.Context, status executor.Status) error {
 			p := f.host.Host.(*port)
 			p.mu.Lock()
@@ -271,6 +272,25 @@ var brokenExecutors = []broken{
 				return executor.Errorf(executor.Unavailable, "there is no host")
 			}
 			return p.try(ctx, changed, host, func(ctx context.Context, host *testHost) error { return host.Exited(ctx, status) })
+		}
+	}},
+	{name: "reports to the host that asked for the start alone", fails: []string{"exit-next-host"}, backend: func(f *faulty) {
+		var asked sync.Map // hosts by ref
+		now := func() *testHost {
+			p := f.host.Host.(*port)
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			return p.host
+		}
+		f.create = func(ctx context.Context, w executor.Workload) (executor.Status, error) {
+			asked.Store(w.Ref, now())
+			return f.complete.Create(ctx, w)
+		}
+		f.host.exited = func(ctx context.Context, status executor.Status) error {
+			if host, known := asked.Load(status.Ref); known && host != now() {
+				return executor.Errorf(executor.Unavailable, "the host has gone")
+			}
+			return f.host.Host.Exited(ctx, status)
 		}
 	}},
 

@@ -112,7 +112,7 @@ func (p *processes) start(ctx context.Context, o order) (record, error) {
 	p.mu.Lock()
 	p.children[o.Place.Dir] = reaped
 	p.mu.Unlock()
-	r, err := p.answer(ctx, cmd, out, o.Record.Ref)
+	r, err := p.answer(ctx, cmd, out, o)
 	go func() { // for as long as the workload or this process lives
 		defer close(reaped)
 		reap(cmd, o.Place)
@@ -123,17 +123,24 @@ func (p *processes) start(ctx context.Context, o order) (record, error) {
 	return r, err
 }
 
-// answer waits for the answer of a workload's process, which is killed if ctx ends
-// before.
-func (p *processes) answer(ctx context.Context, cmd *exec.Cmd, out io.Reader, ref executor.Ref) (record, error) {
-	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
+// answer waits for the answer of a workload's process. If ctx ends before the workload has
+// begun, the process is killed; one that has begun must not run twice, and goes on.
+func (p *processes) answer(ctx context.Context, cmd *exec.Cmd, out io.Reader, o order) (record, error) {
+	cancelled := make(chan bool, 1)
+	stop := context.AfterFunc(ctx, func() {
+		first := o.Place.claim() == nil
+		if first {
+			_ = cmd.Process.Kill()
+		}
+		cancelled <- first
+	})
 	var a answer
 	err := json.NewDecoder(out).Decode(&a)
 	switch {
-	case !stop():
-		err = executor.Errorf(executor.CodeOf(ctx.Err()), "%s: not started: %w", ref, context.Cause(ctx))
+	case !stop() && <-cancelled:
+		err = executor.Errorf(executor.CodeOf(ctx.Err()), "%s: not started: %w", o.Record.Ref, context.Cause(ctx))
 	case err != nil:
-		err = fmt.Errorf("%s: the workload's process ended before it ran: %w", ref, err)
+		err = fmt.Errorf("%s: the workload's process ended before it ran: %w", o.Record.Ref, err)
 	case a.Code != "":
 		err = executor.Errorf(a.Code, "%s", a.Message)
 	}

@@ -97,6 +97,9 @@ func (o order) run(kill <-chan struct{}, started func(record)) error {
 			return err
 		}
 	}
+	if err := o.Place.claim(); err != nil {
+		return err // its start was cancelled
+	}
 	started(o.Record)
 
 	go box.killOn(kill)
@@ -235,6 +238,16 @@ func (p place) recordFile() string { return filepath.Join(p.Dir, "record.json") 
 func (p place) noteFile() string   { return p.Socket + ".json" }
 func (p place) exitFile() string   { return filepath.Join(p.Dir, "exit.json") }
 func (p place) pausedFile() string { return filepath.Join(p.Dir, "paused") }
+
+// claim decides whether a workload runs: the first caller does, the workload's process or
+// who cancels its start. The others get an error.
+func (p place) claim() error {
+	f, err := os.OpenFile(filepath.Join(p.Dir, "claim"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
 
 func (p place) setPaused(on bool) {
 	if on {
