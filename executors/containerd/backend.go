@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"sync"
 
 	tasksapi "github.com/containerd/containerd/api/services/tasks/v1"
 	"github.com/davit-run/davit/executors/internal/oci"
@@ -53,6 +54,8 @@ type driver struct {
 	ooms    *oci.OOMWatcher
 	boot    string
 	log     hclog.Logger
+	// hurried has the ids of containers for which a runtime was killed.
+	hurried sync.Map
 }
 
 var _ interface {

@@ -34,6 +34,7 @@ func (d *driver) hurry(ctx context.Context, cid string) (done func()) {
 		stop()
 		close(over)
 		if ctx.Err() != nil {
+			d.hurried.Store(cid, true)
 			d.endRuntime(cid) // hooks that outlive it
 		}
 	}
@@ -43,13 +44,37 @@ func (d *driver) hurry(ctx context.Context, cid string) (done func()) {
 // runtime, and its hooks. Nothing of the container itself does. It reports whether there
 // was anything.
 func (d *driver) endRuntime(cid string) bool {
-	found, _ := linux.FindProcesses(func(pid int) bool { return d.worksFor(pid, cid) && !isShim(pid, cid) })
-	for _, p := range found {
-		d.log.Warn("a runtime, or its hook, that takes too long is killed", "container", cid, "pid", p.PID)
-		_ = p.Signal(unix.SIGKILL)
-		_ = p.Close()
+	const passes = 50 // of at most 20 ms
+	killed := map[int]bool{}
+	// What is about to be killed may have forked since it was looked for.
+	for range passes {
+		found, _ := linux.FindProcesses(func(pid int) bool { return d.worksFor(pid, cid) && !isShim(pid, cid) })
+		if len(found) == 0 {
+			break
+		}
+		for _, p := range found {
+			if !killed[p.PID] {
+				killed[p.PID] = true
+				d.log.Warn("a runtime, or its hook, that takes too long is killed", "container", cid, "pid", p.PID)
+			}
+			_ = p.Signal(unix.SIGKILL)
+			_ = p.Close()
+		}
+		time.Sleep(min(time.Millisecond<<len(killed), 20*time.Millisecond))
 	}
-	return len(found) > 0
+	if len(killed) > 0 {
+		d.hurried.Store(cid, true)
+	}
+	return len(killed) > 0
+}
+
+// endRest kills what a runtime that was killed has left when its container is gone: its
+// shim may have run it once more, or killed it without its children.
+func (d *driver) endRest(cid string) {
+	if _, was := d.hurried.Load(cid); was {
+		d.endRuntime(cid)
+		d.hurried.Delete(cid)
+	}
 }
 
 // worksFor reports whether the working directory of a process is the bundle of a

@@ -16,6 +16,7 @@ import (
 func (d *driver) undo(ctx context.Context, p *plan, cause error) error {
 	ctx, cancel := oci.Detach(ctx, cleanupTimeout)
 	defer cancel()
+	defer d.endRest(p.cid)
 	err := d.ready(ctx)
 	tidy := p.errors.Reset
 	if m, started := d.marks.read(p.cid, p.ref.Attempt); started {
@@ -64,6 +65,7 @@ func (d *driver) removeAttempt(ctx context.Context, r record, tidy func() error)
 	if err != nil {
 		return err
 	}
+	d.endRest(r.cid)
 	return d.removeRecord(ctx, r, !deleted && r.output == "", tidy)
 }
 
