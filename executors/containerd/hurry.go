@@ -8,8 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/davit-run/davit/shared/linux"
-	"golang.org/x/sys/unix"
+	"github.com/davit-run/davit/executors/internal/oci"
 )
 
 // runtimeGrace is how long an OCI runtime and its hooks may work on a container that is
@@ -44,28 +43,15 @@ func (d *driver) hurry(ctx context.Context, cid string) (done func()) {
 // runtime, and its hooks. Nothing of the container itself does. It reports whether there
 // was anything.
 func (d *driver) endRuntime(cid string) bool {
-	const passes = 50 // of at most 20 ms
-	killed := map[int]bool{}
-	// What is about to be killed may have forked since it was looked for.
-	for range passes {
-		found, _ := linux.FindProcesses(func(pid int) bool { return d.worksFor(pid, cid) && !isShim(pid, cid) })
-		if len(found) == 0 {
-			break
-		}
-		for _, p := range found {
-			if !killed[p.PID] {
-				killed[p.PID] = true
-				d.log.Warn("a runtime, or its hook, that takes too long is killed", "container", cid, "pid", p.PID)
-			}
-			_ = p.Signal(unix.SIGKILL)
-			_ = p.Close()
-		}
-		time.Sleep(min(time.Millisecond<<len(killed), 20*time.Millisecond))
+	ctx, cancel := context.WithTimeout(context.Background(), runtimeGrace)
+	defer cancel()
+	killed, _ := oci.KillAll(ctx, func(pid int) bool { return d.worksFor(pid, cid) && !isShim(pid, cid) })
+	if len(killed) == 0 {
+		return false
 	}
-	if len(killed) > 0 {
-		d.hurried.Store(cid, true)
-	}
-	return len(killed) > 0
+	d.log.Warn("a runtime, or its hook, that takes too long is killed", "container", cid, "pids", killed)
+	d.hurried.Store(cid, true)
+	return true
 }
 
 // endRest kills what a runtime that was killed has left when its container is gone: its

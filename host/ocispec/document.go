@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // An object is a JSON object that can be changed in places. Values that are not
@@ -142,6 +144,34 @@ func (o *object) merge(changes patch) error {
 		}
 	}
 	return nil
+}
+
+// changeMounts calls change for each mount of a spec. One that change reports as changed
+// takes the place of the old, with none if keep is false; others keep their bytes.
+func (o *object) changeMounts(change func(m *specs.Mount) (changed, keep bool)) error {
+	var mounts []json.RawMessage
+	if _, err := o.get("mounts", &mounts); err != nil {
+		return err
+	}
+	kept := []json.RawMessage{}
+	for _, raw := range mounts {
+		var m specs.Mount
+		if err := json.Unmarshal(raw, &m); err != nil {
+			return err
+		}
+		changed, keep := change(&m)
+		if !keep {
+			continue
+		}
+		if changed {
+			var err error
+			if raw, err = json.Marshal(m); err != nil {
+				return err
+			}
+		}
+		kept = append(kept, raw)
+	}
+	return o.set("mounts", kept)
 }
 
 // empty reports whether p changes nothing.

@@ -1,7 +1,6 @@
 package ocispec
 
 import (
-	"encoding/json"
 	"os"
 	"slices"
 
@@ -60,29 +59,14 @@ func (o *Options) changeNamespaces(spec *object, _ string) error {
 	}
 	// The file systems of a namespace's objects are those of the namespace in which they
 	// were mounted.
-	var mounts []json.RawMessage
-	if _, err := spec.get("mounts", &mounts); err != nil {
-		return err
-	}
-	kept := []json.RawMessage{}
-	for _, raw := range mounts {
-		var m specs.Mount
-		if err := json.Unmarshal(raw, &m); err != nil {
-			return err
+	return spec.changeMounts(func(m *specs.Mount) (changed, keep bool) {
+		if (m.Destination != "/dev/shm" || m.Type != "tmpfs") && m.Type != "mqueue" {
+			return false, true
 		}
-		if m.Destination == "/dev/shm" && m.Type == "tmpfs" || m.Type == "mqueue" {
-			if _, err := os.Stat(m.Destination); err != nil {
-				continue
-			}
-			m = specs.Mount{Destination: m.Destination, Type: "bind", Source: m.Destination, Options: []string{"rbind", "nosuid", "noexec", "nodev"}}
-			var err error
-			if raw, err = json.Marshal(m); err != nil {
-				return err
-			}
-		}
-		kept = append(kept, raw)
-	}
-	return spec.set("mounts", kept)
+		_, err := os.Stat(m.Destination)
+		*m = specs.Mount{Destination: m.Destination, Type: "bind", Source: m.Destination, Options: []string{"rbind", "nosuid", "noexec", "nodev"}}
+		return true, err == nil
+	})
 }
 
 // setNamespace sets one namespace of a spec.

@@ -1,7 +1,6 @@
 package ocispec
 
 import (
-	"encoding/json"
 	"slices"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -27,22 +26,11 @@ func (o *Options) changePrivileged(spec *object, _ string) error {
 	if err != nil {
 		return err
 	}
-	var mounts []json.RawMessage
-	if _, err := spec.get("mounts", &mounts); err != nil {
-		return err
-	}
-	for i, raw := range mounts {
-		var m specs.Mount
-		if err := json.Unmarshal(raw, &m); err != nil {
-			return err
-		}
+	return spec.changeMounts(func(m *specs.Mount) (changed, keep bool) {
 		if m.Type != "sysfs" && m.Type != "cgroup" {
-			continue
+			return false, true
 		}
 		m.Options = slices.DeleteFunc(m.Options, func(option string) bool { return option == "ro" })
-		if mounts[i], err = json.Marshal(m); err != nil {
-			return err
-		}
-	}
-	return spec.set("mounts", mounts)
+		return true, true
+	})
 }

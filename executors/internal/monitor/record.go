@@ -54,13 +54,7 @@ type gone struct {
 // claim decides whether a workload runs. The first caller decides: the monitor that
 // it runs, or whoever cancels the start that it does not. The other gets
 // [fs.ErrExist].
-func claim(dir string) error {
-	f, err := os.OpenFile(path.Join(dir, claimFile), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	return f.Close()
-}
+func claim(dir string) error { return linux.Claim(path.Join(dir, claimFile)) }
 
 // begin records in the working directory that the workload runs from now on, unless
 // its start was cancelled.

@@ -1,8 +1,6 @@
 package monitor
 
 import (
-	"slices"
-
 	"github.com/davit-run/davit/executors/internal/usage"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/linux"
@@ -31,16 +29,11 @@ func (f finding) processes() []int {
 	if f.inline {
 		return []int{f.Workload.PID}
 	}
-	children := map[int][]int{}
-	pids, _ := linux.PIDs()
-	for _, pid := range pids {
-		if s, err := linux.StatOf(pid); err == nil && s.State != 'Z' {
-			children[s.Parent] = append(children[s.Parent], pid)
+	var pids []int
+	for _, p := range linux.Descendants(f.Monitor.PID) {
+		if p.State != 'Z' {
+			pids = append(pids, p.PID)
 		}
 	}
-	found := slices.Clone(children[f.Monitor.PID])
-	for i := 0; i < len(found); i++ {
-		found = append(found, children[found[i]]...)
-	}
-	return found
+	return pids
 }

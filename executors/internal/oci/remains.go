@@ -34,20 +34,30 @@ func RemainsOf(pid int, cid string) Remains {
 	if s, err := linux.StatOf(pid); err == nil {
 		r.PID, r.Start = pid, s.Start
 	}
-	paths, err := linux.CgroupsOf(pid)
+	cgroups, err := cgroupsOf(pid)
 	if err != nil {
 		return r
 	}
-	for _, m := range cgroupMounts() {
-		for controller, path := range paths {
-			if controller == "" && m.Unified || controller != "" && m.Has(controller) {
-				if dir := m.Dir(path); isCgroupOf(dir, cid) {
-					r.Cgroups = append(r.Cgroups, dir)
-				}
-			}
+	for _, dir := range cgroups {
+		if isCgroupOf(dir, cid) {
+			r.Cgroups = append(r.Cgroups, dir)
 		}
 	}
 	return r.With(Remains{})
+}
+
+// cgroupsOf returns the directories of the cgroups of a process, by the hierarchy.
+func cgroupsOf(pid int) (map[string]string, error) {
+	paths, err := linux.CgroupsOf(pid)
+	dirs := map[string]string{}
+	for _, m := range cgroupMounts() {
+		for controller, path := range paths {
+			if m.Unified && controller == "" || controller != "" && m.Has(controller) {
+				dirs[m.Mountpoint] = m.Dir(path)
+			}
+		}
+	}
+	return dirs, err
 }
 
 func isCgroupOf(dir, cid string) bool {

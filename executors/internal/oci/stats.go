@@ -3,12 +3,13 @@ package oci
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"path/filepath"
+	"slices"
 
 	"github.com/davit-run/davit/executors/internal/usage"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/lifecycle"
-	"github.com/davit-run/davit/shared/linux"
 	"golang.org/x/sys/unix"
 )
 
@@ -28,27 +29,21 @@ func Stats(pid int, cid string) (executor.Stats, error) {
 // cgroupDirs returns the cgroup of a container in each hierarchy. Its first process may be
 // in one that it has made below that. The root of a hierarchy is nobody's own.
 func cgroupDirs(pid int, cid string) ([]string, error) {
-	paths, err := linux.CgroupsOf(pid)
+	cgroups, err := cgroupsOf(pid)
 	if err != nil {
 		return nil, err
 	}
 	var dirs []string
-	for _, m := range cgroupMounts() {
-		for controller, path := range paths {
-			if m.Unified != (controller == "") || !m.Unified && !m.Has(controller) {
-				continue
+	for _, top := range slices.Sorted(maps.Keys(cgroups)) { // the same one counts at each call
+		dir := cgroups[top]
+		for above := dir; len(above) > len(top); above = filepath.Dir(above) {
+			if isCgroupOf(above, cid) {
+				dir = above
+				break
 			}
-			dir := m.Dir(path)
-			for above := dir; len(above) > len(m.Mountpoint); above = filepath.Dir(above) {
-				if isCgroupOf(above, cid) {
-					dir = above
-					break
-				}
-			}
-			if dir != m.Mountpoint {
-				dirs = append(dirs, dir)
-			}
-			break
+		}
+		if dir != top {
+			dirs = append(dirs, dir)
 		}
 	}
 	return dirs, nil

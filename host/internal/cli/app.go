@@ -75,6 +75,9 @@ func (a *App) Main(ctx context.Context, args []string) int {
 	if cmd, _, _ := root.Find(args); cmd == root && a.Elsewhere != nil {
 		a.missing = a.Elsewhere()
 	}
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		a.completeNames(root) // for nothing else
+	}
 	root.SetArgs(args)
 	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)
@@ -139,7 +142,6 @@ func (a *App) Root() *cobra.Command {
 	root.SetVersionTemplate("davit {{.Version}}\n")
 
 	a.addCommands(root)
-	a.completeNames(root)
 	// Without a command the program prints help, though cobra must be able to run it.
 	usage := strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable .HasParent}}", 1)
 	usage = strings.ReplaceAll(usage, ".FlagUsages", ".FlagUsagesWrapped "+strconv.Itoa(helpWidth(a.Stdout)))

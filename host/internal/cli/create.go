@@ -14,21 +14,15 @@ func (a *App) createCommand() *cobra.Command {
 		Example:               "  davit create --rootfs /srv/busybox --name job sh -c 'echo hello'",
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			opts, err := flags.options(args)
-			if err != nil {
-				return err
-			}
-			opts.NoStart = true
-			ids, err := newCidfile(flags.cidfile)
+			opts, ids, err := flags.parsed(args)
 			if err != nil {
 				return err
 			}
 			defer ids.close()
+			opts.NoStart = true
 			return a.detach(cmd.Context(), opts, ids)
 		},
 	}
-	cmd.Flags().SetInterspersed(false)
-	cmd.Flags().SortFlags = false
 	flags.register(cmd.Flags(), a.Env)
 	return cmd
 }

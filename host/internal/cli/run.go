@@ -34,11 +34,7 @@ container's first run and leaves the rest to the host, as docker does.`,
   davit run --bundle ./bundle --runtime io.containerd.runc.v2 --rm`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			opts, err := flags.options(args)
-			if err != nil {
-				return err
-			}
-			ids, err := newCidfile(flags.cidfile)
+			opts, ids, err := flags.parsed(args)
 			if err != nil {
 				return err
 			}
@@ -49,8 +45,6 @@ container's first run and leaves the rest to the host, as docker does.`,
 			return a.attach(cmd.Context(), opts, ids)
 		},
 	}
-	cmd.Flags().SetInterspersed(false)
-	cmd.Flags().SortFlags = false
 	cmd.Flags().BoolVarP(&flags.detach, "detach", "d", false, "print the container's id and leave it running")
 	flags.register(cmd.Flags(), a.Env)
 	a.patienceFlag(cmd)

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// runFlags are the flags of `davit run`.
+// runFlags are the flags of `davit run` and `davit create`.
 type runFlags struct {
 	opts    api.ContainerOptions
 	detach  bool
@@ -28,6 +28,8 @@ type runFlags struct {
 }
 
 func (f *runFlags) register(fs *pflag.FlagSet, env func(string) (string, bool)) {
+	fs.SetInterspersed(false) // what follows the command's name is the command's
+	fs.SortFlags = false
 	o, p := &f.opts, &f.opts.Process
 	fs.Var((*filled)(&o.Rootfs), "rootfs", "`DIR` with the root file system")
 	fs.Var((*filled)(&o.Bundle), "bundle", "`DIR` of an OCI bundle: config.json and a root file system")
@@ -98,6 +100,15 @@ func (f *runFlags) register(fs *pflag.FlagSet, env func(string) (string, bool)) 
 		o.OutputMax, err = parseOutputMax(s)
 		return err
 	})
+}
+
+// parsed returns the options that the flags and arguments set, and the file of --cidfile,
+// which the caller closes.
+func (f *runFlags) parsed(args []string) (opts api.ContainerOptions, ids *cidfile, err error) {
+	if opts, err = f.options(args); err == nil {
+		ids, err = newCidfile(f.cidfile)
+	}
+	return opts, ids, err
 }
 
 // options returns the options that the flags and arguments set.

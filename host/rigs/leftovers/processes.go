@@ -12,25 +12,14 @@ import (
 
 // descendants lists the processes that descend from this one. Its own children that
 // have ended are reaped meanwhile, except for one.
-func descendants(except int) []int {
-	children := make(map[int][]int)
-	pids, _ := linux.PIDs()
-	for _, pid := range pids {
-		if st, err := linux.StatOf(pid); err == nil {
-			children[st.Parent] = append(children[st.Parent], pid)
+func descendants(except int) (pids []int) {
+	for _, p := range linux.Descendants(os.Getpid()) {
+		pids = append(pids, p.PID)
+		if p.PID != except && p.Parent == os.Getpid() {
+			_, _ = unix.Wait4(p.PID, nil, unix.WNOHANG, nil)
 		}
 	}
-	for _, pid := range children[os.Getpid()] {
-		if pid != except {
-			_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil)
-		}
-	}
-	var found []int
-	for next := []int{os.Getpid()}; len(next) > 0; next = next[1:] {
-		found = append(found, children[next[0]]...)
-		next = append(next, children[next[0]]...)
-	}
-	return found
+	return pids
 }
 
 // describe returns the command of a process, or "" if it has ended.

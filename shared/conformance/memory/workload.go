@@ -14,6 +14,7 @@ import (
 
 	program "github.com/davit-run/davit/shared/conformance/workload"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 )
 
 // order is what a workload's process reads from its stdin.
@@ -241,13 +242,7 @@ func (p place) pausedFile() string { return filepath.Join(p.Dir, "paused") }
 
 // claim decides whether a workload runs: the first caller does, the workload's process or
 // who cancels its start. The others get an error.
-func (p place) claim() error {
-	f, err := os.OpenFile(filepath.Join(p.Dir, "claim"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	return f.Close()
-}
+func (p place) claim() error { return linux.Claim(filepath.Join(p.Dir, "claim")) }
 
 func (p place) setPaused(on bool) {
 	if on {

@@ -157,11 +157,8 @@ func (c child) same() error {
 
 // descendants returns the children of a process and all below them.
 func descendants(pid int) (all []child) {
-	pids, _ := linux.PIDs()
-	for _, p := range pids {
-		if s, err := linux.StatOf(p); err == nil && s.Parent == pid {
-			all = append(append(all, child{p, s.Start}), descendants(p)...)
-		}
+	for _, p := range linux.Descendants(pid) {
+		all = append(all, child{p.PID, p.Start})
 	}
 	return all
 }
