@@ -35,6 +35,7 @@ LEFTOVERS  = go run ./host/rigs/leftovers/cmd/davit-leftovers
 # One line a package, and all about what failed.
 SUMMARY   := --format=pkgname --format-hide-empty-pkg --hide-summary=skipped
 VM        := v2 v1
+PREFIX    := /usr/local
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -52,7 +53,7 @@ R     := $(DEPS)/runc-$(RUNC)
 export PATH := $(PATH):/usr/sbin:/sbin:$(CURDIR)/$(R)/bin
 
 ##@ Use
-.PHONY: help build run
+.PHONY: help build install deb run
 help: ## list the targets
 	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -62,13 +63,20 @@ build: ## build davit and its executors into .build/bin
 VERSION  := $(or $(shell git describe --tags --always --dirty 2>/dev/null),devel)
 COMMANDS := $(addprefix ./,$(wildcard host/cmd/* executors/*/cmd/*))
 
+install: build ## install davit, unit, completions and manual below PREFIX (/usr/local)
+	.tools/install $(PREFIX) $(DESTDIR)
+
+deb: build ## build a Debian package
+	@.tools/deb $(VERSION)
+
 run: basic rootfs build ## run a container without any daemon, and clean up
 	@.tools/run
 
 ##@ Check
 .PHONY: test matrix foreign lint fmt fuzz vulns bench storm storm-peers disks scale apps fresh vm
 test: setup build $(TOOLS)/gotestsum ## run all tests, with real containerds, and look for what they leave
-	DAVIT_REQUIRE_REAL=1 $(LEFTOVERS) $(TOOLS)/gotestsum $(SUMMARY) --jsonfile=.build/test.json -- $(TESTFLAGS) $(PKG)
+	DAVIT_REQUIRE_REAL=1 $(LEFTOVERS) $(TOOLS)/gotestsum $(SUMMARY) --jsonfile=.build/test.json -- $(TESTFLAGS) $(if $(filter ./...,$(PKG)),$(LONGEST)) $(PKG)
+LONGEST := ./host/rigs/e2e # it comes first, beside all others
 
 matrix: setup build $(TOOLS)/gotestsum ## test what `make test` leaves out: each runtime on each containerd, each shim
 	DAVIT_REQUIRE_REAL=1 DAVIT_MATRIX=1 $(LEFTOVERS) $(TOOLS)/gotestsum $(SUMMARY) --jsonfile=.build/matrix.json -- $(TESTFLAGS) $(MATRIX)

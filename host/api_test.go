@@ -26,6 +26,8 @@ func TestEachUpgradeHasARoute(t *testing.T) {
 		transport.MethodRuntimeResolve.Name: "containers", // with which a container is made
 		transport.MethodStrayAdopt.Name:     "adopt",
 		transport.MethodStrayRemove.Name:    "strays",
+		transport.MethodCloseInput.Name:     "exec", // on the connection of an attached client
+		transport.MethodResize.Name:         "exec",
 	}
 	for _, m := range transport.BackendMethods() {
 		name := cmp.Or(names[m.Name], m.Name)

@@ -21,7 +21,7 @@ func TestAttemptsStayApart(t *testing.T) {
 	c := mustCreate(t, h, program(t, "trap 15 3", "print stdout one", "print stdout two", "sleep 60"))
 	wait.Until(t, "it is ready", func() bool {
 		var out bytes.Buffer
-		err := h.Logs(t.Context(), c.ID, api.LogOptions{Tail: -1}, func(_ api.Stream, data []byte) error { out.Write(data); return nil })
+		err := h.Logs(t.Context(), c.ID, api.LogOptions{}, func(_ api.Stream, data []byte) error { out.Write(data); return nil })
 		return err == nil && strings.HasSuffix(out.String(), "two\n")
 	})
 	if err := h.Kill(t.Context(), c.ID, syscall.SIGTERM); err != nil {
@@ -33,7 +33,7 @@ func TestAttemptsStayApart(t *testing.T) {
 	}
 	var begun api.Cursor
 	var out bytes.Buffer
-	opts := api.LogOptions{From: api.Cursor{Attempt: 1, Stdout: 2}, Tail: -1, Begun: func(c api.Cursor) error { begun = c; return nil }}
+	opts := api.LogOptions{From: api.Cursor{Attempt: 1, Stdout: 2}, Begun: func(c api.Cursor) error { begun = c; return nil }}
 	end, err := h.Attach(t.Context(), c.ID, opts, func(_ api.Stream, data []byte) error { out.Write(data); return nil })
 	if err != nil {
 		t.Fatal(err)

@@ -71,6 +71,11 @@ func (h *Host) Remove(ctx context.Context, reference string, force bool) error {
 	return h.containers.Remove(ctx, reference, force)
 }
 
+// RemoveWith is [Host.Remove] with more options.
+func (h *Host) RemoveWith(ctx context.Context, reference string, opts api.RemoveOptions) error {
+	return h.containers.RemoveWith(ctx, reference, opts)
+}
+
 // Wait waits for the end of a container's present attempt and returns it. The error
 // for a container that could not be started is [executor.FailedPrecondition].
 func (h *Host) Wait(ctx context.Context, reference string) (*api.End, error) {
@@ -81,6 +86,16 @@ func (h *Host) Wait(ctx context.Context, reference string) (*api.End, error) {
 // present one. The error for an attempt that never was is [executor.NotFound].
 func (h *Host) WaitAttempt(ctx context.Context, reference string, attempt int) (*api.End, error) {
 	return h.containers.WaitAttempt(ctx, reference, attempt)
+}
+
+// WaitFor waits for a condition, and returns the end of the last attempt, or nil if it is
+// not known any more. For [api.WaitNextExit] attempt may name the attempt, which need not
+// have begun; 0 is the present one, or the next if nothing runs. The error of
+// [api.WaitNotRunning] for what was never started is [executor.FailedPrecondition], and so is
+// that of [api.WaitHealthy] for what has no health check, or has ended for good; there is no
+// end when that is over.
+func (h *Host) WaitFor(ctx context.Context, reference string, condition api.WaitCondition, attempt int) (*api.End, error) {
+	return h.containers.WaitFor(ctx, reference, condition, attempt)
 }
 
 // Inspect returns a container.

@@ -17,6 +17,8 @@
 //   - internal/store: the state on disk;
 //   - internal/output: the files of the workloads' output;
 //   - internal/containers: containers, and what happens to them;
+//   - internal/images: the images, for all backends;
+//   - internal/rootfs: the root file systems of containers that are made from images;
 //   - internal/backends: the backends, and the one door through which they are called;
 //   - internal/supervisor: the executors' processes;
 //   - api: the types that users see, and all of this over HTTP, with a client;

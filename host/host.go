@@ -11,7 +11,11 @@ import (
 	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/host/internal/backends"
 	"github.com/davit-run/davit/host/internal/containers"
+	"github.com/davit-run/davit/host/internal/images"
+	"github.com/davit-run/davit/host/internal/networks"
+	"github.com/davit-run/davit/host/internal/ports"
 	"github.com/davit-run/davit/host/internal/store"
+	"github.com/davit-run/davit/host/internal/volumes"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/transport"
 	"github.com/davit-run/davit/shared/trust"
@@ -50,6 +54,10 @@ type Host struct {
 	store      *store.Store
 	backends   *backends.Set
 	containers *containers.Manager
+	images     *images.Manager
+	volumes    *volumes.Manager
+	networks   *networks.Manager
+	ports      *ports.Manager
 }
 
 // Open opens the state directory and starts the backends. It returns before they are
@@ -123,15 +131,42 @@ func (h *Host) start(ctx context.Context, cfg config.Config, opts Options) error
 	keepEnded, _ := cfg.Retention.EndedAge()
 	attemptsBytes, _ := cfg.Retention.AttemptsBytes()
 	var err error
+	h.images, err = images.Open(images.Options{Store: h.store, Logger: opts.Logger, StateDir: cfg.StateDir})
+	if err != nil {
+		return err
+	}
+	h.volumes, err = volumes.Open(ctx, volumes.Options{Store: h.store, Logger: opts.Logger, StateDir: cfg.StateDir})
+	if err != nil {
+		return err
+	}
+	if h.networks, err = h.openNetworks(ctx, cfg, opts.Logger); err != nil {
+		return err
+	}
+	if h.ports, err = ports.Open(ports.Options{RunDir: cfg.RunDir, Logger: opts.Logger, Tied: opts.Ephemeral, Name: h.nameOf}); err != nil {
+		return err
+	}
 	h.containers, err = containers.Open(ctx, containers.Options{
-		Store: h.store, Backends: h.backends, Logger: opts.Logger,
+		Store: h.store, Backends: h.backends, Images: h.images, Volumes: h.volumes, Networks: h.networks, Ports: h.ports, Logger: opts.Logger,
 		StateDir: cfg.StateDir, MaxOutput: maxOutput, ForbidHooks: cfg.ForbidHooks, KeepEnded: keepEnded, AttemptsBytes: attemptsBytes, Linger: opts.Linger, Ephemeral: opts.Ephemeral,
 	})
 	if err != nil {
 		return err
 	}
+	h.images.Begin(ctx)
 	h.warnRemoved(opts.Logger)
 	return h.backends.Start()
+}
+
+// nameOf returns how messages call a container.
+func (h *Host) nameOf(id string) string {
+	name := id
+	_ = h.store.View(func(tx *store.Tx) error {
+		if c, err := tx.Container(id); err == nil && c.Name != "" {
+			name = c.Name
+		}
+		return nil
+	})
+	return name
 }
 
 // warnRemoved logs which backends are not in the config and have containers.
@@ -171,6 +206,15 @@ func (h *Host) close() error {
 	}
 	if h.containers != nil {
 		errs = append(errs, h.containers.Close())
+	}
+	if h.ports != nil {
+		h.ports.Close()
+	}
+	if h.images != nil {
+		h.images.Close()
+	}
+	if h.volumes != nil {
+		h.volumes.Close()
 	}
 	errs = append(errs, h.store.Close())
 	if h.owner != nil {

@@ -366,7 +366,7 @@ func TestContainersOutliveTheHost(t *testing.T) {
 	wantCode(t, mustWait(t, second, runs.ID), 5)
 	wantCode(t, mustWait(t, second, ends.ID), 6)
 	var out bytes.Buffer
-	if err := second.Logs(t.Context(), runs.ID, api.LogOptions{Tail: -1}, func(_ api.Stream, data []byte) error { out.Write(data); return nil }); err != nil || out.String() != "before\nafter\n" {
+	if err := second.Logs(t.Context(), runs.ID, api.LogOptions{}, func(_ api.Stream, data []byte) error { out.Write(data); return nil }); err != nil || out.String() != "before\nafter\n" {
 		t.Errorf("got %q, %v", out.String(), err)
 	}
 }
@@ -499,7 +499,7 @@ func TestStartAgain(t *testing.T) {
 	}
 	wantCode(t, mustWait(t, h, c.ID), 3)
 	var out bytes.Buffer
-	if err := h.Logs(t.Context(), c.ID, api.LogOptions{Attempt: 2, Tail: -1}, func(_ api.Stream, d []byte) error { out.Write(d); return nil }); err != nil || out.String() != "x\n" {
+	if err := h.Logs(t.Context(), c.ID, api.LogOptions{Attempt: 2}, func(_ api.Stream, d []byte) error { out.Write(d); return nil }); err != nil || out.String() != "x\n" {
 		t.Errorf("got %q, %v; want the output of the second attempt alone", out.String(), err)
 	}
 	sleeper := mustCreate(t, h, program(t, "sleep 60"))
@@ -517,7 +517,7 @@ func TestOutputLimit(t *testing.T) {
 	mustWait(t, h, c.ID)
 	var out bytes.Buffer
 	var dropped int64
-	err := h.Logs(t.Context(), c.ID, api.LogOptions{Tail: -1, Dropped: func(_ api.Stream, n int64) error { dropped += n; return nil }},
+	err := h.Logs(t.Context(), c.ID, api.LogOptions{Dropped: func(_ api.Stream, n int64) error { dropped += n; return nil }},
 		func(_ api.Stream, data []byte) error { out.Write(data); return nil })
 	if err != nil {
 		t.Fatal(err)
@@ -538,7 +538,7 @@ func TestTimestamps(t *testing.T) {
 	c := mustCreate(t, h, program(t, "print stdout one", "print stdout two"))
 	mustWait(t, h, c.ID)
 	var out bytes.Buffer
-	if err := h.Logs(t.Context(), c.ID, api.LogOptions{Tail: -1, Timestamps: true}, func(_ api.Stream, data []byte) error { out.Write(data); return nil }); err != nil {
+	if err := h.Logs(t.Context(), c.ID, api.LogOptions{Timestamps: true}, func(_ api.Stream, data []byte) error { out.Write(data); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(out.String()) {
@@ -549,7 +549,7 @@ func TestTimestamps(t *testing.T) {
 			t.Errorf("got line %q, %v", line, err)
 		}
 	}
-	if err := h.Logs(t.Context(), c.ID, api.LogOptions{Tail: -1, Since: time.Now().Add(time.Hour)}, func(_ api.Stream, data []byte) error { t.Errorf("got %q since a time to come", data); return nil }); err != nil {
+	if err := h.Logs(t.Context(), c.ID, api.LogOptions{Since: time.Now().Add(time.Hour)}, func(_ api.Stream, data []byte) error { t.Errorf("got %q since a time to come", data); return nil }); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -13,5 +13,12 @@ func (h *Host) Prune(ctx context.Context, opts api.PruneOptions) (api.Pruned, er
 	return h.containers.Prune(ctx, opts)
 }
 
-// DiskUsage returns how much of the disk containers take, the largest first.
-func (h *Host) DiskUsage() (api.DiskUsage, error) { return h.containers.DiskUsage() }
+// DiskUsage returns how much of the disk containers and volumes take, the containers that
+// take most first.
+func (h *Host) DiskUsage() (api.DiskUsage, error) {
+	usage, err := h.containers.DiskUsage()
+	if err == nil {
+		usage.Volumes, err = h.volumes.Usage()
+	}
+	return usage, err
+}

@@ -26,7 +26,7 @@ func TestCreateOutlivesTheExecutor(t *testing.T) {
 		c := mustCreate(t, h, program(t, "print stdout started", "exit 7"))
 		wantCode(t, mustWait(t, h, c.ID), 7)
 		out := ""
-		if err := h.Logs(t.Context(), c.ID, api.LogOptions{Tail: -1}, func(_ api.Stream, data []byte) error {
+		if err := h.Logs(t.Context(), c.ID, api.LogOptions{}, func(_ api.Stream, data []byte) error {
 			out += string(data)
 			return nil
 		}); err != nil || out != "started\n" {

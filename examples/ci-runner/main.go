@@ -86,11 +86,12 @@ func (s step) run(ctx context.Context, h *host.Host, rootfs string) (int, error)
 	if err != nil {
 		return 0, fmt.Errorf("step %s: %w", s.name, err)
 	}
-	if end.Code == nil {
-		return 0, fmt.Errorf("step %s: how it ended is not known: %s", s.name, end.Reason)
+	code, known := end.ExitCode()
+	if !known {
+		return 0, fmt.Errorf("step %s: %s", s.name, end.Exit)
 	}
-	if *end.Code != 0 {
-		fmt.Printf("%s: failed with code %d\n", s.name, *end.Code)
+	if code != 0 {
+		fmt.Printf("%s: failed, %s\n", s.name, end.Exit)
 	}
-	return *end.Code, nil
+	return code, nil
 }

@@ -45,6 +45,6 @@ func run(ctx context.Context, executors, rootfs string, command []string) (err e
 	if err != nil {
 		return err
 	}
-	fmt.Printf("exit code %d, output %s\n", *end.Code, end.Output)
+	fmt.Printf("%s, output %s\n", end.Exit, end.Output)
 	return nil
 }

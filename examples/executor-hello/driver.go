@@ -64,14 +64,14 @@ func (d *driver) Find(_ context.Context, ref executor.Ref) (f lifecycle.Found[*p
 }
 
 // List finds the processes of all containers.
-func (d *driver) List(ctx context.Context, known func(id string) bool) ([]lifecycle.Found[*process], error) {
+func (d *driver) List(ctx context.Context, known func(id, exec string) bool) ([]lifecycle.Found[*process], error) {
 	entries, err := os.ReadDir(d.dir)
 	if err != nil {
 		return nil, err
 	}
 	var all []lifecycle.Found[*process]
 	for _, entry := range entries {
-		if known(entry.Name()) {
+		if known(entry.Name(), "") {
 			continue
 		}
 		f, ok, err := d.Find(ctx, executor.Ref{ID: entry.Name()})

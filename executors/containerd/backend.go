@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	tasksapi "github.com/containerd/containerd/api/services/tasks/v1"
+	"github.com/davit-run/davit/executors/internal/execs"
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/executors/internal/settings"
@@ -52,6 +53,7 @@ type driver struct {
 	marks   marks
 	guard   *spool.Guard
 	ooms    *oci.OOMWatcher
+	execs   *execs.Driver
 	boot    string
 	log     hclog.Logger
 	// hurried has the ids of containers for which a runtime was killed.
@@ -65,7 +67,11 @@ var _ interface {
 	executor.Checker
 	executor.Closer
 	executor.Pauser
+	executor.Updater
 	executor.StrayKeeper
+	executor.InputCloser
+	executor.Resizer
+	executor.Declarer
 } = (*Backend)(nil)
 
 // Open connects to the containerd that the settings name, or to one of the
@@ -104,7 +110,10 @@ func Open(ctx context.Context, env executor.Environment, host executor.Host) (*B
 			d.cgroups.Tidy()
 			d.ooms = oci.NewOOMWatcher()
 			d.sweepWrappers(ctx)
-			return &Backend{lifecycle.New(d, host, d.log), d.catalog, d}, nil
+			d.execs = execs.New(filepath.Join(env.StateDir, "execs"), boot, d, d.guard, d.log)
+			b := &Backend{lifecycle.New(d, host, d.log), d.catalog, d}
+			b.Exec(lifecycle.New(d.execs, host, d.log))
+			return b, nil
 		}
 		err = errors.Join(err, d.conn.close())
 	}
@@ -145,6 +154,7 @@ func (d *driver) sweepWrappers(ctx context.Context) {
 func (b *Backend) Close(ctx context.Context) error {
 	_ = b.Backend.Close(ctx)
 	d := b.driver
+	d.execs.Close()
 	d.guard.Close()
 	d.cgroups.Tidy()
 	d.ooms.Close()

@@ -173,6 +173,9 @@ func (d *driver) Start(ctx context.Context, p *plan) (*process, executor.Status,
 	if errdefs.IsAlreadyExists(err) {
 		return nil, none, errInTheWay
 	}
+	if err == nil {
+		err = d.execs.KeepInput(p.ref, p.files.Stdin)
+	}
 	var pid int
 	if err == nil {
 		hurried := d.hurry(ctx, p.cid)
@@ -200,6 +203,7 @@ func (d *driver) Start(ctx context.Context, p *plan) (*process, executor.Status,
 		st := executor.Status{Ref: p.ref, State: executor.Running, PID: pid, StartedAt: m.StartedAt, Runtime: p.runtime.Name}
 		return &process{driver: d, record: d.newRecord(p), mark: m, phase: lifecycle.Running, pid: pid}, st, nil
 	}
+	d.execs.EndInput(p.ref)
 	return nil, none, d.failed(ctx, p, m, err)
 }
 

@@ -15,6 +15,8 @@
 //     time that took whether the output drained.
 //   - The record stays until Remove.
 //
+// Further processes have records of the executor's own: see package execs.
+//
 // An executor that was restarted knows nothing. classify determines where an attempt
 // stands by its record, its task and its mark.
 //

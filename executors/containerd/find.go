@@ -32,7 +32,7 @@ func (d *driver) Find(ctx context.Context, ref executor.Ref) (f lifecycle.Found[
 }
 
 // List implements [lifecycle.Driver].
-func (d *driver) List(ctx context.Context, _ func(id string) bool) ([]lifecycle.Found[*process], error) {
+func (d *driver) List(ctx context.Context, _ func(id, exec string) bool) ([]lifecycle.Found[*process], error) {
 	if err := d.ready(ctx); err != nil {
 		return nil, err
 	}

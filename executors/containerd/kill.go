@@ -42,7 +42,6 @@ func (p *process) kill(ctx context.Context) error {
 	case errdefs.IsNotFound(err) && !remains.Alive() && !shimLives(p.cid):
 		return lifecycle.ErrEnded
 	}
-	d.log.Warn("the container cannot be killed; it is ended by force", "ref", p.ref, "error", err)
 	found, rerr := remains.End(ctx)
 	if rerr != nil {
 		return errors.Join(oci.Fault(err), rerr)
@@ -55,6 +54,7 @@ func (p *process) kill(ctx context.Context) error {
 		found++
 	}
 	if found > 0 {
+		d.log.Warn("the container could not be killed; it was ended by force", "ref", p.ref, "error", err)
 		return nil
 	}
 	// It ended a moment ago, and its shim with it, or its shim has not told yet.

@@ -73,6 +73,7 @@ func TestRuntimes(t *testing.T) {
 		everyRuntime("force", testForce)
 		everyRuntime("workload-cannot-erase-its-exit", testWorkloadCannotEraseItsExit)
 		everyRuntime("pause", testPause)
+		everyRuntime("exec-leaves-others-behind", testExecLeavesOthersBehind)
 		everyRuntime("executor-restart", testExecutorRestart)
 		everyRuntime("shim-killed", testShimKilled)
 		everyRuntime("exit-of-exec-is-not-taken", testExitOfExecIsNotTaken)

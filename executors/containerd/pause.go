@@ -2,12 +2,14 @@ package containerd
 
 import (
 	"context"
+	"time"
 
 	tasksapi "github.com/containerd/containerd/api/services/tasks/v1"
 	tasktypes "github.com/containerd/containerd/api/types/task"
 	"github.com/containerd/errdefs"
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/executors/internal/quirks"
+	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/lifecycle"
 )
 
@@ -33,7 +35,8 @@ func (p *process) transition(ctx context.Context, to tasktypes.Status, call func
 	if err := p.driver.ready(ctx); err != nil {
 		return err
 	}
-	for try := 1; ; try++ {
+	begun := time.Now()
+	for {
 		err := call()
 		if err == nil {
 			return nil
@@ -48,7 +51,9 @@ func (p *process) transition(ctx context.Context, to tasktypes.Status, call func
 			return lifecycle.ErrEnded
 		case task.GetStatus() == to:
 			return nil
-		case to == tasktypes.Status_PAUSED && try < quirks.FreezeTries && oci.Pause(ctx, quirks.FreezePause):
+		case errdefs.IsNotImplemented(err):
+			return executor.Errorf(executor.Unsupported, "the shim of %s: %w", p.ref, err)
+		case to == tasktypes.Status_PAUSED && time.Since(begun) < quirks.FreezeFor && oci.Pause(ctx, quirks.FreezePause):
 			continue
 		}
 		return oci.Fault(err)

@@ -39,6 +39,9 @@ var _ interface {
 	lifecycle.Adopter
 	lifecycle.Closer
 	lifecycle.Pauser
+	lifecycle.Updater
+	lifecycle.InputCloser
+	lifecycle.Resizer
 } = (*process)(nil)
 
 // Adopt implements [lifecycle.Adopter].
@@ -127,6 +130,7 @@ func (p *process) Release(ctx context.Context) (executor.Output, error) {
 func (p *process) Close() {
 	p.labels.Wait()
 	p.OOM.Forget()
+	p.driver.execs.EndInput(p.ref)
 }
 
 // deleteTimeout is how long a shim may take to delete a task, for which it calls its

@@ -18,7 +18,7 @@ func Executor() executor.Executor {
 		Version:   "0.1.0",
 		Config:    configSchema(),
 		Validate:  validate,
-		Prototype: &Backend{Backend: &backend.Backend[backend.FreezableProcess]{}},
+		Prototype: &Backend{Backend: &backend.Backend[process]{}},
 		Open: func(ctx context.Context, env executor.Environment, host executor.Host) (executor.Backend, error) {
 			return Open(ctx, env, host)
 		},
@@ -27,7 +27,7 @@ func Executor() executor.Executor {
 
 // Backend runs processes on the host.
 type Backend struct {
-	*backend.Backend[backend.FreezableProcess]
+	*backend.Backend[process]
 	*builder
 }
 
@@ -45,16 +45,27 @@ func Open(ctx context.Context, env executor.Environment, host executor.Host) (*B
 		owner:   owner,
 		cgroups: openCgroups(owner, config.CgroupParent),
 	}
-	b, err := backend.Open(ctx, env, host, backend.Freezable, p.job, backend.Hooks{Hold: p.cgroups.hold, Removed: p.cgroups.own.Tidy})
+	b, err := backend.Open(ctx, env, host, p.process, p.job, backend.Hooks{Hold: p.cgroups.hold, Exec: p.exec, Removed: p.cgroups.own.Tidy})
 	if err != nil {
 		return nil, err
 	}
 	return &Backend{Backend: b, builder: p}, nil
 }
 
-// Offers implements [executor.Selective]: the machine may have no freezer.
+// Offers implements [executor.Selective]: the machine may have no freezer, or no cgroups
+// for limits.
 func (b *Backend) Offers(c executor.Capability) bool {
-	return b.Backend.Offers(c) && (c != executor.CapPause || b.builder == nil || b.cgroups.freezes())
+	switch {
+	case !b.Backend.Offers(c):
+		return false
+	case b.builder == nil:
+		return true
+	case c == executor.CapPause:
+		return b.cgroups.freezes()
+	case c == executor.CapUpdate:
+		return b.cgroups.limit()
+	}
+	return true
 }
 
 // Close ends the watchers. Processes run on.

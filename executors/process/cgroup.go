@@ -31,6 +31,10 @@ type cgroups struct {
 	// all has each hierarchy. A workload leaves its executor's cgroups in all of them, so
 	// that whatever is done to those does not affect it.
 	all []hierarchy
+	// homes, if set, returns the directories of the executor's own cgroups in the hierarchies
+	// of version 1, by their roots. systemd moves processes to others at times: when it makes
+	// a scope that needs a controller which nobody needed before.
+	homes func() map[string]string
 	// dirs has the directory of the root of each controller's hierarchy, for the
 	// controllers that can be used. With v2 they are all the same.
 	dirs    map[string]string
@@ -42,9 +46,7 @@ type cgroups struct {
 
 // hierarchy is a hierarchy of cgroups, or as much of it as is mounted.
 type hierarchy struct {
-	root string // directory
-	// home is the directory of the executor's own cgroup, in version 1.
-	home   string
+	root   string // directory
 	cpuset bool
 }
 
@@ -53,7 +55,6 @@ func openCgroups(owner oci.Owner, parent string) *cgroups {
 	if parent == "" {
 		parent = filepath.Dir(owner.Cgroup("", "x", false))
 	}
-	own, _ := linux.CgroupsOf(os.Getpid())
 	c := &cgroups{dirs: map[string]string{}, parent: parent, problem: "there is no cgroup controller for it on this machine"}
 	c.own = oci.NewParent(c.removeParents)
 	mounts, err := linux.CgroupMounts()
@@ -61,6 +62,8 @@ func openCgroups(owner oci.Owner, parent string) *cgroups {
 		c.problem = err.Error()
 		return c
 	}
+	c.homes = func() map[string]string { return linux.OwnCgroups(mounts) }
+	homes := c.homes()
 	for _, m := range mounts {
 		if slices.ContainsFunc(c.all, func(h hierarchy) bool { return h.root == m.Mountpoint }) {
 			continue
@@ -71,11 +74,10 @@ func openCgroups(owner oci.Owner, parent string) *cgroups {
 		}
 		h := hierarchy{root: m.Mountpoint}
 		if !m.Unified {
-			i := slices.IndexFunc(m.Controllers, func(name string) bool { return own[name] != "" }) // others are options
-			if i < 0 {
+			if homes[m.Mountpoint] == "" {
 				continue
 			}
-			h.home, h.cpuset = m.Dir(own[m.Controllers[i]]), m.Has(cpuset)
+			h.cpuset = m.Has(cpuset)
 		}
 		c.all = append(c.all, h)
 		for _, name := range []string{memory, pids, cpu, freezer} {
@@ -176,14 +178,16 @@ func (c *cgroups) of(l *specs.Linux, cid string) (monitor.Cgroup, error) {
 			parent = filepath.Join(c.parent, p)
 		}
 	}
-	limits := limitsOf(l.Resources)
-	for _, v := range limits {
-		if c.dirs[v.controller] == "" {
-			return g, executor.Errorf(executor.Unsupported, `%s: %s; leave the limit out, or add %q to "ignore" in the backend's config`, v.field, c.problem, v.field)
-		}
+	limits, err := c.limits(l.Resources)
+	if err != nil {
+		return g, err
+	}
+	var homes map[string]string
+	if c.homes != nil {
+		homes = c.homes()
 	}
 	for _, h := range c.all {
-		dir := monitor.CgroupDir{Path: filepath.Join(h.root, parent, cid), Home: h.home}
+		dir := monitor.CgroupDir{Path: filepath.Join(h.root, parent, cid), Home: homes[h.root]}
 		if h.cpuset {
 			dir.Cpuset = h.root
 		}
@@ -199,13 +203,25 @@ func (c *cgroups) of(l *specs.Linux, cid string) (monitor.Cgroup, error) {
 		g.Freezer = filepath.Join(c.dirs[freezer], parent, cid)
 	}
 	for _, v := range limits {
-		file, value := v.v1, v.value
-		if c.unified != "" {
-			file, value = v.v2, v.valueV2
-		}
-		g.Files = append(g.Files, monitor.CgroupFile{Path: filepath.Join(c.dirs[v.controller], parent, cid, file), Value: value})
+		g.Files = append(g.Files, monitor.CgroupFile{Path: filepath.Join(v.Root, parent, cid, v.File), Value: v.Value})
 	}
 	return g, nil
+}
+
+// limits returns the limits that a spec asks for, or an error if one cannot be set here.
+func (c *cgroups) limits(r *specs.LinuxResources) (list []monitor.Limit, err error) {
+	for _, v := range limitsOf(r) {
+		root := c.dirs[v.controller]
+		if root == "" {
+			return nil, executor.Errorf(executor.Unsupported, `%s: %s; leave the limit out, or add %q to "ignore" in the backend's config`, v.field, c.problem, v.field)
+		}
+		l := monitor.Limit{Root: root, File: v.v1, Value: v.value}
+		if c.unified != "" {
+			l.File, l.Value = v.v2, v.valueV2
+		}
+		list = append(list, l)
+	}
+	return list, nil
 }
 
 // limitsOf returns the limits that a spec asks for, in the order in which they can

@@ -19,8 +19,10 @@ func TestCgroupOf(t *testing.T) {
 	}}
 	v1 := &cgroups{
 		all: []hierarchy{
-			{root: "/c/memory", home: "/c/memory/own"}, {root: "/c/pids", home: "/c/pids"}, {root: "/c/cpu", home: "/c/cpu"},
-			{root: "/c/cpuset", home: "/c/cpuset", cpuset: true}, {root: "/c/unified"},
+			{root: "/c/memory"}, {root: "/c/pids"}, {root: "/c/cpu"}, {root: "/c/cpuset", cpuset: true}, {root: "/c/unified"},
+		},
+		homes: func() map[string]string {
+			return map[string]string{"/c/memory": "/c/memory/own", "/c/pids": "/c/pids", "/c/cpu": "/c/cpu", "/c/cpuset": "/c/cpuset"}
 		},
 		dirs:   map[string]string{memory: "/c/memory", pids: "/c/pids", cpu: "/c/cpu"},
 		parent: "/davit",

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/davit-run/davit/host/ocispec"
 	"github.com/davit-run/davit/host/rigs/realtest"
+	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/linux"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -262,6 +264,60 @@ func TestOwnCgroups(t *testing.T) {
 	}
 	if len(its) == 0 {
 		t.Error("no cgroups")
+	}
+}
+
+// moveAll moves the processes of a cgroup to another one.
+func moveAll(from, to string) error {
+	pids, err := os.ReadFile(filepath.Join(from, "cgroup.procs"))
+	for pid := range strings.FieldsSeq(string(pids)) {
+		err = errors.Join(err, os.WriteFile(filepath.Join(to, "cgroup.procs"), []byte(pid), 0))
+	}
+	return err
+}
+
+// TestExecutorIsMoved: systemd moves an executor out of the cgroup in which it began, and
+// removes that.
+func TestExecutorIsMoved(t *testing.T) {
+	root(t)
+	mounts, err := linux.CgroupMounts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(mounts, func(m linux.CgroupMount) bool { return m.Has("freezer") })
+	if i < 0 {
+		t.Skip("there is no cgroup of version 1")
+	}
+	own, err := linux.CgroupsOf(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := mounts[i].Dir(own["freezer"])
+	began := filepath.Join(before, fmt.Sprintf("davit-test-%d", os.Getpid()))
+	if err := os.Mkdir(began, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	enter := func(dir string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte("0"), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	enter(began)
+	f := newFixture(t, "{}")
+	earlier := first("earlier")
+	f.run(earlier, command("sleep 1000"))
+	enter(before)
+	wait.Until(t, "its monitor has left", func() bool { return moveAll(began, before) == nil && os.Remove(began) == nil })
+	x := f.further(earlier, "x", "echo here")
+	if _, err := f.b.Create(t.Context(), x); err != nil {
+		t.Fatal(err)
+	}
+	if exit, _ := f.wait(x.Ref); exit.Code == nil || *exit.Code != 0 {
+		t.Errorf("in what was started before: %+v", exit)
+	}
+	if got := f.output(first("moved"), command("echo here")); got != "here\n" {
+		t.Errorf("got %q", got)
 	}
 }
 

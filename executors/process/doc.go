@@ -7,6 +7,9 @@
 // see package monitor. What the process has started ends with it. Its output goes through
 // the monitor, so /dev/stdout is a pipe that it can open again, and never the log itself.
 //
+// A further process of a container has the root, the mounts, the cgroups and the seccomp
+// filter of the first one, and a monitor of its own.
+//
 // # What of a spec is honoured
 //
 //	process     args, env, cwd, terminal, user, umask, rlimits, capabilities (the

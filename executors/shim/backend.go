@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 
+	"github.com/davit-run/davit/executors/internal/execs"
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/executors/internal/settings"
@@ -51,6 +52,7 @@ type driver struct {
 	sink    *sink
 	guard   *spool.Guard
 	ooms    *oci.OOMWatcher
+	execs   *execs.Driver
 	boot    string
 	log     hclog.Logger
 }
@@ -62,7 +64,11 @@ var _ interface {
 	executor.Checker
 	executor.Closer
 	executor.Pauser
+	executor.Updater
 	executor.StrayKeeper
+	executor.InputCloser
+	executor.Resizer
+	executor.Declarer
 } = (*Backend)(nil)
 
 // Open opens the backend in its directories, and removes what an executor that
@@ -101,7 +107,10 @@ func Open(ctx context.Context, version string, env executor.Environment, host ex
 	}
 	d.guard = spool.NewGuard(d.log, spool.Interval)
 	d.ooms = oci.NewOOMWatcher()
-	return &Backend{lifecycle.New(d, host, d.log), d.catalog, d}, nil
+	d.execs = execs.New(filepath.Join(env.StateDir, "execs"), boot, d, d.guard, d.log)
+	b := &Backend{lifecycle.New(d, host, d.log), d.catalog, d}
+	b.Exec(lifecycle.New(d.execs, host, d.log))
+	return b, nil
 }
 
 // wrappers returns the directory of the scripts for runtimes with args.
@@ -111,6 +120,7 @@ func (d *driver) wrappers() string { return filepath.Join(d.env.StateDir, "wrapp
 func (b *Backend) Close(ctx context.Context) error {
 	_ = b.Backend.Close(ctx)
 	d := b.driver
+	d.execs.Close()
 	d.guard.Close()
 	d.pool.close()
 	d.cgroups.Tidy()

@@ -52,7 +52,14 @@ func (d *driver) Start(ctx context.Context, p *plan) (*process, executor.Status,
 	case err != nil:
 		return nil, executor.Status{}, err
 	}
-	return d.create(ctx, p)
+	if err := d.execs.KeepInput(p.Ref, p.files.Stdin); err != nil {
+		return nil, executor.Status{}, d.undo(ctx, p.record, nil, err)
+	}
+	created, st, err := d.create(ctx, p)
+	if err != nil {
+		d.execs.EndInput(p.Ref)
+	}
+	return created, st, err
 }
 
 // Inherit implements [lifecycle.Inheritor]: p continues what an earlier try began.

@@ -19,7 +19,8 @@
 //	CID/          the bundle that the shim and the OCI runtime work in
 //
 // A directory appears under its name complete with record and bundle, and Delete
-// removes it. So what a new process does not remember, it learns from the directory
+// removes it. Further processes have records beside that: see package execs. So what a new
+// process does not remember, it learns from the directory
 // and from the shim, which outlives the executor and keeps the exit.
 //
 // # Shims

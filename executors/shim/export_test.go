@@ -60,3 +60,14 @@ func ParseAnswer(answer []byte) (address string, version int, err error) {
 	c, err := parseAnswer(answer)
 	return c.Address, c.Version, err
 }
+
+// IdleShim returns the pid of the shim that waits for a container, or 0.
+func (b *Backend) IdleShim() int {
+	p := &b.driver.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.idle == nil {
+		return 0
+	}
+	return p.idle.process.Pid
+}

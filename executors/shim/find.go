@@ -22,14 +22,14 @@ func (d *driver) Find(ctx context.Context, ref executor.Ref) (lifecycle.Found[*p
 }
 
 // List implements [lifecycle.Driver].
-func (d *driver) List(ctx context.Context, known func(id string) bool) ([]lifecycle.Found[*process], error) {
+func (d *driver) List(ctx context.Context, known func(id, exec string) bool) ([]lifecycle.Found[*process], error) {
 	ids, _, err := d.state.ids()
 	if err != nil {
 		return nil, err
 	}
 	var list []lifecycle.Found[*process]
 	for _, id := range ids {
-		if known(id) {
+		if known(id, "") {
 			continue
 		}
 		r, err := d.record(id)

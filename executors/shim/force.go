@@ -24,6 +24,11 @@ func (d *driver) forceRemove(ctx context.Context, r record) error {
 	if _, err := get[executor.Output](d.state, r.Ref.ID, outputFile); err == nil {
 		return d.endRemains(ctx, r) // all of this was done before
 	}
+	if r.ownShim() { // one that has just been started may not work in the bundle yet
+		if err := removeSocket(d.ownSocket(r)); err != nil {
+			return err
+		}
+	}
 	if err := killWithin(ctx, d.state.bundle(r)); err != nil {
 		return err
 	}

@@ -3,9 +3,7 @@ package shim
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"net"
-	"os"
 	"path/filepath"
 
 	"github.com/davit-run/davit/executors/shim/minishim"
@@ -30,17 +28,8 @@ func (d *driver) startOwn(p *plan) (contact, error) {
 
 // listen creates the socket of one of davit's own shims.
 func (d *driver) listen(r record) (contact, *net.UnixListener, error) {
-	socket := d.ownSocket(r)
-	c := d.ownContact(r)
-	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return c, nil, err
-	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
-	if err != nil {
-		return c, nil, err
-	}
-	l.SetUnlinkOnClose(false)
-	return c, l, nil
+	l, err := listenAt(d.ownSocket(r))
+	return d.ownContact(r), l, err
 }
 
 // ownContact returns how to reach davit's own shim of a container.

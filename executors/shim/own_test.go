@@ -118,7 +118,9 @@ func TestOwnShimReadsStdin(t *testing.T) {
 	if err := os.WriteFile(fifo, text, 0); err != nil {
 		t.Fatal(err)
 	}
-	f.closeStdin(ref)
+	if err := f.b.CloseInput(t.Context(), ref); err != nil {
+		t.Fatal(err)
+	}
 	f.host.WaitReleased(t, ref)
 	if got := f.streams.Output(ref, "out"); got != string(text)+"end\n" {
 		t.Errorf("got %d bytes, want %d", len(got), len(text)+4)
@@ -135,15 +137,6 @@ func (f *fixture) shim(ref executor.Ref) (tasks taskapi.TTRPCTaskService, id str
 	client := ttrpc.NewClient(conn)
 	f.t.Cleanup(func() { _ = client.Close() })
 	return taskapi.NewTTRPCTaskClient(client), filepath.Base(f.b.Bundle(ref.ID))
-}
-
-// closeStdin lets the shim close a container's stdin.
-func (f *fixture) closeStdin(ref executor.Ref) {
-	f.t.Helper()
-	tasks, id := f.shim(ref)
-	if _, err := tasks.CloseIO(f.t.Context(), &taskapi.CloseIORequest{ID: id, Stdin: true}); err != nil {
-		f.t.Fatal(err)
-	}
 }
 
 // TestOwnShimKilledWhilePaused checks that a paused container whose shim was killed

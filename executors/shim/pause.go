@@ -2,6 +2,7 @@ package shim
 
 import (
 	"context"
+	"time"
 
 	tasktypes "github.com/containerd/containerd/api/types/task"
 	"github.com/containerd/errdefs"
@@ -36,7 +37,8 @@ func (p *process) transition(ctx context.Context, call func(*task, context.Conte
 	if t == nil {
 		return p.unreachable()
 	}
-	for try := 1; ; try++ {
+	begun := time.Now()
+	for {
 		err := call(t, ctx)
 		if err == nil {
 			return nil
@@ -49,7 +51,7 @@ func (p *process) transition(ctx context.Context, call func(*task, context.Conte
 			return nil
 		case errdefs.IsNotImplemented(err):
 			return executor.Errorf(executor.Unsupported, "the shim of %s: %w", p.Ref, err)
-		case serr == nil && to == tasktypes.Status_PAUSED && try < quirks.FreezeTries && oci.Pause(ctx, quirks.FreezePause):
+		case serr == nil && to == tasktypes.Status_PAUSED && time.Since(begun) < quirks.FreezeFor && oci.Pause(ctx, quirks.FreezePause):
 			continue
 		}
 		return oci.Fault(err)

@@ -40,6 +40,9 @@ var _ interface {
 	lifecycle.Adopter
 	lifecycle.Closer
 	lifecycle.Pauser
+	lifecycle.Updater
+	lifecycle.InputCloser
+	lifecycle.Resizer
 } = (*process)(nil)
 
 // connection returns the connection to the shim, nil if there is none.
@@ -63,6 +66,7 @@ func (p *process) replaceTask(t *task) {
 func (p *process) Close() {
 	p.replaceTask(nil)
 	p.oom.Forget()
+	p.driver.execs.EndInput(p.Ref)
 }
 
 // Adopt implements [lifecycle.Adopter].

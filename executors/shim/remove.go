@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"syscall"
 	"time"
 
@@ -103,7 +102,7 @@ func (d *driver) endTask(ctx context.Context, r record, t *task) bool {
 func (d *driver) removeShimFiles(ctx context.Context, r record) error {
 	if c, err := d.contact(r); err == nil {
 		if path, err := c.socket(); err == nil {
-			if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			if err := removeSocket(path); err != nil {
 				return err
 			}
 		}

@@ -2,9 +2,6 @@ package shim
 
 import (
 	"context"
-	"errors"
-	"net"
-	"os"
 
 	events "github.com/containerd/containerd/api/services/ttrpc/events/v1"
 	"github.com/containerd/ttrpc"
@@ -23,14 +20,10 @@ type sink struct {
 // The socket's file stays when the sink is closed. So shims that run on are refused
 // at once; without the file they would wait for it.
 func listenSink(path string) (*sink, error) {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	l, err := listenAt(path)
 	if err != nil {
 		return nil, err
 	}
-	l.SetUnlinkOnClose(false)
 	server, err := ttrpc.NewServer(ttrpc.WithServerHandshaker(ttrpc.UnixSocketRequireSameUser()))
 	if err != nil {
 		_ = l.Close()

@@ -2,7 +2,10 @@ package shim
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,4 +30,25 @@ func socketsOf(pid int) (paths []string) {
 		}
 	}
 	return paths
+}
+
+// listenAt listens on a socket, in the place of whatever is there. Its file stays when the
+// listener is closed.
+func listenAt(path string) (*net.UnixListener, error) {
+	if err := removeSocket(path); err != nil {
+		return nil, err
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err == nil {
+		l.SetUnlinkOnClose(false)
+	}
+	return l, err
+}
+
+// removeSocket removes a socket's file, if there is one.
+func removeSocket(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }

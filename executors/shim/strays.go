@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -131,9 +130,7 @@ func (b *Backend) RemoveStray(ctx context.Context, ref executor.Ref, key string)
 	}
 	errs = append(errs, d.endRemains(ctx, r), os.RemoveAll(d.state.path(ref.ID)))
 	for _, socket := range sockets {
-		if err := os.Remove(socket); !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
-		}
+		errs = append(errs, removeSocket(socket))
 	}
 	d.cgroups.Tidy()
 	return errors.Join(errs...)

@@ -14,6 +14,7 @@ import (
 	"github.com/containerd/ttrpc"
 	"github.com/davit-run/davit/shared/executor"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
@@ -120,6 +121,10 @@ func (t *task) pause(ctx context.Context) error {
 
 func (t *task) resume(ctx context.Context) error {
 	return t.call(ctx, "Resume", &taskapi.ResumeRequest{ID: t.cid}, &emptypb.Empty{})
+}
+
+func (t *task) update(ctx context.Context, resources *anypb.Any) error {
+	return t.call(ctx, "Update", &taskapi.UpdateTaskRequest{ID: t.cid, Resources: resources}, &emptypb.Empty{})
 }
 
 func (t *task) delete(ctx context.Context) error {

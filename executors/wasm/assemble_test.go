@@ -29,6 +29,7 @@ const (
 	pathStat
 	pollOneoff
 	procExit
+	fdRead
 	imported
 )
 
@@ -51,6 +52,7 @@ const (
 	atStat   = 64
 	atSleep  = 128
 	atEvent  = 192
+	atBuffer = 256 // up to atData
 	atData   = 1024
 )
 
@@ -61,7 +63,7 @@ func assemble(rootfs string, p conformance.Program, dir string) (string, error) 
 	a := &assembler{}
 	for _, s := range p {
 		if !a.step(s, strings.TrimPrefix(dir, "/")+"/"+s.File) {
-			return "", executor.Errorf(executor.Unsupported, "a module cannot handle signals")
+			return "", executor.Errorf(executor.Unsupported, "a module cannot handle signals, and has no terminal")
 		}
 	}
 	module := a.module()
@@ -116,6 +118,19 @@ func (a *assembler) step(s conformance.Step, file string) bool {
 		a.number(atSleep, atEvent, 1, atCount)
 		a.call(pollOneoff)
 		a.op(0x1a, 0x0c, 0, 0x0b, 0x0b) // drop, again, ends
+	case conformance.Copy:
+		a.op(0x02, 0x40, 0x03, 0x40) // block, loop
+		a.vector(func() { a.number(atData - atBuffer) })
+		a.number(0, atVector, 1, atCount)
+		a.call(fdRead)
+		count := func() { a.number(atCount); a.op(0x28, 2, 0) }
+		a.op(0x1a) // drop
+		count()
+		a.op(0x45, 0x0d, 1) // if zero, leave the block
+		a.vector(count)
+		a.number(fd, atVector, 1, atCount)
+		a.call(fdWrite)
+		a.op(0x1a, 0x0c, 0, 0x0b, 0x0b) // drop, again, ends
 	case conformance.Exit:
 		a.number(s.N)
 		a.call(procExit)
@@ -165,10 +180,19 @@ func (a *assembler) write(fd func(), s string) {
 	a.op(0x1a)
 }
 
+// vector makes a vector of the buffer, with the length that is pushed.
+func (a *assembler) vector(length func()) {
+	a.number(atVector, atBuffer)
+	a.op(0x36, 2, 0) // store
+	a.number(atVector + 4)
+	length()
+	a.op(0x36, 2, 0)
+}
+
 func (a *assembler) module() []byte {
 	imports := ""
-	for i, name := range []string{"fd_write", "fd_close", "path_open", "path_filestat_get", "poll_oneoff", "proc_exit"} {
-		imports += vector("wasi_snapshot_preview1") + vector(name) + "\x00" + string([]byte{[]byte{1, 2, 3, 4, 1, 5}[i]})
+	for i, name := range []string{"fd_write", "fd_close", "path_open", "path_filestat_get", "poll_oneoff", "proc_exit", "fd_read"} {
+		imports += vector("wasi_snapshot_preview1") + vector(name) + "\x00" + string([]byte{[]byte{1, 2, 3, 4, 1, 5, 1}[i]})
 	}
 	// A subscription to 2 ms of the monotonic clock.
 	sleep := make([]byte, 48)
@@ -178,7 +202,7 @@ func (a *assembler) module() []byte {
 	body := "\x00" + string(a.code) + "\x0b"
 	return []byte("\x00asm\x01\x00\x00\x00" +
 		"\x01" + vector("\x06"+typeVoid+typeFour+typeOne+typeOpen+typeFive+typeTakes) +
-		"\x02" + vector("\x06"+imports) +
+		"\x02" + vector("\x07"+imports) +
 		"\x03" + vector("\x01\x00") +
 		"\x05" + vector("\x01\x00"+length(pages)) +
 		"\x07" + vector("\x02"+vector("memory")+"\x02\x00"+vector("_start")+"\x00"+string([]byte{imported})) +

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"reflect"
 	"strings"
 	"syscall"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/davit-run/davit/host/diag"
 	"github.com/davit-run/davit/host/ocispec"
+	"github.com/davit-run/davit/host/publish"
 	"github.com/davit-run/davit/shared/executor"
 )
 
@@ -27,6 +29,7 @@ func TestCalls(t *testing.T) {
 	options := ContainerOptions{
 		Name: "web", RequestID: "r1", Rootfs: "/srv", Process: ocispec.Options{Args: []string{"true"}}, AutoRemove: true,
 		StopSignal: syscall.SIGINT, StopTimeout: new(90 * time.Second), StartTimeout: 5 * time.Minute, Labels: map[string]string{"a": "b"},
+		Publish: []publish.Port{{HostIP: netip.IPv6Loopback(), HostPort: 80, HostLast: 90, ContainerPort: 80, Protocol: publish.UDP}},
 	}
 	var got []any // the arguments of the call at the host
 	f := &fake{
@@ -92,6 +95,7 @@ func TestCalls(t *testing.T) {
 		{"rename", func() result { return of(nil, c.Rename(ctx, "a/b", "web")) }, []any{"a/b is web"}, nil},
 		{"remove", func() result { return of(nil, c.Remove(ctx, "c1", false)) }, []any{"c1", false}, nil},
 		{"remove by force", func() result { return of(nil, c.Remove(ctx, "c1", true)) }, []any{"c1", true}, nil},
+		{"remove with volumes", func() result { return of(nil, c.RemoveWith(ctx, "c1", RemoveOptions{Volumes: true})) }, []any{"c1 with volumes", false}, nil},
 		{"backends", func() result { return of(c.Backends(ctx)) }, nil, []BackendInfo{{Default: true}}},
 		{"runtimes", func() result { return of(c.Runtimes(ctx, "main")) }, []any{"main"}, []executor.RuntimeInfo{{Name: "runc"}}},
 		{"restart of a backend", func() result { return of(nil, c.RestartBackend(ctx, "main")) }, []any{"main"}, nil},

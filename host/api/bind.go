@@ -19,7 +19,8 @@ import (
 )
 
 // The request of a route is a struct. A field with the tag path is a segment of the
-// path, and one with the tag query a parameter of the query; both have json:"-". The
+// path, and one with the tag query a parameter of the query, which a list has several times. One with the tag stream is an
+// io.Reader of all of the body, and the tag its media type. All three have json:"-". The
 // other fields are the members of a JSON body, as encoding/json encodes them. A zero
 // value is left out. A field that has to distinguish zero from absent is a pointer.
 
@@ -58,7 +59,14 @@ func writeRequest(path string, in any) (target string, body any, err error) {
 			path = before + segment + after
 		}
 		if name := tag.Get("query"); name != "" && !field.IsZero() {
-			q.Set(name, formatted(field))
+			if list, ok := reflect.TypeAssert[[]string](field); ok {
+				q[name] = list
+			} else {
+				q.Set(name, formatted(field))
+			}
+		}
+		if kind := tag.Get("stream"); kind != "" {
+			body = &stream{kind, field.Interface().(io.Reader)}
 		}
 	}
 	if len(q) > 0 {
@@ -106,12 +114,19 @@ func readRequest(w http.ResponseWriter, r *http.Request, in any, needsBody bool)
 		if name := tag.Get("path"); name != "" {
 			field.SetString(r.PathValue(name))
 		}
+		if tag.Get("stream") != "" {
+			field.Set(reflect.ValueOf(r.Body))
+		}
 		name := tag.Get("query")
 		given, ok := values[name]
 		if name == "" || !ok {
 			continue
 		}
 		delete(values, name)
+		if field.Type() == reflect.TypeFor[[]string]() {
+			field.Set(reflect.ValueOf(given))
+			continue
+		}
 		if len(given) > 1 {
 			return invalid("parameter %s is given %d times", name, len(given))
 		}
@@ -124,6 +139,9 @@ func readRequest(w http.ResponseWriter, r *http.Request, in any, needsBody bool)
 	}
 	if err := checkText(in); err != nil {
 		return err
+	}
+	if streamed(v.Type()) {
+		return nil
 	}
 	if !hasBody(v.Type()) {
 		in, needsBody = &none{}, false
@@ -195,6 +213,9 @@ func parameters(t reflect.Type) (all []Parameter) {
 		p := Parameter{Name: f.Tag.Get("path"), In: "path", Type: jsonType(f.Type)}
 		if p.Name == "" {
 			p.Name, p.In = f.Tag.Get("query"), "query"
+		}
+		if kind := f.Tag.Get("stream"); kind != "" {
+			p = Parameter{Name: strings.ToLower(f.Name), In: "stream", Type: kind}
 		}
 		if p.Name == "" {
 			p.Name, _, _ = strings.Cut(f.Tag.Get("json"), ",")

@@ -74,8 +74,46 @@ func (c *Client) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 // open makes a request and returns the response, or the error in it. The caller closes
 // the body.
 func (c *Client) open(ctx context.Context, method, target string, in any) (*http.Response, error) {
+	req, err := newRequest(ctx, method, target, in)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.broken(ctx, method, err)
+	}
+	if resp.StatusCode/100 != 2 || resp.StatusCode == statusPending {
+		defer resp.Body.Close()
+		return nil, readFailure(resp)
+	}
+	return resp, nil
+}
+
+// upgrade makes a request whose connection is to become one of frames.
+func (c *Client) upgrade(ctx context.Context, method, target string, in any) (*http.Response, error) {
+	req, err := newRequest(ctx, method, target, in)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Connection", "Upgrade")
+	req.Header.Set("Upgrade", streamProtocol)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.broken(ctx, method, err)
+	}
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		defer resp.Body.Close()
+		return nil, readFailure(resp)
+	}
+	return resp, nil
+}
+
+func newRequest(ctx context.Context, method, target string, in any) (*http.Request, error) {
 	var body io.Reader
-	if in != nil {
+	kind := "application/json"
+	if s, ok := in.(*stream); ok {
+		body, kind = s.content, s.kind
+	} else if in != nil {
 		raw, err := encode(in)
 		if err != nil {
 			return nil, err
@@ -90,17 +128,9 @@ func (c *Client) open(ctx context.Context, method, target string, in any) (*http
 		return nil, err
 	}
 	if in != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", kind)
 	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return nil, c.broken(ctx, method, err)
-	}
-	if resp.StatusCode/100 != 2 || resp.StatusCode == statusPending {
-		defer resp.Body.Close()
-		return nil, readFailure(resp)
-	}
-	return resp, nil
+	return req, nil
 }
 
 // readAll returns the body of a response.

@@ -3,13 +3,15 @@ package api
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"time"
 
 	"github.com/davit-run/davit/host/ocispec"
+	"github.com/davit-run/davit/host/publish"
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// ContainerOptions say what to run. Either Bundle or Rootfs is required.
+// ContainerOptions say what to run. One of Image, Bundle and Rootfs is required.
 type ContainerOptions struct {
 	// Name is unique among the host's containers; empty means that there is none.
 	// See [ocispec.ValidateName].
@@ -21,14 +23,51 @@ type ContainerOptions struct {
 	// backend.
 	Backend string `json:"backend,omitempty"`
 	Runtime string `json:"runtime,omitempty"`
+	// Image is the image to run: a name, an id or the beginning of one. The container has a
+	// writable layer of its own over it. What Process and the other options leave open is
+	// as the image says.
+	Image string `json:"image,omitempty"`
+	// Entrypoint replaces that of the image. The image's command is then not used.
+	Entrypoint []string `json:"entrypoint,omitempty"`
 	// Bundle is an OCI bundle: a directory with config.json and a root file system.
 	// Process overrides what config.json sets.
 	Bundle string `json:"bundle,omitempty"`
-	// Rootfs is a directory with a root file system.
-	Rootfs  string          `json:"rootfs,omitempty"`
-	Process ocispec.Options `json:"process,omitzero"`
+	// Rootfs is a directory with a root file system. What the container writes stays in it,
+	// unless RootfsOverlay gives the container a writable layer of its own over it, which is
+	// kept over restarts and removed with the container. Nobody may change the directory
+	// then, for as long as there are such containers.
+	Rootfs        string          `json:"rootfs,omitempty"`
+	RootfsOverlay bool            `json:"rootfs_overlay,omitempty"`
+	Process       ocispec.Options `json:"process,omitzero"`
+	// Network is the network: none, with a loopback of its own and nothing else; host, the
+	// machine's; or the name of one. Empty means what the config says, or the bundle. IP is
+	// the address that it is to have; empty means a free one.
+	Network string `json:"network,omitempty"`
+	IP      string `json:"ip,omitempty"`
+	// NetworkAliases are names that the others of its network find it by, beside its own.
+	NetworkAliases []string `json:"network_aliases,omitempty"`
+	// AddHosts are lines of its /etc/hosts, each NAME:ADDRESS. The address host-gateway is this
+	// machine's on its network.
+	AddHosts []string `json:"add_hosts,omitempty"`
+	// DNS are the addresses of its name servers, and DNSSearch the domains in which they are
+	// asked for short names. Empty means those of the machine.
+	DNS       []string `json:"dns,omitempty"`
+	DNSSearch []string `json:"dns_search,omitempty"`
+	// Publish are the ports that are published on the machine; see [publish.Parse].
+	// PublishAll adds the ports that the image exposes, each on a port that is free. A
+	// container that publishes and leaves Network open is on [DefaultNetwork], unless the
+	// config names another.
+	Publish    []publish.Port `json:"publish,omitempty"`
+	PublishAll bool           `json:"publish_all,omitempty"`
 	// NoStart makes the container without starting it.
 	NoStart bool `json:"no_start,omitempty"`
+	// Stdin gives the container an input, which stays open until a client ends it; otherwise
+	// it is empty. KeepInput leaves it open whatever clients do.
+	Stdin     bool `json:"stdin,omitempty"`
+	KeepInput bool `json:"keep_input,omitempty"`
+	// Terminal gives the container a terminal, of the size Process.ConsoleSize if that is
+	// set. Its output is one stream.
+	Terminal bool `json:"terminal,omitempty"`
 	// MergeOutput writes stdout and stderr to one file; see executor.Stdio.
 	MergeOutput bool `json:"merge_output,omitempty"`
 	// OutputMax is how much of each output stream is kept, in bytes. 0 means the host's
@@ -49,6 +88,9 @@ type ContainerOptions struct {
 	// followed by the most restarts, as in "on-failure:3". A container with a policy
 	// cannot have AutoRemove.
 	Restart string `json:"restart,omitempty"`
+	// HealthCheck says how it is found out whether the container does its work; nil means
+	// as its image says.
+	HealthCheck *HealthCheck `json:"health_check,omitempty"`
 }
 
 // Validate checks what can be checked before anything is read or made.
@@ -56,10 +98,26 @@ func (o *ContainerOptions) Validate() error {
 	if err := checkText(o); err != nil {
 		return err
 	}
+	switch {
+	case o.Image != "" && (o.Bundle != "" || o.Rootfs != ""):
+		return invalid("both an image (%q) and a bundle or root file system (%q) are given; use one", o.Image, o.Bundle+o.Rootfs)
+	case o.RootfsOverlay && o.Rootfs == "":
+		return invalid("a layer over a root file system is asked for, and no root file system is given; images have such a layer anyway, and bundles cannot have one")
+	case o.Image == "" && len(o.Entrypoint) > 0:
+		return invalid("an entrypoint is given, and no image; put it before the command")
+	case o.Image == "" && o.PublishAll:
+		return invalid("all ports that the image exposes are to be published, and no image is given; name the ports")
+	}
+	if err := publish.Check(o.Publish); err != nil {
+		return err
+	}
 	if o.StopSignal != 0 {
 		if err := checkSignal(o.StopSignal); err != nil {
 			return fmt.Errorf("stop signal: %w", err)
 		}
+	}
+	if o.HealthCheck != nil {
+		return o.HealthCheck.Validate()
 	}
 	return nil
 }
@@ -100,6 +158,10 @@ type Container struct {
 	Name    string `json:"name,omitempty"`
 	Backend string `json:"backend"`
 	Runtime string `json:"runtime,omitempty"`
+	// Image is the image that the container was made from, as it was asked for, and ImageID
+	// the id that it had. They are empty if it was made from no image.
+	Image   string `json:"image,omitempty"`
+	ImageID string `json:"image_id,omitempty"`
 	// Command is the beginning of a command of more than 4 KiB.
 	Command []string `json:"command,omitempty"`
 	State   State    `json:"state"`
@@ -113,6 +175,21 @@ type Container struct {
 	Error      string            `json:"error,omitempty"`
 	AutoRemove bool              `json:"auto_remove,omitempty"`
 	Labels     map[string]string `json:"labels,omitempty"`
+	// Volumes are the volumes that it has.
+	Volumes []MountedVolume `json:"volumes,omitempty"`
+	// Network is the network as it was asked for; empty if a bundle decides. Addresses are
+	// those that the container has, whether it runs or not, until it is removed.
+	Network   string    `json:"network,omitempty"`
+	Addresses []Address `json:"addresses,omitempty"`
+	// NetworkAliases are names that the others of its network find it by, beside its own.
+	NetworkAliases []string `json:"network_aliases,omitempty"`
+	// Publish are the ports that it publishes, as they were asked for, and Ports those on
+	// which they are now, in the same order. There are none while it does not run.
+	Publish []publish.Port `json:"publish,omitempty"`
+	Ports   []publish.Port `json:"ports,omitempty"`
+	// Stdin and Terminal say whether it has an input and a terminal.
+	Stdin    bool `json:"stdin,omitempty"`
+	Terminal bool `json:"terminal,omitempty"`
 	// OutputLost describes output that could not be written, most likely because the
 	// disk was full, by the name of the stream.
 	OutputLost map[string]executor.Loss `json:"output_lost,omitempty"`
@@ -124,6 +201,27 @@ type Container struct {
 	Restart   string    `json:"restart,omitempty"`
 	Restarts  int       `json:"restarts,omitempty"`
 	RestartAt time.Time `json:"restart_at,omitzero"`
+	// HealthCheck is how it is checked; nil if it is not. Health is what was found out of
+	// one that runs.
+	HealthCheck *HealthCheck `json:"health_check,omitempty"`
+	Health      *Health      `json:"health,omitempty"`
+}
+
+// MountedVolume is a volume that a container has.
+type MountedVolume struct {
+	Name string `json:"name"`
+	// Source is the path of its files on the host's machine, and Target that in the
+	// container.
+	Source    string `json:"source"`
+	Target    string `json:"target"`
+	ReadOnly  bool   `json:"read_only,omitempty"`
+	Anonymous bool   `json:"anonymous,omitempty"`
+}
+
+// Address is an address of a container on a network.
+type Address struct {
+	Network string     `json:"network"`
+	IP      netip.Addr `json:"ip"`
 }
 
 // OutputUsage describes how much of a stream of output was written and dropped.

@@ -12,9 +12,10 @@ import (
 // createRequest is ContainerOptions, with names of signals and durations as text.
 type createRequest struct {
 	ContainerOptions
-	StopSignal   signalName `json:"stop_signal,omitzero"`
-	StopTimeout  *duration  `json:"stop_timeout,omitempty"`
-	StartTimeout duration   `json:"start_timeout,omitzero"`
+	StopSignal   signalName       `json:"stop_signal,omitzero"`
+	StopTimeout  *duration        `json:"stop_timeout,omitempty"`
+	StartTimeout duration         `json:"start_timeout,omitzero"`
+	HealthCheck  *healthCheckText `json:"health_check,omitempty"`
 }
 
 // newCreateRequest returns a request with an id, so that it can be repeated.
@@ -22,13 +23,13 @@ func newCreateRequest(o ContainerOptions) createRequest {
 	if o.RequestID == "" {
 		o.RequestID = rand.Text()
 	}
-	return createRequest{o, signalName(o.StopSignal), (*duration)(o.StopTimeout), duration(o.StartTimeout)}
+	return createRequest{o, signalName(o.StopSignal), (*duration)(o.StopTimeout), duration(o.StartTimeout), o.HealthCheck.text()}
 }
 
 func (r *createRequest) options() ContainerOptions {
 	o := r.ContainerOptions
 	o.StopSignal, o.StopTimeout = executor.Signal(r.StopSignal), (*time.Duration)(r.StopTimeout)
-	o.StartTimeout = time.Duration(r.StartTimeout)
+	o.StartTimeout, o.HealthCheck = time.Duration(r.StartTimeout), r.HealthCheck.check()
 	return o
 }
 

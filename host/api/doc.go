@@ -38,8 +38,35 @@
 // A message that is larger than a frame continues in the next. An error before the first
 // frame is an HTTP status, as everywhere else.
 //
+// # Attached clients
+//
+// Requests to be attached to a process are upgraded with the headers Connection: Upgrade
+// and Upgrade: davit-stream/1, which has the version. After the answer 101 both sides send
+// frames as above. Those of stream 3 are the client's, with input. Its messages are
+//
+//   - {"ack": {"stdout": N, "stderr": N}}: it has the output up to these offsets;
+//   - {"close_input": true} after its last input, {"signal": "TERM"}, {"detach": true};
+//   - {"resize": {"width": N, "height": N}}, or "redraw" for a screen that is to come anew.
+//
+// The host's are those above, and
+//
+//   - {"begun": {…}} first: what the client is attached to, where the output begins, and at
+//     which offset the input goes on;
+//   - {"taken": N}: the process was given the input up to an offset. At most 256 KiB may be
+//     on the way;
+//   - {"detached": true}, and {"ping": true} every 20 seconds.
+//
+// The host sends no more of a stream before what it has sent is acknowledged, and does not
+// keep what was. A client that comes back repeats its request, with the id of its exec or the
+// attempt of its container, the same name as client, and the offsets that it has. It has 30
+// seconds before its exec is hung up.
+//
 // Events are one JSON object a line. If they end early, a last line with an "error"
 // member says why. The header Davit-Events-After has the sequence after which they begin.
+//
+// Files are tar streams as the body, both ways. The trailer Davit-Stream-End follows one
+// that the host sends: {} if it is complete, or the error that has cut it short, which
+// leaves it without the end that a tar stream has.
 //
 // A client that closes its connection ends its request, never a container.
 //
@@ -73,7 +100,7 @@
 // them. A route names the one method that it needs. A test checks that host.Host has the
 // methods of all routes.
 //
-// Why no upgrade of the connection, as docker has it? A chunked response shows whether it
-// is complete, works with any HTTP client, and costs one system call for a line of
-// output.
+// Why is a connection not upgraded, as docker's is, where only output is read? A chunked
+// response shows whether it is complete, works with any HTTP client, and costs one system
+// call for a line of output.
 package api

@@ -37,6 +37,10 @@ const (
 	EventBackendFailed  = eventBackend + string(BackendFailed)
 	EventBackendStopped = eventBackend + string(BackendStopped)
 
+	// EventNetworkCreated and EventNetworkRemoved name the network in their data.
+	EventNetworkCreated = "network.created"
+	EventNetworkRemoved = "network.removed"
+
 	eventBackend = "backend."
 )
 

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"iter"
 	"net/http"
@@ -39,7 +41,14 @@ type fake struct {
 	strays   func(context.Context) ([]Stray, error)
 	adopt    func(context.Context, string) (Container, error)
 	discard  func(context.Context, string) error
+	exec     func(context.Context, string, ExecOptions) (Exec, error)
+	execs    func(string, string) ([]Exec, error)
+	attached func(context.Context, string, Streams) (*End, error)
 	events   func(context.Context, uint64) iter.Seq2[Event, error]
+	archive  func(ctx context.Context, what string, w io.Writer, r io.Reader) error
+	image    func(ctx context.Context, what string) ([]Image, error)
+	volume   func(ctx context.Context, what string) ([]Volume, error)
+	network  func(ctx context.Context, what string) ([]Network, error)
 	oldest   uint64
 	newest   uint64
 }
@@ -63,6 +72,9 @@ func (f *fake) List() ([]Container, error)            { return f.list() }
 func (f *fake) WaitAttempt(ctx context.Context, ref string, attempt int) (*End, error) {
 	return f.wait(ctx, ref, attempt)
 }
+func (f *fake) WaitFor(ctx context.Context, ref string, condition WaitCondition, attempt int) (*End, error) {
+	return f.wait(ctx, string(condition)+" "+ref, attempt)
+}
 func (f *fake) Start(ctx context.Context, ref string) (Container, error) {
 	return f.start(ctx, ref)
 }
@@ -79,8 +91,11 @@ func (f *fake) Rename(ctx context.Context, ref, name string) error {
 	_, err := f.inspect(ref + " is " + name)
 	return err
 }
-func (f *fake) Remove(ctx context.Context, ref string, force bool) error {
-	return f.remove(ctx, ref, force)
+func (f *fake) RemoveWith(ctx context.Context, ref string, o RemoveOptions) error {
+	if o.Volumes {
+		ref += " with volumes"
+	}
+	return f.remove(ctx, ref, o.Force)
 }
 func (f *fake) Logs(ctx context.Context, ref string, o LogOptions, sink Sink) error {
 	return f.logs(ctx, ref, o, sink)
@@ -106,12 +121,163 @@ func (f *fake) Stats(ctx context.Context, ref string) (executor.Stats, error) {
 func (f *fake) Processes(ctx context.Context, ref string) ([]Process, error) {
 	return []Process{{PID: len(ref)}}, f.pause(ctx, ref)
 }
+func (f *fake) StatPath(ctx context.Context, ref, path string, follow bool) (PathInfo, error) {
+	return PathInfo{Path: path, Type: TypeFile, Mode: 0o4755}, f.archive(ctx, fmt.Sprint("stat ", ref, path, follow), nil, nil)
+}
+func (f *fake) CopyFrom(ctx context.Context, ref string, o CopyFromOptions, w io.Writer) error {
+	return f.archive(ctx, fmt.Sprint("from ", ref, o), w, nil)
+}
+func (f *fake) CopyTo(ctx context.Context, ref string, o CopyToOptions, r io.Reader) error {
+	return f.archive(ctx, fmt.Sprint("to ", ref, o), nil, r)
+}
+func (f *fake) Export(ctx context.Context, ref string, w io.Writer) error {
+	return f.archive(ctx, "export "+ref, w, nil)
+}
+func (f *fake) Diff(ctx context.Context, ref string) ([]Change, error) {
+	return []Change{{Path: "/" + ref, Kind: ChangeAdded}}, f.pause(ctx, ref)
+}
+func (f *fake) Commit(ctx context.Context, ref string, o CommitOptions) (Image, error) {
+	return Image{ID: fmt.Sprint(ref, o)}, nil
+}
+func (f *fake) Update(ctx context.Context, ref string, o UpdateOptions) error {
+	restart := ""
+	if o.Restart != nil {
+		restart = *o.Restart
+	}
+	return f.pause(ctx, fmt.Sprint(ref, o.Limits, restart))
+}
 func (f *fake) Pause(ctx context.Context, ref string) error  { return f.pause(ctx, ref) }
 func (f *fake) Resume(ctx context.Context, ref string) error { return f.resume(ctx, ref) }
+func (f *fake) Exec(ctx context.Context, ref string, o ExecOptions) (Exec, error) {
+	return f.exec(ctx, ref, o)
+}
+func (f *fake) Execs(ref string) ([]Exec, error) { return f.execs(ref, "") }
+func (f *fake) InspectExec(ref, exec string) (Exec, error) {
+	all, err := f.execs(ref, exec)
+	if err != nil || len(all) == 0 {
+		return Exec{}, cmp.Or(err, error(executor.Errorf(executor.NotFound, "no exec %q", exec)))
+	}
+	return all[0], nil
+}
+func (f *fake) WaitExec(ctx context.Context, ref, exec string) (*End, error) {
+	return f.wait(ctx, ref+"/"+exec, 0)
+}
+func (f *fake) KillExec(ctx context.Context, ref, exec string, sig executor.Signal) error {
+	return f.kill(ctx, ref+"/"+exec, sig)
+}
+func (f *fake) ExecLogs(ctx context.Context, ref, exec string, o LogOptions, sink Sink) error {
+	return f.logs(ctx, ref+"/"+exec, o, sink)
+}
+func (f *fake) ExecAttached(ctx context.Context, ref string, o ExecOptions, to Streams) (*End, error) {
+	return f.attached(ctx, ref+" "+strings.Join(o.Args, " "), to)
+}
+func (f *fake) AttachStreams(ctx context.Context, ref string, _ AttachOptions, to Streams) (*End, error) {
+	return f.attached(ctx, ref, to)
+}
+func (f *fake) RunStreams(ctx context.Context, o ContainerOptions, _ string, to Streams) (*End, error) {
+	return f.attached(ctx, o.Rootfs, to)
+}
 func (f *fake) Events(ctx context.Context, after uint64) iter.Seq2[Event, error] {
 	return f.events(ctx, after)
 }
 func (f *fake) EventCursors() (uint64, uint64, error) { return f.oldest, f.newest, nil }
+
+func (f *fake) Images() ([]Image, error) { return f.image(context.Background(), "list") }
+func (f *fake) InspectImage(ref string) (ImageDetails, error) {
+	_, err := f.image(context.Background(), "inspect "+ref)
+	return ImageDetails{Image: Image{ID: ref}}, err
+}
+func (f *fake) ImageHistory(ref string) ([]ImageStep, error) {
+	_, err := f.image(context.Background(), "history "+ref)
+	return []ImageStep{{CreatedBy: ref}}, err
+}
+func (f *fake) LoadImages(ctx context.Context, r io.Reader, o LoadOptions, progress func(Progress)) ([]Image, error) {
+	progress(Progress{Step: StepRead, Done: 1})
+	text, err := io.ReadAll(io.LimitReader(r, 10))
+	if err != nil {
+		return nil, err
+	}
+	return f.image(ctx, fmt.Sprint("load ", o, " ", string(text)))
+}
+func (f *fake) ImportImage(ctx context.Context, r io.Reader, o ImportOptions, progress func(Progress)) (Image, error) {
+	images, err := f.LoadImages(ctx, r, LoadOptions{Platform: fmt.Sprint(o)}, progress)
+	if err != nil || len(images) == 0 {
+		return Image{}, err
+	}
+	return images[0], nil
+}
+func (f *fake) SaveImages(ctx context.Context, refs []string, w io.Writer) error {
+	if _, err := f.image(ctx, fmt.Sprint("save ", refs)); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "archive")
+	return err
+}
+func (f *fake) PullImage(ctx context.Context, name string, o PullOptions, progress func(Progress)) (Image, error) {
+	progress(Progress{Step: StepFetch})
+	_, err := f.image(ctx, fmt.Sprint("pull ", name, o))
+	return Image{ID: name}, err
+}
+func (f *fake) PushImage(ctx context.Context, name string, progress func(Progress)) (Image, error) {
+	progress(Progress{Step: StepPush})
+	_, err := f.image(ctx, "push "+name)
+	return Image{ID: name}, err
+}
+func (f *fake) Login(ctx context.Context, creds Credentials) (LoggedIn, error) {
+	_, err := f.image(ctx, fmt.Sprint("login ", creds))
+	return LoggedIn{Registry: creds.Registry}, err
+}
+func (f *fake) Logout(ctx context.Context, registry string) (string, error) {
+	_, err := f.image(ctx, "logout "+registry)
+	return registry, err
+}
+func (f *fake) RemoveImage(ctx context.Context, ref string, force bool) (RemovedImage, error) {
+	_, err := f.image(ctx, fmt.Sprint("remove ", ref, force))
+	return RemovedImage{ID: ref, Removed: true}, err
+}
+func (f *fake) TagImage(ctx context.Context, ref, name string) error {
+	_, err := f.image(ctx, "tag "+ref+" "+name)
+	return err
+}
+func (f *fake) PruneImages(ctx context.Context, o PruneImagesOptions) (PrunedImages, error) {
+	images, err := f.image(ctx, fmt.Sprint("prune ", o))
+	return PrunedImages{Images: images}, err
+}
+
+func (f *fake) Networks() ([]Network, error) { return f.network(context.Background(), "list") }
+func (f *fake) InspectNetwork(name string) (Network, error) {
+	_, err := f.network(context.Background(), "inspect "+name)
+	return Network{Name: name}, err
+}
+func (f *fake) CreateNetwork(ctx context.Context, o NetworkOptions) (Network, error) {
+	_, err := f.network(ctx, fmt.Sprint("create ", o))
+	return Network{Name: o.Name}, err
+}
+func (f *fake) RemoveNetwork(ctx context.Context, name string) error {
+	_, err := f.network(ctx, "remove "+name)
+	return err
+}
+func (f *fake) PruneNetworks(ctx context.Context, o PruneNetworksOptions) ([]Network, error) {
+	return f.network(ctx, fmt.Sprint("prune ", o))
+}
+
+func (f *fake) Volumes() ([]Volume, error) { return f.volume(context.Background(), "list") }
+func (f *fake) InspectVolume(name string) (Volume, error) {
+	_, err := f.volume(context.Background(), "inspect "+name)
+	return Volume{Name: name}, err
+}
+func (f *fake) CreateVolume(ctx context.Context, o VolumeOptions) (Volume, error) {
+	_, err := f.volume(ctx, fmt.Sprint("create ", o))
+	return Volume{Name: o.Name}, err
+}
+func (f *fake) RemoveVolume(ctx context.Context, name string) error {
+	_, err := f.volume(ctx, "remove "+name)
+	return err
+}
+func (f *fake) PruneVolumes(ctx context.Context, o PruneVolumesOptions) (PrunedVolumes, error) {
+	all, err := f.volume(ctx, fmt.Sprint("prune ", o))
+	return PrunedVolumes{Volumes: all}, err
+}
 
 // shortDir returns a directory with a path that leaves room for sockets.
 func shortDir(t testing.TB) string {

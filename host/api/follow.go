@@ -66,7 +66,7 @@ func (f *follower) control(m message) error {
 func (f *follower) begin(at Cursor) error {
 	// From here on the cursor replaces Tail and Since.
 	f.opts.From = at
-	f.opts.Tail, f.opts.Since = -1, time.Time{}
+	f.opts.Tail, f.opts.Since = nil, time.Time{}
 	if f.opts.Attempt < 0 { // the present one may be another when it is asked again
 		f.opts.Attempt = at.Attempt
 	}

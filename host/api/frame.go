@@ -41,10 +41,12 @@ func (e *encoder) write(s Stream, data []byte) error {
 type decoder struct {
 	r   io.Reader
 	buf []byte
+	// last is the highest stream that may come.
+	last Stream
 }
 
 // newDecoder returns a decoder that reads from r.
-func newDecoder(r io.Reader) *decoder { return &decoder{r: r} }
+func newDecoder(r io.Reader) *decoder { return &decoder{r: r, last: Stderr} }
 
 // next returns the next frame. data is valid until the next call. If the input ends, the
 // error is io.EOF between frames and io.ErrUnexpectedEOF within one.
@@ -55,7 +57,7 @@ func (d *decoder) next() (s Stream, data []byte, err error) {
 	}
 	s = Stream(head[0])
 	n := binary.BigEndian.Uint32(head[4:])
-	if s > Stderr || head[1]|head[2]|head[3] != 0 || n > maxFrame {
+	if s > d.last || head[1]|head[2]|head[3] != 0 || n > maxFrame {
 		return 0, nil, fmt.Errorf("not the header of a frame: %x", head)
 	}
 	if cap(d.buf) < int(n) {

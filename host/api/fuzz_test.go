@@ -49,7 +49,7 @@ func FuzzRequest(f *testing.F) {
 	handler := newHandler(yes(), Options{})
 	f.Fuzz(func(t *testing.T, ref, query string, body []byte) {
 		for _, route := range Routes() {
-			path := strings.NewReplacer("{ref}", url.PathEscape(ref), "{name}", url.PathEscape(ref), "{backend}", url.PathEscape(ref)).Replace(route.Path)
+			path := strings.NewReplacer("{ref}", url.PathEscape(ref), "{name}", url.PathEscape(ref), "{backend}", url.PathEscape(ref), "{exec}", url.PathEscape(ref)).Replace(route.Path)
 			r := httptest.NewRequest(route.Method, "http://davit/", bytes.NewReader(body))
 			r.URL = &url.URL{Scheme: "http", Host: "davit", RawPath: path, RawQuery: query}
 			if r.URL.Path, _ = url.PathUnescape(path); r.URL.Path == "" {

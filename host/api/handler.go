@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
@@ -45,6 +46,8 @@ type handler struct {
 	version Version
 	logger  Logger
 	mux     *http.ServeMux
+	// duplexes are the requests whose connections the server has handed over.
+	duplexes sync.WaitGroup
 	// bodyTime is how long a client may take to send a body.
 	bodyTime time.Duration
 }
@@ -58,6 +61,9 @@ func newHandler(h any, opts Options) *handler {
 		s.mux.HandleFunc(route.pattern(), func(w http.ResponseWriter, r *http.Request) {
 			if err := route.answer(s, w, r); err != nil {
 				s.fail(w, r, err)
+				if route.streamed() {
+					drain(w, r)
+				}
 			}
 		})
 	}

@@ -26,26 +26,18 @@ type logsRequest struct {
 }
 
 func newLogsRequest(reference string, o LogOptions) logsRequest {
-	r := logsRequest{
-		Ref: reference, Follow: o.Follow, Stdout: o.Stdout, Stderr: o.Stderr, Since: o.Since, Until: o.Until,
+	return logsRequest{
+		Ref: reference, Follow: o.Follow, Tail: o.Tail, Stdout: o.Stdout, Stderr: o.Stderr, Since: o.Since, Until: o.Until,
 		Timestamps: o.Timestamps, Attempt: o.Attempt, FromAttempt: o.From.Attempt, FromStdout: o.From.Stdout, FromStderr: o.From.Stderr,
 	}
-	if o.Tail >= 0 {
-		r.Tail = &o.Tail
-	}
-	return r
 }
 
 func (r *logsRequest) options(f *frames) LogOptions {
-	o := LogOptions{
+	return LogOptions{
 		Attempt: r.Attempt, From: Cursor{Attempt: cmp.Or(r.FromAttempt, max(0, r.Attempt)), Stdout: r.FromStdout, Stderr: r.FromStderr},
-		Follow: r.Follow, Tail: -1, Stdout: r.Stdout, Stderr: r.Stderr, Since: r.Since, Until: r.Until,
+		Follow: r.Follow, Tail: r.Tail, Stdout: r.Stdout, Stderr: r.Stderr, Since: r.Since, Until: r.Until,
 		Timestamps: r.Timestamps, Begun: f.cursor, Dropped: f.dropped,
 	}
-	if r.Tail != nil {
-		o.Tail = *r.Tail
-	}
-	return o
 }
 
 type logger interface {

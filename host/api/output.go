@@ -13,6 +13,8 @@ const (
 	Stdout Stream = 1
 	Stderr Stream = 2
 
+	// stdin has what a client sends to a process.
+	stdin Stream = 3
 	// control has messages between host and client instead of output.
 	control Stream = 0
 )
@@ -22,6 +24,8 @@ func (s Stream) String() string {
 	switch s {
 	case control:
 		return "control"
+	case stdin:
+		return "stdin"
 	case Stdout:
 		return "stdout"
 	case Stderr:
@@ -55,9 +59,9 @@ type LogOptions struct {
 	// restart policy, or until the one attempt has ended. It waits for an attempt that
 	// has not begun yet.
 	Follow bool
-	// Tail begins that many lines before the end, counted over all the attempts. A
-	// negative number means from the beginning.
-	Tail int
+	// Tail, unless nil, begins that many lines before the end, counted over all the
+	// attempts.
+	Tail *int
 	// Stdout and Stderr choose streams; neither means both.
 	Stdout, Stderr bool
 	// Since and Until leave out what was written before and after a time, as far as times

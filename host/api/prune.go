@@ -21,9 +21,19 @@ type Pruned struct {
 	Bytes      int64            `json:"bytes"`
 }
 
-// DiskUsage is how much of the disk containers take.
+// DiskUsage is how much of the disk containers and volumes take.
 type DiskUsage struct {
 	Containers []ContainerUsage `json:"containers"`
+	Volumes    []VolumeUsage    `json:"volumes"`
+}
+
+// VolumeUsage is how much of the disk a volume takes.
+type VolumeUsage struct {
+	Name      string `json:"name"`
+	Anonymous bool   `json:"anonymous,omitempty"`
+	Bytes     int64  `json:"bytes"`
+	// Containers counts those that have it.
+	Containers int `json:"containers"`
 }
 
 // ContainerUsage is how much of the disk the output of a container takes.
@@ -68,11 +78,12 @@ var diskUsageRoute = define(route[diskUser, none, DiskUsage]{
 	Name:   "DiskUsage",
 	Method: http.MethodGet,
 	Path:   "/v1/disk",
-	Doc:    "returns how much of the disk containers take, the largest first",
+	Doc:    "returns how much of the disk containers and volumes take",
 	Serve:  func(_ context.Context, h diskUser, _ *none) (DiskUsage, error) { return h.DiskUsage() },
 })
 
-// DiskUsage returns how much of the disk containers take, the largest first.
+// DiskUsage returns how much of the disk containers and volumes take, the containers that
+// take most first.
 func (c *Client) DiskUsage(ctx context.Context) (DiskUsage, error) {
 	return diskUsageRoute.call(ctx, c, none{})
 }

@@ -112,7 +112,7 @@ func TestOutputGoesOn(t *testing.T) {
 					got[s].Reset()
 				}
 			}
-			check("logs", c.Logs(t.Context(), "c1", LogOptions{Tail: -1, Timestamps: stamps}, sink))
+			check("logs", c.Logs(t.Context(), "c1", LogOptions{Timestamps: stamps}, sink))
 			if gone == 0 || gone != back {
 				t.Errorf("the host went %d times and came back %d times", gone, back)
 			}

@@ -31,6 +31,9 @@ type route[H, Request, Reply any] struct {
 	// Stream, instead of Serve, writes the response as it comes. It returns only errors
 	// that occur before the first byte.
 	Stream func(ctx context.Context, h H, r *Request, w http.ResponseWriter) error
+	// Upgrade, instead of Serve, serves a client on a connection that is no longer HTTP, and
+	// returns the end of the process that it was attached to.
+	Upgrade func(ctx context.Context, h H, r *Request, d *duplex) (*End, error)
 }
 
 // none is an empty request or reply.
@@ -42,6 +45,8 @@ type entry interface {
 	pattern() string
 	answer(s *handler, w http.ResponseWriter, r *http.Request) error
 	servedBy(s *handler) bool
+	// streamed reports whether the body of requests is a stream.
+	streamed() bool
 }
 
 // table has all routes. It is complete after the initialization of the package.
@@ -69,10 +74,11 @@ type RouteInfo struct {
 // Parameter describes a parameter of a request.
 type Parameter struct {
 	Name string `json:"name"`
-	// In is path, query or body. Parameters in the body are members of one JSON
-	// object.
+	// In is path, query, body or stream. Parameters in the body are members of one JSON
+	// object. A stream is all of the body.
 	In string `json:"in"`
-	// Type is a type of JSON. Times, durations and signals are strings.
+	// Type is a type of JSON, or the media type of a stream. Times, durations and signals
+	// are strings.
 	Type string `json:"type"`
 }
 
@@ -123,6 +129,8 @@ func (r *route[H, Request, Reply]) servedBy(s *handler) bool {
 	return ok
 }
 
+func (r *route[H, Request, Reply]) streamed() bool { return streamed(reflect.TypeFor[Request]()) }
+
 // answer serves a request.
 func (r *route[H, Request, Reply]) answer(s *handler, w http.ResponseWriter, hr *http.Request) error {
 	h, ok := r.server(s)
@@ -133,8 +141,22 @@ func (r *route[H, Request, Reply]) answer(s *handler, w http.ResponseWriter, hr 
 	if err := readRequest(w, hr, &req, r.NeedsBody); err != nil {
 		return err
 	}
+	if r.streamed() {
+		defer untilDone(w, hr)()
+	}
 	if r.Stream != nil {
 		return r.Stream(hr.Context(), h, &req, w)
+	}
+	if r.Upgrade != nil {
+		s.duplexes.Add(1)
+		defer s.duplexes.Done()
+		d, err := newDuplex(w, hr)
+		if err != nil {
+			return err
+		}
+		defer d.close()
+		end, err := r.Upgrade(d.ctx, h, &req, d)
+		return d.finish(end, err)
 	}
 	reply, err := r.Serve(hr.Context(), h, &req)
 	if err != nil {
@@ -159,6 +181,15 @@ func (r *route[H, Request, Reply]) open(ctx context.Context, c *Client, in Reque
 		return nil, err
 	}
 	return c.open(ctx, r.Method, target, body)
+}
+
+// upgrade makes the request, and returns the response whose body is the connection.
+func (r *route[H, Request, Reply]) upgrade(ctx context.Context, c *Client, in Request) (*http.Response, error) {
+	target, body, err := writeRequest(r.Path, &in)
+	if err != nil {
+		return nil, err
+	}
+	return c.upgrade(ctx, r.Method, target, body)
 }
 
 // call makes the request and returns the reply.

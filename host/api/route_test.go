@@ -45,8 +45,14 @@ func TestRoutes(t *testing.T) {
 	}
 	for _, e := range table {
 		v := reflect.ValueOf(e).Elem()
-		if v.FieldByName("Serve").IsNil() == v.FieldByName("Stream").IsNil() {
-			t.Errorf("%s: one of Serve and Stream is wanted", e.pattern())
+		ways := 0
+		for _, way := range []string{"Serve", "Stream", "Upgrade"} {
+			if !v.FieldByName(way).IsNil() {
+				ways++
+			}
+		}
+		if ways != 1 {
+			t.Errorf("%s: one of Serve, Stream and Upgrade is wanted", e.pattern())
 		}
 	}
 }
@@ -156,6 +162,12 @@ func TestStatsAndProcesses(t *testing.T) {
 		}
 		return nil
 	}})
+	if d, err := c.Diff(t.Context(), "a/b"); err != nil || len(d) != 1 || d[0] != (Change{"/a/b", ChangeAdded}) {
+		t.Errorf("diff: got %v, %v", d, err)
+	}
+	if i, err := c.Commit(t.Context(), "a/b", CommitOptions{Name: "n", Changes: []string{"x", "y"}}); err != nil || i.ID != "a/b{n   [x y]}" {
+		t.Errorf("commit: got %v, %v", i, err)
+	}
 	if s, err := c.Stats(t.Context(), "a/b"); err != nil || !slices.Equal(s.PIDs, []int{3}) {
 		t.Errorf("stats: got %+v, %v", s, err)
 	}
@@ -174,7 +186,7 @@ func TestLight(t *testing.T) {
 		t.Fatal(err)
 	}
 	allowed := []string{
-		"github.com/davit-run/davit/host/api", "github.com/davit-run/davit/host/diag", "github.com/davit-run/davit/host/ocispec",
+		"github.com/davit-run/davit/host/api", "github.com/davit-run/davit/host/diag", "github.com/davit-run/davit/host/ocispec", "github.com/davit-run/davit/host/publish",
 		"github.com/davit-run/davit/host/internal/strict", "github.com/davit-run/davit/shared/executor", "github.com/davit-run/davit/shared/linux",
 		"github.com/docker/go-units", "github.com/moby/sys/signal", "github.com/moby/sys/user",
 		"github.com/opencontainers/runtime-spec/specs-go", "golang.org/x/sys/unix",

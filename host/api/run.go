@@ -33,7 +33,7 @@ func (c *Client) Run(ctx context.Context, opts ContainerOptions, started func(Co
 // called, the container runs on.
 func (c *Client) RunAttached(ctx context.Context, opts ContainerOptions, to Attachment) (*End, error) {
 	req := newCreateRequest(opts)
-	f := follower{opts: LogOptions{Attempt: 1, Tail: -1, Dropped: to.Dropped}, sink: to.Output}
+	f := follower{opts: LogOptions{Attempt: 1, Dropped: to.Dropped}, sink: to.Output}
 	id := ""
 	f.started = func(made Container) error {
 		id = made.ID

@@ -53,6 +53,7 @@ func serve(ctx context.Context, l net.Listener, handler *handler) error {
 	if err != nil {
 		err = errors.Join(err, server.Close())
 	}
+	handler.duplexes.Wait()
 	if serveErr := <-served; !errors.Is(serveErr, http.ErrServerClosed) {
 		err = errors.Join(err, serveErr)
 	}

@@ -139,12 +139,12 @@ func TestLogs(t *testing.T) {
 	f := &fake{}
 	c, _ := serveFake(t, f)
 	for _, want := range []LogOptions{
-		{Tail: -1},
-		{Tail: 0, Follow: true},
-		{Tail: 5, Stdout: true},
-		{Tail: -1, Stderr: true, Follow: true},
-		{Tail: 2, From: Cursor{Attempt: 3, Stdout: 1 << 40, Stderr: 7}},
-		{Tail: -1, Since: time.Unix(5, 7).UTC(), Until: time.Unix(6, 0).UTC(), Timestamps: true},
+		{},
+		{Tail: new(0), Follow: true},
+		{Tail: new(5), Stdout: true},
+		{Stderr: true, Follow: true},
+		{Tail: new(2), From: Cursor{Attempt: 3, Stdout: 1 << 40, Stderr: 7}},
+		{Since: time.Unix(5, 7).UTC(), Until: time.Unix(6, 0).UTC(), Timestamps: true},
 	} {
 		var got LogOptions
 		f.logs = func(_ context.Context, ref string, o LogOptions, sink Sink) error {

@@ -13,8 +13,14 @@ type message struct {
 	Container *Container `json:"container,omitempty"`
 	Cursor    *Cursor    `json:"cursor,omitempty"`
 	Dropped   *dropped   `json:"dropped,omitempty"`
-	End       *End       `json:"end,omitempty"`
-	Error     *failure   `json:"error,omitempty"`
+	// Begun is the first message to an attached client. Taken says up to which offset the
+	// process was given its input. Detached answers a client that wanted that.
+	Begun    *StreamsBegun `json:"begun,omitempty"`
+	Taken    *int64        `json:"taken,omitempty"`
+	Detached bool          `json:"detached,omitempty"`
+	Ping     bool          `json:"ping,omitempty"`
+	End      *End          `json:"end,omitempty"`
+	Error    *failure      `json:"error,omitempty"`
 }
 
 // dropped describes output that is not kept any more.

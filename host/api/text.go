@@ -26,6 +26,9 @@ func checkTextOf(path string, v reflect.Value) error {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			f := v.Type().Field(i)
+			if f.Tag.Get("stream") != "" {
+				continue
+			}
 			name := memberName(f)
 			if path != "" && !f.Anonymous {
 				name = path + "." + name

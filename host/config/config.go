@@ -33,6 +33,8 @@ type Config struct {
 	Output      Output `json:"output,omitzero"`
 	// Retention configures how long is kept what has ended.
 	Retention Retention `json:"retention,omitzero"`
+	// Network configures the networks of containers.
+	Network Network `json:"network,omitzero"`
 	// Defaults are those of all containers, unless their backend has others.
 	Defaults Defaults `json:"defaults,omitzero"`
 	// DefaultBackend is the backend of containers that name none. Empty, with
@@ -154,6 +156,7 @@ type Runtime struct {
 //	Log.Format      text
 //	Output.MaxSize  256m
 //	Retention       720h for ended containers, 512m for earlier attempts
+//	Network         enabled, with subnets from DefaultPool
 //	DefaultBackend  the backend, if there is exactly one
 //
 // The Defaults of each backend have the rest of those of c.
@@ -170,6 +173,12 @@ func (c Config) WithDefaults() Config {
 	setDefault(&c.Output.MaxSize, "256m")
 	setDefault(&c.Retention.Ended, "720h")
 	setDefault(&c.Retention.AttemptsSize, "512m")
+	if c.Network.Enabled == nil {
+		c.Network.Enabled = new(true)
+	}
+	if len(c.Network.Pool) == 0 {
+		c.Network.Pool = DefaultPool()
+	}
 	c.Backends = slices.Clone(c.Backends)
 	for i := range c.Backends {
 		b := &c.Backends[i]

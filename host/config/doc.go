@@ -27,7 +27,12 @@
 //	defaults { # of containers that run a root file system; a backend may have its own
 //	  no_new_privileges = false
 //	  seccomp_profile   = "builtin" # or "unconfined", or a file
+//	  network           = "none"    # or "host", or the name of a network, such as "default"
 //	  ulimits           = { nofile = "65536:524288" }
+//	}
+//	network { # of containers that have an address
+//	  enabled = true # false leaves the machine's network alone: there is only none and host
+//	  pool    = ["10.209.0.0/16", "192.168.208.0/20"] # of which new networks get a /24
 //	}
 //	default_backend = "main"
 //

@@ -142,6 +142,10 @@ func fileSchema() executor.Schema {
 				{Name: "ended", Type: executor.String},
 				{Name: "attempts_size", Type: executor.String},
 			}}},
+			{Name: "network", Schema: executor.Schema{Attributes: []executor.Attribute{
+				{Name: "enabled", Type: executor.Bool},
+				{Name: "pool", Type: executor.Strings},
+			}}},
 			defaultsBlock(),
 			{Name: "backend"},
 		},
@@ -153,6 +157,7 @@ func defaultsBlock() executor.Block {
 	return executor.Block{Name: "defaults", Schema: executor.Schema{Attributes: []executor.Attribute{
 		{Name: "no_new_privileges", Type: executor.Bool},
 		{Name: "seccomp_profile", Type: executor.String},
+		{Name: "network", Type: executor.String},
 		{Name: "ulimits", Type: executor.StringMap},
 	}}}
 }

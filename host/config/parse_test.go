@@ -166,7 +166,7 @@ func TestDefaults(t *testing.T) {
 	d := c.WithDefaults()
 	d.Backends = nil
 	want := `{"state_dir":"/var/lib/davit","run_dir":"/run/davit","executor_dirs":["/usr/libexec/davit"],"cgroup":"/davit",` +
-		`"api":{"socket":"/run/davit/davit.sock","group":""},"log":{"level":"info","format":"text"},"output":{"max_size":"256m"},"retention":{"ended":"720h","attempts_size":"512m"},"default_backend":"one"}`
+		`"api":{"socket":"/run/davit/davit.sock","group":""},"log":{"level":"info","format":"text"},"output":{"max_size":"256m"},"retention":{"ended":"720h","attempts_size":"512m"},"network":{"enabled":true,"pool":["10.209.0.0/16","192.168.208.0/20"]},"default_backend":"one"}`
 	if got := encode(t, d); got != want {
 		t.Errorf("defaults\n got %s\nwant %s", got, want)
 	}

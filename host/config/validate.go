@@ -60,6 +60,9 @@ func (c *Config) Validate() diag.Diagnostics {
 	if _, err := d.Retention.AttemptsBytes(); err != nil {
 		v.Fail(v.at("retention", "attempts_size"), `write a number of bytes, or one with a unit: "512m", "1g", or "0" for no limit`, "retention.attempts_size: %v", err)
 	}
+	if _, err := d.Network.Subnets(); err != nil {
+		v.Fail(v.at("network", "pool"), `write such as ["10.209.0.0/16"]`, "network.pool: %v", err)
+	}
 	v.defaults(c.Defaults, v.source, v.at())
 
 	if len(d.Backends) == 0 {
@@ -127,6 +130,9 @@ func (v *validator) defaults(d Defaults, source *body, otherwise diag.Range) {
 	}
 	if _, err := d.Limits(); err != nil {
 		v.Fail(at("ulimits"), `write such as { nofile = "1024:65536", core = "-1" }`, "defaults.ulimits: %v", err)
+	}
+	if n := d.Network; n != "" && n != ocispec.NetworkNone && n != ocispec.NetworkHost && ocispec.ValidateNetworkName(n) != nil {
+		v.Fail(at("network"), fmt.Sprintf("write %q, %q or the name of a network", ocispec.NetworkNone, ocispec.NetworkHost), "defaults.network %q cannot be the name of a network", n)
 	}
 	if p := d.SeccompProfile; p != "" && p != ocispec.SeccompBuiltin && p != ocispec.SeccompUnconfined && !filepath.IsAbs(p) {
 		v.Fail(at("seccomp_profile"), fmt.Sprintf("write %q, %q or the path of a file", ocispec.SeccompBuiltin, ocispec.SeccompUnconfined), "defaults.seccomp_profile %q is not an absolute path", p)

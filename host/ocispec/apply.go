@@ -87,6 +87,9 @@ func (o *Options) process(spec *object, rootfs string) (patch, error) {
 		if *o.Terminal && !hasEnv(env, "TERM") {
 			env = append(env, "TERM=xterm")
 		}
+		if *o.Terminal && o.ConsoleSize != nil {
+			changes["consoleSize"] = *o.ConsoleSize
+		}
 	}
 	if len(o.Env) > 0 || len(env) != before {
 		changes["env"] = env
@@ -181,6 +184,9 @@ func (o *Options) mounts(spec *object) ([]json.RawMessage, error) {
 	added := slices.Clone(o.Mounts)
 	for i, m := range added {
 		added[i].Destination = filepath.Clean(m.Destination)
+		if m.Type == TypeVolume {
+			return nil, fmt.Errorf("volume %q at %s: no runtime knows volumes; only a host can mount it", m.Source, m.Destination)
+		}
 		if !isBind(m.Type, m.Options) {
 			continue
 		}

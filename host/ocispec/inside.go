@@ -30,8 +30,8 @@ func (o *Options) inside(spec *specs.Spec, rootfs string) {
 }
 
 // defaultSysctls lets programs that are not root listen on any port and send pings.
-// Nobody else is on the container's network, from whom this would have to be kept. A
-// kernel may lack one.
+// The network namespace is the container's own, so nobody else has its ports. A kernel may
+// lack one.
 func defaultSysctls() map[string]string {
 	const dir = "/proc/sys/net/ipv4/"
 	sysctls := map[string]string{}

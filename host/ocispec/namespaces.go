@@ -1,6 +1,7 @@
 package ocispec
 
 import (
+	"maps"
 	"os"
 	"slices"
 
@@ -39,6 +40,11 @@ func (o *Options) validateNamespaces() error {
 			return err
 		}
 	}
+	if o.Network != "" && o.Network != NamespaceHost && o.Network != NamespacePrivate {
+		if err := cleanPath("network namespace", o.Network); err != nil {
+			return err
+		}
+	}
 	if o.UTS == NamespaceHost && o.Hostname != "" {
 		return invalid("host name %q does not go with uts %s, which has the machine's; leave one of them out", o.Hostname, NamespaceHost)
 	}
@@ -54,8 +60,8 @@ func (o *Options) changeNamespaces(spec *object, _ string) error {
 			return err
 		}
 	}
-	if o.IPC != NamespaceHost {
-		return nil
+	if err := o.changeNetwork(spec); err != nil || o.IPC != NamespaceHost {
+		return err
 	}
 	// The file systems of a namespace's objects are those of the namespace in which they
 	// were mounted.
@@ -69,7 +75,26 @@ func (o *Options) changeNamespaces(spec *object, _ string) error {
 	})
 }
 
-// setNamespace sets one namespace of a spec.
+// changeNetwork sets the network namespace. The sysctls of the default spec are for one that
+// is not the machine's.
+func (o *Options) changeNetwork(spec *object) error {
+	if o.Network == "" {
+		return nil
+	}
+	if err := setNamespace(spec, specs.NetworkNamespace, o.Network); err != nil || o.Network != NamespaceHost {
+		return err
+	}
+	return spec.edit(func(linux *object) error {
+		set := map[string]string{}
+		if found, err := linux.get("sysctl", &set); err != nil || !found {
+			return err
+		}
+		maps.DeleteFunc(set, func(name, _ string) bool { return ofNetwork(name) })
+		return linux.set("sysctl", set)
+	}, "linux")
+}
+
+// setNamespace sets one namespace of a spec: to a new one, the machine's, or that at a path.
 func setNamespace(spec *object, kind specs.LinuxNamespaceType, value string) error {
 	return spec.edit(func(linux *object) error {
 		var list []specs.LinuxNamespace
@@ -77,8 +102,12 @@ func setNamespace(spec *object, kind specs.LinuxNamespaceType, value string) err
 			return err
 		}
 		list = slices.DeleteFunc(list, func(n specs.LinuxNamespace) bool { return n.Type == kind })
-		if value == NamespacePrivate {
+		switch value {
+		case NamespaceHost:
+		case NamespacePrivate:
 			list = append(list, specs.LinuxNamespace{Type: kind})
+		default:
+			list = append(list, specs.LinuxNamespace{Type: kind, Path: value})
 		}
 		return linux.set("namespaces", list)
 	}, "linux")

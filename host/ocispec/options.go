@@ -24,7 +24,7 @@ type Options struct {
 	User     string `json:"user,omitempty"`
 	Hostname string `json:"hostname,omitempty"`
 	// Mounts are added. They replace mounts of the spec at the same destination. Sources
-	// of bind mounts are absolute and exist.
+	// of bind mounts are absolute and exist. See also [TypeVolume].
 	Mounts []specs.Mount `json:"mounts,omitempty"`
 	// ReadOnly makes the root file system read-only.
 	ReadOnly bool `json:"read_only,omitempty"`
@@ -36,7 +36,12 @@ type Options struct {
 	PidsLimit int64 `json:"pids_limit,omitempty"`
 	// Terminal says whether the process has a terminal. It must agree with the streams of
 	// the container. Nil keeps the value of the bundle, which `runc spec` sets to true.
-	Terminal    *bool             `json:"terminal,omitempty"`
+	Terminal *bool `json:"terminal,omitempty"`
+	// Init has the command run by an init, which passes signals on and reaps what others
+	// leave: one that is installed on this machine.
+	Init bool `json:"init,omitempty"`
+	// ConsoleSize is the size of the terminal when the process starts.
+	ConsoleSize *specs.Box        `json:"console_size,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
 	// Ulimits replace the spec's resource limits of the same types.
 	Ulimits []specs.POSIXRlimit `json:"ulimits,omitempty"`
@@ -70,6 +75,9 @@ type Options struct {
 	IPC      string `json:"ipc,omitempty"`
 	UTS      string `json:"uts,omitempty"`
 	Cgroupns string `json:"cgroupns,omitempty"`
+	// Network says in which network namespace the process is: [NamespacePrivate],
+	// [NamespaceHost] or the path of one. Hosts set it, from what they know of networks.
+	Network string `json:"-"`
 	// ShmBytes is the size of /dev/shm.
 	ShmBytes int64 `json:"shm_bytes,omitempty"`
 	// MemorySwap limits memory and swap together, in bytes; -1 is no limit.
@@ -140,8 +148,10 @@ func (o *Options) Validate() error {
 			return invalid("user %q is not of the form USER or USER:GROUP", o.User)
 		}
 	}
-	if o.Hostname != "" && (len(o.Hostname) > maxHostname || !hostnamePattern().MatchString(o.Hostname)) {
-		return invalid("host name %q is not allowed; use up to 64 letters, digits, '.', '_' and '-', beginning and ending with a letter or digit", o.Hostname)
+	if o.Hostname != "" {
+		if err := ValidateHostname(o.Hostname); err != nil {
+			return err
+		}
 	}
 	targets := map[string]bool{}
 	for _, m := range o.Mounts {
@@ -190,6 +200,14 @@ func (o *Options) Validate() error {
 	return nil
 }
 
+// ValidateHostname checks the name of a host.
+func ValidateHostname(name string) error {
+	if len(name) > maxHostname || !hostnamePattern().MatchString(name) {
+		return invalid("host name %q is not allowed; use up to 64 letters, digits, '.', '_' and '-', beginning and ending with a letter or digit", name)
+	}
+	return nil
+}
+
 // part is a group of options that changes a spec on its own.
 type part struct {
 	// validate checks the options without reading any file.
@@ -208,6 +226,7 @@ func parts() []part {
 		{(*Options).validateGroups, (*Options).changeGroups},
 		{(*Options).validateLimits, (*Options).changeLimits},
 		{none, (*Options).changeShm},
+		{(*Options).validateInit, (*Options).changeInit},
 		{(*Options).validateNamespaces, (*Options).changeNamespaces},
 		{(*Options).validateSysctls, (*Options).changeSysctls},
 	}
@@ -220,7 +239,10 @@ func validateMount(m specs.Mount) error {
 	if filepath.Clean(m.Destination) == "/" {
 		return invalid("mount target / would hide the whole rootfs; choose a directory below it")
 	}
-	if isBind(m.Type, m.Options) {
+	switch {
+	case m.Type == TypeVolume:
+		return validateVolume(m)
+	case isBind(m.Type, m.Options):
 		return cleanPath("mount source", m.Source)
 	}
 	return nil

@@ -12,36 +12,50 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// ParseVolume parses SOURCE:TARGET[:ro|rw], a bind mount. A relative source is resolved
-// against the working directory. It must begin with a dot, so that it is not taken for
-// the name of a volume, which davit does not have.
+// ParseVolume parses SOURCE:TARGET[:OPTIONS]: a bind mount if SOURCE is a path, and
+// otherwise the volume of that name. TARGET alone is a new volume without a name. Options
+// are ro, rw and, for volumes, nocopy. A relative path is resolved against the working
+// directory. It must begin with a dot, so that it is not taken for a name.
 func ParseVolume(value string) (specs.Mount, error) {
+	what := fmt.Sprintf("volume %q", value)
 	parts := strings.Split(value, ":")
-	if len(parts) < 2 || len(parts) > 3 || parts[0] == "" || parts[1] == "" {
-		return specs.Mount{}, invalid("volume %q is not of the form SOURCE:TARGET or SOURCE:TARGET:ro", value)
+	if len(parts) > 3 || slices.Contains(parts, "") {
+		return specs.Mount{}, invalid("%s is not of the form SOURCE:TARGET, SOURCE:TARGET:ro or TARGET", what)
 	}
-	if source := parts[0]; !filepath.IsAbs(source) && source[0] != '.' {
-		return specs.Mount{}, invalid("volume %q: %q is the name of a volume, which are not supported; for a directory write %q", value, source, "./"+source)
+	if len(parts) == 1 {
+		return volume(what, "", value)
 	}
-	mode := ""
+	source, path := parts[0], isPath(parts[0])
+	mode, noCopy := "", ""
 	if len(parts) == 3 {
 		for option := range strings.SplitSeq(parts[2], ",") {
 			switch {
+			case option == OptionNoCopy && path:
+				return specs.Mount{}, invalid("%s: nothing is copied into a directory of the machine; %s is for volumes with a name", what, option)
+			case option == OptionNoCopy:
+				noCopy = option
+				continue
 			case option != "ro" && option != "rw":
-				return specs.Mount{}, invalid("volume %q: option %q is not known; use ro or rw", value, option)
+				return specs.Mount{}, invalid("%s: option %q is not known; use ro, rw or %s", what, option, OptionNoCopy)
 			case mode != "" && mode != option:
-				return specs.Mount{}, invalid("volume %q is both ro and rw; use one of them", value)
+				return specs.Mount{}, invalid("%s is both ro and rw; use one of them", what)
 			}
 			mode = option
 		}
 	}
-	return bind(fmt.Sprintf("volume %q", value), parts[0], parts[1], "rprivate", mode == "ro")
+	switch {
+	case path:
+		return bind(what, source, parts[1], "rprivate", mode == "ro")
+	case strings.ContainsRune(source, filepath.Separator):
+		return specs.Mount{}, invalid("%s: %q is neither the name of a volume nor a path that begins with / or .; for a directory write %q", what, source, "./"+source)
+	}
+	return volume(what, source, parts[1], mode, noCopy)
 }
 
-// ParseMount parses type=bind,source=PATH,target=PATH[,readonly][,bind-propagation=MODE]
-// or type=tmpfs,target=PATH[,tmpfs-size=SIZE][,tmpfs-mode=OCTAL][,readonly]. A field with
-// a comma is in double quotes. A relative source is resolved against the working
-// directory.
+// ParseMount parses type=bind,source=PATH,target=PATH[,readonly][,bind-propagation=MODE],
+// type=volume[,source=NAME],target=PATH[,readonly][,volume-nocopy] or
+// type=tmpfs,target=PATH[,tmpfs-size=SIZE][,tmpfs-mode=OCTAL][,readonly]. A field with a
+// comma is in double quotes. A relative source is resolved against the working directory.
 func ParseMount(value string) (specs.Mount, error) {
 	what := fmt.Sprintf("mount %q", value)
 	fields, err := csv.NewReader(strings.NewReader(value)).Read()
@@ -54,8 +68,8 @@ func ParseMount(value string) (specs.Mount, error) {
 		name := mountKey(key)
 		switch {
 		case name == "":
-			return specs.Mount{}, invalid("%s: key %q is not known; use type, source, target, readonly, bind-propagation, tmpfs-size or tmpfs-mode", what, key)
-		case !hasValue && name == "readonly":
+			return specs.Mount{}, invalid("%s: key %q is not known; use type, source, target, readonly, bind-propagation, volume-nocopy, tmpfs-size or tmpfs-mode", what, key)
+		case !hasValue && (name == "readonly" || name == "volume-nocopy"):
 			val = "true"
 		case val == "":
 			return specs.Mount{}, invalid("%s: %s has no value", what, key)
@@ -68,30 +82,45 @@ func ParseMount(value string) (specs.Mount, error) {
 	if set["target"] == "" {
 		return specs.Mount{}, invalid("%s has no target; add target=PATH", what)
 	}
-	readOnly := false
-	if val, ok := set["readonly"]; ok {
-		if readOnly, err = strconv.ParseBool(val); err != nil {
-			return specs.Mount{}, invalid("%s: readonly=%s is neither true nor false", what, val)
+	is := map[string]bool{}
+	for _, key := range []string{"readonly", "volume-nocopy"} {
+		if val, ok := set[key]; ok {
+			if is[key], err = strconv.ParseBool(val); err != nil {
+				return specs.Mount{}, invalid("%s: %s=%s is neither true nor false", what, key, val)
+			}
 		}
 	}
+	readOnly := is["readonly"]
 	var others []string
 	switch set["type"] {
 	case "bind":
-		others = []string{"tmpfs-size", "tmpfs-mode"}
+		others = []string{"tmpfs-size", "tmpfs-mode", "volume-nocopy"}
 	case "tmpfs":
-		others = []string{"source", "bind-propagation"}
+		others = []string{"source", "bind-propagation", "volume-nocopy"}
+	case TypeVolume:
+		others = []string{"bind-propagation", "tmpfs-size", "tmpfs-mode"}
 	case "":
-		return specs.Mount{}, invalid("%s has no type; add type=bind or type=tmpfs", what)
+		return specs.Mount{}, invalid("%s has no type; add type=bind, type=volume or type=tmpfs", what)
 	default:
-		return specs.Mount{}, invalid("%s: type %q is not supported; use bind or tmpfs", what, set["type"])
+		return specs.Mount{}, invalid("%s: type %q is not supported; use bind, volume or tmpfs", what, set["type"])
 	}
 	for _, key := range others {
 		if _, ok := set[key]; ok {
 			return specs.Mount{}, invalid("%s: %s does not go with type=%s", what, key, set["type"])
 		}
 	}
-	if set["type"] == "tmpfs" {
+	switch set["type"] {
+	case "tmpfs":
 		return tmpfs(what, set, readOnly)
+	case TypeVolume:
+		ro, noCopy := "", ""
+		if readOnly {
+			ro = "ro"
+		}
+		if is["volume-nocopy"] {
+			noCopy = OptionNoCopy
+		}
+		return volume(what, set["source"], set["target"], ro, noCopy)
 	}
 	if set["source"] == "" {
 		return specs.Mount{}, invalid("%s has no source; add source=PATH", what)
@@ -112,7 +141,7 @@ func mountKey(key string) string {
 		return "target"
 	case "ro":
 		return "readonly"
-	case "type", "source", "target", "readonly", "bind-propagation", "tmpfs-size", "tmpfs-mode":
+	case "type", "source", "target", "readonly", "bind-propagation", "volume-nocopy", "tmpfs-size", "tmpfs-mode":
 		return key
 	}
 	return ""

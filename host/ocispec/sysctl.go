@@ -32,12 +32,20 @@ func checkSysctl(name, value string) error {
 	return invalid("sysctl %q would be changed for the whole machine; only those of a container's own namespaces can be set: net.*, fs.mqueue.*, kernel.msg*, kernel.sem and kernel.shm*", name)
 }
 
+// ofNetwork reports whether a sysctl is a network namespace's.
+func ofNetwork(name string) bool {
+	return strings.HasPrefix(strings.ReplaceAll(name, "/", "."), "net.")
+}
+
 func (o *Options) validateSysctls() error {
 	for name, value := range o.Sysctls {
 		if err := checkSysctl(name, value); err != nil {
 			return err
 		}
-		if strings.HasPrefix(name, "net.") || o.IPC != NamespaceHost {
+		if ofNetwork(name) && o.Network == NamespaceHost {
+			return invalid("sysctl %q is the machine's own with network %s; leave one of them out", name, NamespaceHost)
+		}
+		if ofNetwork(name) || o.IPC != NamespaceHost {
 			continue
 		}
 		return invalid("sysctl %q is the machine's own with ipc %s; leave one of them out", name, NamespaceHost)

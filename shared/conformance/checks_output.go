@@ -36,11 +36,11 @@ var _ = register(50, transport.MethodReleased.Name,
 // atRelease runs w, and calls look while the host is notified of the release. By then
 // the output has to be complete.
 func (s *subject) atRelease(w *workload, look func()) {
-	s.host.onReleased = func(ref executor.Ref) {
+	s.host.beforeReleased(func(ref executor.Ref) {
 		if ref == w.Ref {
 			look()
 		}
-	}
+	})
 	s.create(w)
 	if output := s.released(w); output != executor.Complete {
 		s.t.errorf("Released says that the output is %q, want %q", output, executor.Complete)

@@ -43,12 +43,16 @@ const (
 	Trap Action = "trap"
 	// Exit ends the workload with code N.
 	Exit Action = "exit"
+	// Copy copies stdin to Stream until its end.
+	Copy Action = "copy"
+	// Size writes the rows and columns of the terminal that is stdin to Stream.
+	Size Action = "size"
 	// Exec runs File in place of the program. It is the only step, and File
 	// either does not exist or is not executable.
 	Exec Action = "exec"
 )
 
-// Args returns the command line that runs p with a POSIX shell, seq and sleep. The
+// Args returns the command line that runs p with a POSIX shell, seq, sleep, cat and stty. The
 // workload sees the scratch directory at dir. Executors that run commands build the
 // specs of their [Target] with Args.
 func (p Program) Args(dir string) []string {
@@ -83,6 +87,8 @@ func (s Step) words(dir string) []string {
 		return []string{verb, s.Stream, s.Text}
 	case Count:
 		return []string{verb, s.Stream, n}
+	case Copy, Size:
+		return []string{verb, s.Stream}
 	case Mark:
 		return []string{verb, file, s.Text}
 	case Await, Exec:
@@ -115,6 +121,10 @@ func (s Step) shell(dir string) string {
 		return fmt.Sprintf("echo '%s'%s", s.Text, to)
 	case Count:
 		return fmt.Sprintf("seq 1 %d%s", s.N, to)
+	case Copy:
+		return "cat" + to
+	case Size:
+		return "stty size" + to
 	case Mark:
 		return fmt.Sprintf("echo '%s' >> %s", s.Text, file)
 	case Await:

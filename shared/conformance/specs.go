@@ -16,7 +16,7 @@ const scratchMount = "/scratch"
 
 // OCI returns a Target.Spec for executors that run OCI containers on Linux. All
 // containers share the directory rootfs. Without a program, rootfs has a POSIX shell
-// as /bin/sh, seq and sleep: see [BusyboxRootfs]. Otherwise it has the program, made
+// as /bin/sh, seq, sleep, cat and stty: see [BusyboxRootfs]. Otherwise it has the program, made
 // of package workload, whose command line begins with the arguments program: see
 // [ProgramRootfs].
 func OCI(rootfs string, program ...string) func(p Program, scratch string) (json.RawMessage, error) {
@@ -92,6 +92,7 @@ func ociSpec(rootfs, scratch string, args []string) spec {
 		Mounts: []mount{
 			{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"}},
 			{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "mode=755", "size=1m"}},
+			{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}},
 			{Destination: scratchMount, Type: "bind", Source: scratch, Options: []string{"rbind", "rw"}},
 		},
 		Linux: &linuxSpec{Namespaces: []namespace{{"pid"}, {"ipc"}, {"uts"}, {"mount"}}},
@@ -107,7 +108,7 @@ func BusyboxRootfs(dir, busybox string) error {
 	if err := ProgramRootfs(dir, busybox); err != nil {
 		return err
 	}
-	for _, applet := range []string{"sh", "seq", "sleep"} {
+	for _, applet := range []string{"sh", "seq", "sleep", "cat", "stty"} {
 		if err := os.Symlink("workload", filepath.Join(dir, "bin", applet)); err != nil {
 			return err
 		}

@@ -127,6 +127,7 @@ var testProgram = Program{
 	{Action: Print, Stream: "stdout", Text: "out 1"},
 	{Action: Print, Stream: "stderr", Text: "err 1"},
 	{Action: Count, Stream: "stdout", N: 3},
+	{Action: Copy, Stream: "stdout"},
 	{Action: Mark, File: "mark", Text: "x"},
 	{Action: Await, File: "mark"},
 	{Action: Exit, N: 7},

@@ -79,6 +79,13 @@ func (r *testHost) answerWith(answer func(context.Context) error) {
 	r.answer = answer
 }
 
+// beforeReleased sets what runs before calls of Released are answered from now on.
+func (r *testHost) beforeReleased(hook func(executor.Ref)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.onReleased = hook
+}
+
 // block makes calls of Exited wait until release is called.
 func (r *testHost) block() (release func()) {
 	gate := make(chan struct{})

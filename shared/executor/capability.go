@@ -34,7 +34,7 @@ func feature(name Capability) Capability {
 }
 
 // Declarer is implemented by backends with capabilities that are not interfaces, such
-// as [CapStdin]. Declares is asked after Open, and on a nil Prototype before.
+// as [CapExec]. Declares is asked after Open, and on a nil Prototype before.
 type Declarer interface {
 	Declares() []Capability
 }

@@ -16,7 +16,7 @@ type (
 func (freezer) Pause(context.Context, Ref) error  { return nil }
 func (freezer) Resume(context.Context, Ref) error { return nil }
 func (chooser) Offers(c Capability) bool          { return c != CapPause }
-func (listener) Declares() []Capability           { return []Capability{CapStdin} }
+func (listener) Declares() []Capability           { return []Capability{CapExec} }
 
 func TestCapabilities(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -27,7 +27,7 @@ func TestCapabilities(t *testing.T) {
 		"an interface":            {freezer{}, []Capability{CapPause}},
 		"a nil prototype":         {(*freezer)(nil), []Capability{CapPause}},
 		"an interface, and a no":  {chooser{}, nil},
-		"a feature, and no other": {listener{}, []Capability{CapStdin}},
+		"a feature, and no other": {listener{}, []Capability{CapExec}},
 	} {
 		if got := Capabilities(c.backend); !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %q, want %q", name, got, c.want)

@@ -15,9 +15,6 @@ type Ref struct {
 	Exec string `json:"exec,omitempty"`
 }
 
-// CapExec is the capability of backends that know [Ref.Exec].
-var CapExec = feature("exec")
-
 // String returns ID/ATTEMPT, or ID/ATTEMPT/EXEC.
 func (r Ref) String() string {
 	if r.Exec != "" {

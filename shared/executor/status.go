@@ -1,6 +1,9 @@
 package executor
 
 import (
+	"cmp"
+	"fmt"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -103,6 +106,35 @@ type Exit struct {
 	Source Provenance `json:"source"`
 	// Reason says in words why an exit is Lost.
 	Reason string `json:"reason,omitempty"`
+}
+
+// ExitCode returns the exit code, or false if the exit is [Lost].
+func (e Exit) ExitCode() (code int, known bool) {
+	if e.Code == nil {
+		return 0, false
+	}
+	return *e.Code, true
+}
+
+// String returns the exit in words, such as "exit code 3", "exit code 137 (killed, out of
+// memory)" or "lost: the machine was restarted".
+func (e Exit) String() string {
+	code, known := e.ExitCode()
+	if !known {
+		return "lost: " + cmp.Or(e.Reason, "nobody knows the reason")
+	}
+	text := fmt.Sprintf("exit code %d", code)
+	var causes []string
+	if e.Signal != 0 {
+		causes = append(causes, e.Signal.String())
+	}
+	if e.OOM != nil && *e.OOM {
+		causes = append(causes, "out of memory")
+	}
+	if causes != nil {
+		text += " (" + strings.Join(causes, ", ") + ")"
+	}
+	return text
 }
 
 func (e *Exit) validate(ref Ref) error {

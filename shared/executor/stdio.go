@@ -42,14 +42,6 @@ type Stdio struct {
 	Terminal bool `json:"terminal,omitempty"`
 }
 
-// Capabilities of backends that know more of [Stdio] than output to files.
-var (
-	// CapStdin: Stdin need not be null.
-	CapStdin = feature("stdin")
-	// CapTerminal: Terminal may be set.
-	CapTerminal = feature("terminal")
-)
-
 // Merged reports whether stdout and stderr are one stream, which they are when they
 // have the same path. Each of the two stays in order, and no line is torn. The order
 // between them is as good as the backend can make it: shims, for one, have a pipe for
@@ -64,6 +56,9 @@ func (s Stdio) Needs() []Capability {
 	}
 	if s.Terminal {
 		needs = append(needs, CapTerminal)
+	}
+	if s.Stdout.Kind == StreamFIFO || s.Stderr.Kind == StreamFIFO {
+		needs = append(needs, CapExec)
 	}
 	return needs
 }

@@ -12,7 +12,8 @@ const MaxSpecSize = 4 << 20
 // Workload is the request of Create.
 type Workload struct {
 	Ref Ref `json:"ref"`
-	// Spec is an OCI runtime spec (config.json). Root.Path is absolute.
+	// Spec is an OCI runtime spec (config.json). Root.Path is absolute. If Ref.Exec is
+	// set, Spec is the process object of one.
 	Spec json.RawMessage `json:"spec"`
 	// Runtime was resolved by this backend when the container was created.
 	Runtime Runtime `json:"runtime"`

@@ -11,9 +11,17 @@ import (
 
 // Restore implements [executor.Backend].
 func (b *Backend[J, P]) Restore(ctx context.Context, ref executor.Ref, stdio executor.Stdio) (executor.Status, error) {
-	if err := check(ref); err != nil {
+	if b.further(ref) {
+		return b.execs.Restore(ctx, ref, stdio)
+	}
+	if err := b.check(ref); err != nil {
 		return executor.Status{}, err
 	}
+	unlock, err := b.lock(ctx, ref)
+	if err != nil {
+		return executor.Status{}, err
+	}
+	defer unlock()
 	if a, _ := b.known(ref); a != nil {
 		if a.ref != ref {
 			return executor.Status{}, errUnknown(ref)
@@ -42,7 +50,7 @@ func (b *Backend[J, P]) Restore(ctx context.Context, ref executor.Ref, stdio exe
 	if err := f.Process.Remove(ctx); err != nil {
 		return executor.Status{}, err
 	}
-	return executor.Status{}, executor.Errorf(executor.NotFound, "container %s was never started", ref)
+	return executor.Status{}, executor.Errorf(executor.NotFound, "%s was never started", called(ref))
 }
 
 // adopt watches a process that was found because somebody asked for its attempt. It

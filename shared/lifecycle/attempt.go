@@ -98,7 +98,7 @@ func (a *attempt[P]) handOver(ctx context.Context) error {
 	select {
 	case <-a.done:
 	case <-ctx.Done():
-		return executor.Errorf(executor.CodeOf(ctx.Err()), "container %s: its exit is not handed over yet: %w", a.ref, ctx.Err())
+		return executor.Errorf(executor.CodeOf(ctx.Err()), "%s: its exit is not handed over yet: %w", called(a.ref), ctx.Err())
 	}
 	if a.err == nil {
 		return nil
@@ -107,5 +107,5 @@ func (a *attempt[P]) handOver(ctx context.Context) error {
 	if code == executor.NotFound { // this host does not know the attempt, and says so
 		code = executor.FailedPrecondition
 	}
-	return executor.Errorf(code, "container %s: its exit cannot be handed over: %w", a.ref, a.err)
+	return executor.Errorf(code, "%s: its exit cannot be handed over: %w", called(a.ref), a.err)
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/keyed"
 	"github.com/hashicorp/go-hclog"
 )
 
@@ -14,6 +15,12 @@ type Backend[J any, P Process] struct {
 	driver Driver[J, P]
 	host   executor.Host
 	log    hclog.Logger
+
+	// execs serves further processes, if they are served. In such a backend, init is the
+	// one of their attempts.
+	execs Execs
+	init  attempts
+	locks keyed.Mutex // of the slots of further processes
 
 	lifetime context.Context // of the watchers; ends in Close
 	end      context.CancelFunc
@@ -47,9 +54,12 @@ func New[J any, P Process](driver Driver[J, P], host executor.Host, log hclog.Lo
 
 // Close implements [executor.Closer]. It ends the watchers and leaves workloads
 // running. A type that embeds the Backend and has a Close of its own must call it.
-func (b *Backend[J, P]) Close(context.Context) error {
+func (b *Backend[J, P]) Close(ctx context.Context) error {
 	b.end()
 	b.watchers.Wait()
+	if b.execs != nil {
+		return b.execs.Close(ctx)
+	}
 	return nil
 }
 
@@ -93,20 +103,28 @@ func neverStarted(st executor.Status) executor.Status {
 }
 
 // check refuses a ref that no process can have.
-func check(ref executor.Ref) error {
+func (b *Backend[J, P]) check(ref executor.Ref) error {
 	if err := ref.Validate(); err != nil {
 		return err
 	}
-	if ref.Exec != "" {
+	if ref.Exec != "" && b.init == nil {
 		return executor.Errorf(executor.Unsupported, "%s: further processes are not offered by this executor", ref)
 	}
 	return nil
 }
 
+// called returns what messages call the process of a ref.
+func called(ref executor.Ref) string {
+	if ref.Exec != "" {
+		return "process " + ref.String()
+	}
+	return "container " + ref.String()
+}
+
 func errUnknown(ref executor.Ref) error {
-	return executor.Errorf(executor.NotFound, "container %s is not known", ref)
+	return executor.Errorf(executor.NotFound, "%s is not known", called(ref))
 }
 
 func errEnded(ref executor.Ref) error {
-	return executor.Errorf(executor.FailedPrecondition, "container %s has ended", ref)
+	return executor.Errorf(executor.FailedPrecondition, "%s has ended", called(ref))
 }

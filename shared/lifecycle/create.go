@@ -9,10 +9,21 @@ import (
 
 // Create implements [executor.Backend].
 func (b *Backend[J, P]) Create(ctx context.Context, w executor.Workload) (executor.Status, error) {
-	if err := check(w.Ref); err != nil {
+	if b.further(w.Ref) {
+		return b.execs.Create(ctx, w)
+	}
+	if err := b.check(w.Ref); err != nil {
 		return executor.Status{}, err
 	}
+	unlock, err := b.lock(ctx, w.Ref)
+	if err != nil {
+		return executor.Status{}, err
+	}
+	defer unlock()
 	job, err := b.driver.Prepare(ctx, w)
+	if err == nil && b.init != nil {
+		err = b.init.takes(ctx, w.Ref)
+	}
 	if err != nil {
 		return b.refused(ctx, w, err)
 	}
@@ -21,7 +32,7 @@ func (b *Backend[J, P]) Create(ctx context.Context, w executor.Workload) (execut
 	// free.
 	for tries := 1; ; tries++ {
 		if err := ctx.Err(); err != nil {
-			return executor.Status{}, executor.Errorf(executor.CodeOf(err), "container %s is not started: %w", w.Ref, err)
+			return executor.Status{}, executor.Errorf(executor.CodeOf(err), "%s is not started: %w", called(w.Ref), err)
 		}
 		p, st, err := b.driver.Start(ctx, job)
 		if err == nil {
@@ -129,7 +140,7 @@ func (b *Backend[J, P]) clearWay(ctx context.Context, w executor.Workload, job J
 	}
 	defer closeProcess(f.Process)
 	b.forget(w.Ref)
-	return nil, f.Process.Remove(ctx)
+	return nil, b.remove(ctx, w.Ref, f.Process)
 }
 
 // unsure returns the error of a call that ended with its context while there was
@@ -157,7 +168,7 @@ func (b *Backend[J, P]) makeWay(ctx context.Context, ref executor.Ref, a *attemp
 		return nil, err
 	}
 	b.forget(ref)
-	return nil, a.process.Remove(ctx)
+	return nil, b.remove(ctx, ref, a.process)
 }
 
 func errOlder(ref executor.Ref, known int) error {

@@ -10,9 +10,17 @@ import (
 // nothing more of the attempt, so an attempt whose exit the host has not taken is
 // deleted too.
 func (b *Backend[J, P]) Delete(ctx context.Context, ref executor.Ref) error {
-	if err := check(ref); err != nil {
+	if b.further(ref) {
+		return b.execs.Delete(ctx, ref)
+	}
+	if err := b.check(ref); err != nil {
 		return err
 	}
+	unlock, err := b.lock(ctx, ref)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	if a, _ := b.known(ref); a != nil {
 		switch {
 		case a.ref != ref:
@@ -21,7 +29,7 @@ func (b *Backend[J, P]) Delete(ctx context.Context, ref executor.Ref) error {
 			return errRuns(ref)
 		}
 		b.forget(ref)
-		return a.process.Remove(ctx)
+		return b.remove(ctx, ref, a.process)
 	}
 	f, ok, err := b.find(ctx, ref)
 	if !ok {
@@ -35,9 +43,20 @@ func (b *Backend[J, P]) Delete(ctx context.Context, ref executor.Ref) error {
 		return errRuns(ref)
 	}
 	b.forget(ref)
-	return f.Process.Remove(ctx)
+	return b.remove(ctx, ref, f.Process)
+}
+
+// remove removes all of a process, and what is left of the further processes of its
+// attempt, and of earlier ones.
+func (b *Backend[J, P]) remove(ctx context.Context, ref executor.Ref, p P) error {
+	if b.execs != nil {
+		if err := b.execs.removeOf(ctx, ref); err != nil {
+			return err
+		}
+	}
+	return p.Remove(ctx)
 }
 
 func errRuns(ref executor.Ref) error {
-	return executor.Errorf(executor.FailedPrecondition, "container %s is running; stop it first", ref)
+	return executor.Errorf(executor.FailedPrecondition, "%s is running; stop it first", called(ref))
 }

@@ -43,6 +43,13 @@
 // The driver decides whether output is complete, and what becomes of it on a full
 // disk. It learns the streams from Prepare, or from [Adopter].
 //
+// # Further processes
+//
+// A further process of an attempt is a process of another driver, which finds it by
+// [executor.Ref.Exec] too. Its driver keeps what it needs to know of the streams, since an
+// attempt that ends takes up those that nobody has restored: it waits for their release,
+// but not for long. Whoever reads their output no more holds up no attempt.
+//
 // # How to add a capability
 //
 // A capability that concerns a process is one file here: the interface of a Process
@@ -79,7 +86,9 @@
 // to remove the attempt, which makes room, and waits for its release. The record is for a
 // host that has lost its own.
 //
-// Why is the slot of an attempt its id and [executor.Ref.Exec]? So that a further
-// process of an attempt has the same life in a slot beside it. Until drivers have
-// such processes, refs to them are refused.
+// Why have further processes a Backend of their own ([Backend.Exec])? They have the same
+// life, of which nothing is written twice, and their driver knows nothing of that of the
+// first processes. What the two have in common is that an attempt must run to have further
+// processes, is released after them, and takes what is left of them along. A driver that
+// was not given one refuses their refs.
 package lifecycle

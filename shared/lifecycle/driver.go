@@ -21,13 +21,14 @@ type Driver[J any, P Process] interface {
 	// again.
 	Start(ctx context.Context, job J) (P, executor.Status, error)
 
-	// Find looks for the process of ref.ID, of whichever attempt it is. It changes
-	// nothing. An error means that Find could not determine where the process stands.
+	// Find looks for the process of ref.ID and ref.Exec, of whichever attempt it is. It
+	// changes nothing. An error means that Find could not determine where the process stands.
 	Find(ctx context.Context, ref executor.Ref) (f Found[P], ok bool, err error)
 
-	// List finds all processes of the backend in one call. It may leave out processes
-	// of known ids, and should if looking at them is expensive.
-	List(ctx context.Context, known func(id string) bool) ([]Found[P], error)
+	// List finds all processes of the backend in one call. It may leave out those of
+	// known ids, and should if looking at them is expensive. exec is that of the ref, and
+	// empty for first processes.
+	List(ctx context.Context, known func(id, exec string) bool) ([]Found[P], error)
 }
 
 // ErrInTheWay is wrapped by the error of a Start that found something in its way.

@@ -120,7 +120,7 @@ func (d driver) found(id string, p *proc) lifecycle.Found[*handle] {
 	return lifecycle.Found[*handle]{Process: &handle{d.machine, p, id}, Phase: p.phase, Status: st}
 }
 
-func (d driver) List(_ context.Context, known func(string) bool) (list []lifecycle.Found[*handle], err error) {
+func (d driver) List(_ context.Context, known func(id, exec string) bool) (list []lifecycle.Found[*handle], err error) {
 	d.mu.Lock()
 	ids := maps.Clone(d.procs)
 	d.mu.Unlock()
@@ -128,7 +128,7 @@ func (d driver) List(_ context.Context, known func(string) bool) (list []lifecyc
 		d.listing()
 	}
 	for id, p := range ids {
-		if !known(id) || d.listsAll {
+		if !known(id, "") || d.listsAll {
 			list = append(list, d.found(id, p))
 		}
 	}

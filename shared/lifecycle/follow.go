@@ -88,6 +88,9 @@ func (b *Backend[J, P]) follow(ctx context.Context, a *attempt[P]) error {
 	if err := b.host.Exited(ctx, st); err != nil {
 		return fmt.Errorf("report exit: %w", err)
 	}
+	if b.execs != nil {
+		b.execs.settle(ctx, a.ref)
+	}
 	if output == "" {
 		var err error
 		if output, err = a.process.Release(ctx); err != nil {

@@ -39,6 +39,15 @@ func (b *Backend[J, P]) Offers(name executor.Capability) bool {
 
 // forward calls fn with the process of a ref, as the interface of a capability.
 func forward[C any, J any, P Process](ctx context.Context, b *Backend[J, P], c capability, ref executor.Ref, fn func(p C, a *attempt[P]) error) error {
+	if b.further(ref) {
+		return b.execs.reach(ctx, ref, func(p any) error {
+			able, ok := p.(C)
+			if !ok {
+				return executor.Errorf(executor.Unsupported, "%s: %s is offered for whole attempts alone", ref, c.name)
+			}
+			return fn(able, nil)
+		})
+	}
 	return b.with(ctx, ref, func(p P, a *attempt[P]) error {
 		able, ok := any(p).(C)
 		if !ok {

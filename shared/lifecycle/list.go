@@ -11,8 +11,8 @@ import (
 // making.
 func (b *Backend[J, P]) List(ctx context.Context) ([]executor.Status, error) {
 	before, making := b.snapshot()
-	found, err := b.driver.List(ctx, func(id string) bool {
-		a := before[slot{id: id}]
+	found, err := b.driver.List(ctx, func(id, exec string) bool {
+		a := before[slot{id, exec}]
 		return a != nil && a.believed()
 	})
 	if err != nil {
@@ -47,7 +47,11 @@ func (b *Backend[J, P]) List(ctx context.Context) ([]executor.Status, error) {
 		}
 		list = append(list, st)
 	}
-	return list, nil
+	if b.execs == nil {
+		return list, nil
+	}
+	further, err := b.execs.List(ctx)
+	return append(list, further...), err
 }
 
 // snapshot returns the attempts that this process watches or has watched, and the

@@ -95,7 +95,7 @@ func (r rigid) Find(ctx context.Context, ref executor.Ref) (lifecycle.Found[ston
 	f, ok, err := r.driver.Find(ctx, ref)
 	return lifecycle.Found[stone]{Process: struct{ lifecycle.Process }{f.Process}, Phase: f.Phase, Status: f.Status}, ok, err
 }
-func (rigid) List(context.Context, func(string) bool) ([]lifecycle.Found[stone], error) {
+func (rigid) List(context.Context, func(id, exec string) bool) ([]lifecycle.Found[stone], error) {
 	return nil, nil
 }
 

@@ -13,6 +13,9 @@ func (b *Backend[J, P]) Signal(ctx context.Context, ref executor.Ref, sig execut
 	if sig < 1 || sig > 64 {
 		return executor.Errorf(executor.Invalid, "signal %d does not exist; signals are 1 to 64", int(sig))
 	}
+	if b.further(ref) {
+		return b.execs.Signal(ctx, ref, sig)
+	}
 	return b.with(ctx, ref, func(p P, a *attempt[P]) error {
 		if a != nil {
 			a.signalled(sig)
@@ -25,7 +28,7 @@ func (b *Backend[J, P]) Signal(ctx context.Context, ref executor.Ref, sig execut
 // the attempt if this process watches it. If there is no such process, the error says
 // why.
 func (b *Backend[J, P]) with(ctx context.Context, ref executor.Ref, fn func(p P, a *attempt[P]) error) error {
-	if err := check(ref); err != nil {
+	if err := b.check(ref); err != nil {
 		return err
 	}
 	err := b.withRunning(ctx, ref, fn)
@@ -38,7 +41,7 @@ func (b *Backend[J, P]) with(ctx context.Context, ref executor.Ref, fn func(p P,
 func (b *Backend[J, P]) withRunning(ctx context.Context, ref executor.Ref, fn func(p P, a *attempt[P]) error) error {
 	a, creating := b.known(ref)
 	if a == nil && creating {
-		return executor.Errorf(executor.NotFound, "container %s is being created", ref)
+		return executor.Errorf(executor.NotFound, "%s is being created", called(ref))
 	}
 	if a != nil {
 		if err := meant(ref, a.status()); err != nil {

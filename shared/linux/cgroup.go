@@ -143,3 +143,17 @@ func MemoryEvents(file string) (map[string]int64, error) {
 	}
 	return counts, nil
 }
+
+// OwnCgroups returns the directories of this process's cgroups in hierarchies of version 1,
+// by the mountpoints of those. A mount in which no process has a cgroup is left out.
+func OwnCgroups(mounts []CgroupMount) map[string]string {
+	dirs := map[string]string{}
+	own, _ := CgroupsOf(os.Getpid())
+	for _, m := range mounts {
+		i := slices.IndexFunc(m.Controllers, func(name string) bool { return own[name] != "" }) // others are options
+		if i >= 0 && dirs[m.Mountpoint] == "" {
+			dirs[m.Mountpoint] = m.Dir(own[m.Controllers[i]])
+		}
+	}
+	return dirs
+}

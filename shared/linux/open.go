@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -44,7 +43,7 @@ func OpenIn(dir, path string, flags int, resolve uint64) (*os.File, error) {
 		return nil, &fs.PathError{Op: "open", Path: dir, Err: err}
 	}
 	defer unix.Close(at)
-	fd, err := unix.Openat2(at, path, &unix.OpenHow{
+	fd, err := Openat2(at, path, &unix.OpenHow{
 		Flags:   uint64(unix.O_PATH | unix.O_CLOEXEC | flags&unix.O_NOFOLLOW),
 		Resolve: resolve | unix.RESOLVE_NO_MAGICLINKS,
 	})
@@ -85,7 +84,7 @@ func reopen(fd int, path string, flags int) (*os.File, error) {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	flags &^= os.O_CREATE | unix.O_NOFOLLOW
-	again, err := unix.Open("/proc/self/fd/"+strconv.Itoa(fd), flags|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
+	again, err := unix.Open(FDPath(fd), flags|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}

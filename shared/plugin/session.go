@@ -106,11 +106,14 @@ func (s *Server) enter(ctx context.Context, method transport.Entry, in transport
 	return ctx, func() { unlock(); end() }, nil
 }
 
-// lock takes the keyed lock of what a call is about. The keys of containers and of
-// processes are distinct, since ids have no slash.
+// lock takes the keyed lock of what a call is about. The keys of containers, of their
+// further processes, and of processes are distinct, since ids have no slash.
 func (s *Server) lock(ctx context.Context, class transport.Lock, ref executor.Ref) (unlock func(), err error) {
 	switch class {
 	case transport.LockContainer:
+		if ref.Exec != "" {
+			return s.ids.Lock(ctx, ref.ID+"//"+ref.Exec)
+		}
 		return s.ids.Lock(ctx, ref.ID)
 	case transport.LockProcess:
 		return s.ids.Lock(ctx, ref.String())

@@ -9,7 +9,8 @@ const (
 	// LockNone excludes nothing.
 	LockNone Lock = iota
 	// LockContainer excludes other calls that lock the same container: those that
-	// start, adopt or remove a process.
+	// start, adopt or remove a process. Those about a further process exclude only others
+	// about the same.
 	LockContainer
 	// LockProcess excludes other calls that lock the same process, but none that lock
 	// its container: a signal does not wait for a Create of two minutes.

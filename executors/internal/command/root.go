@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 	"golang.org/x/sys/unix"
 )
 
@@ -48,7 +49,7 @@ func (r *root) open(path string) (int, error) {
 		return -1, errUnknown
 	}
 	how := &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT}
-	fd, err := unix.Openat2(r.dir, path, how)
+	fd, err := linux.Openat2(r.dir, path, how)
 	if err != nil {
 		if len(r.mounts) > 0 && !errors.Is(err, unix.ELOOP) && r.hasLinks(path) {
 			err = errUnknown // a link may lead to a mount
@@ -69,7 +70,7 @@ func (r *root) open(path string) (int, error) {
 // hasLinks reports whether there is a symbolic link on the way to a file that is not
 // found.
 func (r *root) hasLinks(path string) bool {
-	fd, err := unix.Openat2(r.dir, path, &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_SYMLINKS})
+	fd, err := linux.Openat2(r.dir, path, &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_SYMLINKS})
 	if err == nil {
 		_ = unix.Close(fd)
 	}

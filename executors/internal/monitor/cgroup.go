@@ -26,6 +26,9 @@ func (d CgroupDir) between() (dirs []string) {
 
 // make creates the cgroups and sets their limits.
 func (c Cgroup) make() error {
+	if c.Joined {
+		return nil
+	}
 	for _, dir := range c.Dirs {
 		if err := os.MkdirAll(dir.Path, 0o755); err != nil {
 			return executor.Errorf(executor.FailedPrecondition, "make cgroup: %w", err)
@@ -41,12 +44,7 @@ func (c Cgroup) make() error {
 			}
 		}
 	}
-	for _, f := range c.Files {
-		if err := os.WriteFile(f.Path, []byte(f.Value), 0); err != nil {
-			return executor.Errorf(executor.FailedPrecondition, "limit of cgroup to %s: %w", f.Value, err)
-		}
-	}
-	return nil
+	return setLimits(c.Files)
 }
 
 // inheritCpuset gives a cgroup that has no processors or memory those of its parent.
@@ -108,6 +106,9 @@ func (c Cgroup) unified() (*os.File, error) {
 
 // seal keeps the processes within from forking, where the kernel can.
 func (c Cgroup) seal() {
+	if c.Joined {
+		return
+	}
 	for _, dir := range c.Dirs {
 		_ = os.WriteFile(path.Join(dir.Path, "pids.max"), []byte("0"), 0)
 	}
@@ -128,10 +129,17 @@ func (c Cgroup) processes() []int {
 	return slices.Compact(pids)
 }
 
-// kill kills the processes within, and returns how many there were.
+// kill kills the processes within, and returns how many there were. This one, of which a
+// thread may be there that could not be moved back, does not count.
 func (c Cgroup) kill() int {
+	if c.Joined {
+		return 0
+	}
 	var found []*linux.Process
 	for _, pid := range c.processes() {
+		if pid == os.Getpid() {
+			continue
+		}
 		if p, err := linux.OpenProcess(pid, nil); err == nil {
 			found = append(found, p)
 		}
@@ -153,6 +161,9 @@ func (c Cgroup) kill() int {
 // remove removes the cgroups. The kernel may take a moment to see that they are
 // empty.
 func (c Cgroup) remove() error {
+	if c.Joined {
+		return nil
+	}
 	var errs []error
 	for _, dir := range c.Dirs {
 		var err error

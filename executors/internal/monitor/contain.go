@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 	"golang.org/x/sys/unix"
 )
 
@@ -104,7 +105,7 @@ func (r rootDir) close() { _ = unix.Close(r.fd) }
 
 // open opens what is at a path, for use with at.
 func (r rootDir) open(name string) (int, error) {
-	return unix.Openat2(r.fd, name, &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS})
+	return linux.Openat2(r.fd, name, &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS})
 }
 
 // at returns a path that leads to what a descriptor is open on, and nowhere else.

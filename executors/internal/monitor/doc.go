@@ -7,6 +7,8 @@
 //	status, err := monitor.Look(dir)              // at any time, by any process
 //	err := monitor.Signal(dir, syscall.SIGTERM)
 //	err := monitor.Pause(ctx, dir)                // and Resume, with a freezer
+//	err := monitor.CloseInput(dir)
+//	err := monitor.Resize(dir, monitor.Terminal{Rows: 24, Cols: 80})
 //	status, err := monitor.Wait(ctx, dir)         // until nothing of it is left
 //	err := monitor.Kill(ctx, dir)                 // whatever state it is in
 //	err := monitor.Remove(dir)
@@ -26,6 +28,7 @@
 //	gone          nothing of it was left when the monitor released the lock
 //	loading.json  the process of a workload that runs inline, before it has begun
 //	signal.json   the signal by which such a one was ended
+//	input         a FIFO: who writes to it closes the workload's input
 //	log           the monitor's own errors
 //
 // So a free lock means that nothing will change any more. Without started.json
@@ -40,6 +43,11 @@
 // a pipe. What is in the pipes of a monitor that is killed is lost, and its output called
 // truncated.
 //
+// # Input
+//
+// The workload reads the FIFO itself, which the monitor has open for writing until
+// CloseInput. For a terminal, the monitor copies, and hangs up at the end.
+//
 // # Inline
 //
 // A function of the program's own needs no process beside the monitor's: see
@@ -48,6 +56,15 @@
 // else, the executor that started it sees that as its parent, and the end is lost
 // only if that executor is dead too. This saves the start of a process, 6 of 14 ms
 // for a WebAssembly module that does nothing.
+//
+// # Within another
+//
+// A job that is [Job.Beside] another one runs within that: it joins its cgroups, and its
+// process is in its root, namespaces and filter. It has a monitor of its own, for which
+// three things are different. What the process leaves behind is not killed, but goes on,
+// and so does the copying of its output: [WaitExit] waits for the process alone. All of it
+// is killed when the first process of the other one ends. And nothing is done to the
+// cgroups.
 //
 // # Contained
 //

@@ -39,8 +39,11 @@ func (w *workload) openFiles(job Job) (files []*os.File, err error) {
 	if err != nil {
 		return files, err
 	}
-	w.copier, err = capture.Start(sources...)
-	return files, err
+	if w.copier, err = capture.Start(sources...); err != nil || job.Terminal == nil {
+		return files, err
+	}
+	w.Terminal = files[0].Name()
+	return files, w.toTerminal(job, sources[0].From)
 }
 
 func closeAll(files []*os.File) {
@@ -49,16 +52,20 @@ func closeAll(files []*os.File) {
 	}
 }
 
-// openPipes opens an empty stdin, and a pipe for each stream of output.
+// openPipes opens stdin, and a pipe for each stream of output.
 func openPipes(job Job) (files []*os.File, sources []capture.Source, err error) {
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	in, err := openInput(job)
 	if err != nil {
 		return nil, nil, err
 	}
-	files = []*os.File{null}
+	files = []*os.File{in}
 	for i, s := range []executor.Stream{job.Stdout, job.Stderr} {
 		switch {
 		case s.Kind == executor.StreamNull:
+			null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+			if err != nil {
+				return files, sources, err
+			}
 			files = append(files, null)
 			continue
 		case i == 1 && s.Path == job.Stdout.Path:

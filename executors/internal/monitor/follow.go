@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
-	"github.com/davit-run/davit/shared/linux"
 	"golang.org/x/sys/unix"
 )
 
@@ -19,6 +18,9 @@ func (w *workload) follow() error {
 	signal.Ignore(unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM)
 	// When memory runs out, the kernel should not choose the monitor.
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("-999"), 0)
+	if w.joins != nil {
+		go w.joins.endWith()
+	}
 	exit, err := w.await()
 	if err != nil {
 		return err
@@ -27,7 +29,12 @@ func (w *workload) follow() error {
 	if err := writeRetrying(exitFile, exit); err != nil {
 		return fmt.Errorf("record exit: %w", err)
 	}
-	rest := endRest(w.cgroup)
+	var rest error
+	if w.joins != nil {
+		rest = linger()
+	} else {
+		rest = endRest(w.cgroup)
+	}
 	complete := w.drain()
 	if err := errors.Join(rest, w.cgroup.remove()); err != nil {
 		return err
@@ -93,14 +100,9 @@ func endRest(c Cgroup) error {
 		if d == 0 {
 			c.seal()
 		}
-		// Only we reap our children, so their pids stay theirs. What they leave
-		// behind becomes our child. The processes of a cgroup are killed all at once.
-		pids, _ := linux.PIDs()
-		for _, pid := range pids {
-			if s, err := linux.StatOf(pid); err == nil && s.Parent == os.Getpid() {
-				_ = unix.Kill(pid, unix.SIGKILL)
-			}
-		}
+		// Only we reap our children, so their pids stay theirs. The processes of a
+		// cgroup are killed all at once.
+		killChildren()
 		c.kill()
 		time.Sleep(d)
 	}

@@ -134,7 +134,7 @@ func inline(job Job, fn InlineFunc, started func() error) (int, error) {
 
 // openInline opens the streams of a job that runs inline.
 func openInline(job Job) (s Stdio, end func(), err error) {
-	if s.In, err = os.Open(os.DevNull); err != nil {
+	if s.In, err = openInput(job); err != nil {
 		return s, nil, err
 	}
 	out, err := openOutput(job, 0)

@@ -31,7 +31,15 @@ type Job struct {
 	Cwd, Root string
 	// Contain is nil for a workload that sees all of the machine, or all of Root as it is.
 	Contain *Contain
-	User    *User
+	// Beside, unless empty, is the directory of another workload, within which this one
+	// runs: with its root, namespaces, cgroups and filter, for which this job has nothing.
+	// What this one leaves behind goes on, until that one ends. BesidePID is its first
+	// process: it may have been replaced.
+	Beside    string
+	BesidePID int
+	// Joins is set by Start.
+	Joins *Join
+	User  *User
 	// Umask is octal 022 if nil.
 	Umask           *uint32
 	NoNewPrivileges bool
@@ -47,6 +55,8 @@ type Job struct {
 	// Stdout.
 	Terminal *Terminal
 
+	// Stdin is a FIFO that exists, or null.
+	Stdin executor.Stream
 	// Stdout and Stderr are files that exist and are appended to, or null. If both have
 	// the same path, they are one stream.
 	Stdout, Stderr executor.Stream
@@ -87,6 +97,8 @@ type Cgroup struct {
 	Files []CgroupFile `json:"files,omitempty"`
 	// Freezer is the one of Dirs that can be frozen, "" if none can.
 	Freezer string `json:"freezer,omitempty"`
+	// Joined says that they are another workload's, and only joined.
+	Joined bool `json:"joined,omitempty"`
 	// OOM is a file with a line "oom_kill N", if there is a memory controller.
 	OOM string `json:"oom,omitempty"`
 }

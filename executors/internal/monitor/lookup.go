@@ -7,6 +7,7 @@ import (
 
 	"github.com/davit-run/davit/executors/internal/command"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 	"golang.org/x/sys/unix"
 )
 
@@ -43,7 +44,7 @@ func (job *Job) lookUp() error {
 
 // mode returns the mode of a file, with links followed as a process within would.
 func (r rootDir) mode(name string) (uint32, error) {
-	fd, err := unix.Openat2(r.fd, name, &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT})
+	fd, err := linux.Openat2(r.fd, name, &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT})
 	if err != nil {
 		return 0, err
 	}

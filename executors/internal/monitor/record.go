@@ -24,6 +24,7 @@ const (
 	loadingFile = "loading.json"
 	signalFile  = "signal.json"
 	logFile     = "log"
+	inputFile   = "input"
 )
 
 // maxFile bounds a file, in bytes. The largest one, a job, has parts of a spec.
@@ -35,6 +36,10 @@ type kept struct {
 	Cgroup Cgroup          `json:"cgroup"`
 	Note   json.RawMessage `json:"note,omitempty"`
 	Inline bool            `json:"inline,omitempty"`
+	// What others must know that run within it.
+	Rooted    bool    `json:"rooted,omitempty"`
+	Contained bool    `json:"contained,omitempty"`
+	Seccomp   *Filter `json:"seccomp,omitempty"`
 }
 
 // started is written twice: when the workload is about to be started, and with
@@ -43,6 +48,8 @@ type started struct {
 	At       time.Time `json:"at"`
 	Monitor  process   `json:"monitor"`
 	Workload process   `json:"workload,omitzero"`
+	// Terminal is the path of its terminal, if it has one.
+	Terminal string `json:"terminal,omitempty"`
 }
 
 // gone is written when nothing of a workload is left.

@@ -28,7 +28,10 @@ const roleStage = "stage"
 // staged reports whether a job needs a stage. The monitor cannot put a filter upon itself,
 // which would stay for ever. And it may not set the limits of a process that the program
 // has given another user or group, unless it has CAP_SYS_RESOURCE.
-func (job *Job) staged() bool { return job.Seccomp != nil || len(job.Rlimits) > 0 }
+// And it cannot go into the namespaces of another process with only one of its threads.
+func (job *Job) staged() bool {
+	return job.Seccomp != nil || len(job.Rlimits) > 0 || job.Joins != nil && job.Joins.Contained
+}
 
 // runStage is a stage's life. It returns only if it fails.
 func runStage() {
@@ -52,7 +55,12 @@ func runStage() {
 // workload itself is allowed to do works.
 func (job *Job) become() error {
 	parent := os.Getppid()
-	if job.rooted() {
+	switch {
+	case job.Joins != nil && job.Joins.Contained:
+		if err := job.enter(); err != nil {
+			return err
+		}
+	case job.rooted():
 		if err := unix.Chroot(job.Root); err != nil {
 			return fmt.Errorf("chroot: %w", err)
 		}

@@ -9,6 +9,7 @@ import (
 	"path"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/linux"
@@ -35,7 +36,13 @@ func Start(ctx context.Context, dir string, job Job) (Status, error) {
 	if err := ctx.Err(); err != nil {
 		return Status{}, err
 	}
-	if err := write(dir, jobFile, kept{Boot: bootID(), Cgroup: job.Cgroup, Note: job.Note, Inline: job.Inline != ""}); err != nil {
+	if err := job.join(); err != nil {
+		return Status{}, err
+	}
+	if err := write(dir, jobFile, kept{
+		Boot: bootID(), Cgroup: job.Cgroup, Note: job.Note, Inline: job.Inline != "",
+		Rooted: job.rooted(), Contained: job.Contain != nil, Seccomp: job.Seccomp,
+	}); err != nil {
 		return Status{}, err
 	}
 	for _, file := range []string{exitFile, goneFile} { // a full disk must not keep it from its end
@@ -89,7 +96,7 @@ func launch(ctx context.Context, dir string, job Job) (report, error) {
 	defer reportRead.Close()
 	defer reportWrite.Close()
 
-	monitor, err := spawn(dir, job, jobRead, reportWrite, log, lock)
+	monitor, ended, err := spawn(dir, job, jobRead, reportWrite, log, lock)
 	if err != nil {
 		return report{}, fmt.Errorf("start monitor: %w", err)
 	}
@@ -109,15 +116,20 @@ func launch(ctx context.Context, dir string, job Job) (report, error) {
 	answer, rerr := linux.ReadAll(reportRead, maxFile)
 	var r report
 	if err := json.Unmarshal(answer, &r); err != nil {
-		return r, fmt.Errorf("the monitor died: %w: %s", errors.Join(werr, rerr, err), tail(log.Name()))
+		how := "it has not ended"
+		select {
+		case how = <-ended:
+		case <-time.After(time.Second):
+		}
+		return r, fmt.Errorf("the monitor died (%s): %w: %s", how, errors.Join(werr, rerr, err), tail(log.Name()))
 	}
 	return r, nil
 }
 
 // spawn starts the process of a monitor, and returns its pidfd, which is open until
-// the process has ended. The monitor is our child for as long as we live, and only
-// has to be reaped.
-func spawn(dir string, job Job, files ...*os.File) (*linux.Process, error) {
+// the process has ended, and how it ends. The monitor is our child for as long as we live,
+// and only has to be reaped.
+func spawn(dir string, job Job, files ...*os.File) (_ *linux.Process, ended <-chan string, err error) {
 	env := []string{envRole + "=" + roleMonitor, "GOMAXPROCS=1"} // it has almost nothing to do
 	if job.Inline != "" {
 		env = []string{envRole + "=" + roleInline + job.Inline}
@@ -133,24 +145,33 @@ func spawn(dir string, job Job, files ...*os.File) (*linux.Process, error) {
 	}
 	pid, _, err := syscall.StartProcess(self, []string{"davit-monitor", job.Name}, attr)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	monitor := linux.NewProcess(pid, pidfd)
+	how := make(chan string, 1)
 	go func() {
 		defer monitor.Close()
 		if monitor.Wait(context.Background()) == nil {
 			recordExit(dir, pid)
-			reap(pid)
+			how <- reap(pid)
 		}
 	}()
-	return monitor, nil
+	return monitor, how, nil
 }
 
-// reap collects the status of a child that has ended.
-func reap(pid int) {
+// reap collects the status of a child that has ended, and returns it in words.
+func reap(pid int) string {
 	for {
-		if _, err := unix.Wait4(pid, nil, 0, nil); !errors.Is(err, unix.EINTR) {
-			return
+		var status unix.WaitStatus
+		_, err := unix.Wait4(pid, &status, 0, nil)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return err.Error()
+		case status.Signaled():
+			return "signal: " + status.Signal().String()
+		default:
+			return fmt.Sprintf("exit status %d", status.ExitStatus())
 		}
 	}
 }

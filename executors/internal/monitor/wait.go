@@ -62,33 +62,20 @@ func finish(ctx context.Context, dir string, st Status) (Status, error) {
 // Signal sends a signal to the first process of a workload. The error is
 // [executor.FailedPrecondition] if that has ended, or does not run yet.
 func Signal(dir string, sig executor.Signal) error {
-	// Meanwhile another workload may begin at dir.
-	dir, release, err := hold(dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return errNotRunning()
-	}
-	if err != nil {
-		return err
-	}
-	defer release()
-	f, err := look(dir)
-	if err != nil {
-		return err
-	}
-	if f.Phase == Running {
+	return withRunning(dir, func(dir string, f finding) (err error) {
 		if f.inline {
 			err = signalInline(dir, f.Workload, sig)
 		} else {
 			err = f.Workload.signal(sig)
 		}
-	}
-	if f.Phase != Running || errors.Is(err, unix.ESRCH) {
-		return errNotRunning()
-	}
-	if err == nil && sig == unix.SIGKILL && f.cgroup.Freezer != "" {
-		_ = f.cgroup.thaw() // in version 1 frozen processes do not even die
-	}
-	return err
+		if errors.Is(err, unix.ESRCH) {
+			return errNotRunning()
+		}
+		if err == nil && sig == unix.SIGKILL && f.cgroup.Freezer != "" {
+			_ = f.cgroup.thaw() // in version 1 frozen processes do not even die
+		}
+		return err
+	})
 }
 
 func errNotRunning() error {

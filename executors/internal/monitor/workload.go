@@ -17,12 +17,13 @@ import (
 type workload struct {
 	started
 	cgroup Cgroup
+	joins  *Join           // nil unless it runs within another one
 	copier *capture.Copier // nil before the workload is made
 }
 
 // startWorkload starts a job's workload, or leaves nothing behind.
 func startWorkload(job Job) (*workload, error) {
-	w := &workload{cgroup: job.Cgroup, started: started{At: time.Now()}}
+	w := &workload{cgroup: job.Cgroup, joins: job.Joins, started: started{At: time.Now()}}
 	var err error
 	if w.Monitor, err = identify(os.Getpid()); err != nil {
 		return nil, err
@@ -207,6 +208,9 @@ func bound(keep []int) error {
 // it runs.
 func (w *workload) setUp(pid int, job Job) error {
 	// What the host was started with is not the workload's.
+	if err := job.Joins.alive(); err != nil {
+		return err
+	}
 	_ = unix.Setpriority(unix.PRIO_PROCESS, pid, 0) // fails if this process may not
 	if adj := job.OOMScoreAdj; adj != nil {
 		if err := setOOMScore(pid, *adj); err != nil {

@@ -3,6 +3,7 @@ package oci
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,8 +18,11 @@ import (
 // scope, and its count, as soon as the last process has ended, so that nobody could read
 // it then.
 //
-// With version 2 the kernel reports each change of memory.events by inotify. One
-// goroutine reads them, for all containers. With version 1 each container has an
+// With version 2 the kernel reports changes of memory.events by inotify. One goroutine
+// reads them, for all containers. Of a change soon after another one the kernel tells
+// later, and not at all if the cgroup is gone by then. So a file that has changed is read
+// again for a while. If it is gone meanwhile, the count of the cgroup above, which has the
+// kills of all below, may still say that there was none. With version 1 each container has an
 // eventfd, which the kernel counts up for each kill and once more when the cgroup is
 // gone; it is read when the container has ended.
 //
@@ -26,11 +30,23 @@ import (
 // not know.
 type OOMWatcher struct {
 	stop func() // ends the goroutine; nil if there is none
+	wake int    // an eventfd for the goroutine
 
 	mu      sync.Mutex
+	stopped bool
 	fd      int // of inotify; -1 if there is none
 	watches map[int]*oomWatch
+	// fresh are those that have changed a moment ago, and how often they are read again.
+	fresh map[*oomWatch]int
 }
+
+// A file of memory.events that has changed is read again after each recheckPause, rechecks
+// times. The kernel puts off a report for 10 ms (CGROUP_FILE_NOTIFY_MIN_INTV in
+// kernel/cgroup/cgroup.c).
+const (
+	rechecks     = 15
+	recheckPause = 2 * time.Millisecond
+)
 
 // oomWatch is what was seen of one cgroup.
 type oomWatch struct {
@@ -38,10 +54,11 @@ type oomWatch struct {
 	file    string
 
 	// These are of version 2.
-	wd          int
-	kills, ooms int64
-	dying       bool // out of memory, and the kill was not counted yet
-	missed      bool // a change was reported that could not be read any more
+	wd     int
+	counts map[string]int64
+	above  int64 // the kills of the cgroup above before counts were read, -1 if not known
+	dying  bool  // out of memory, and the kill was not counted yet
+	missed bool  // there may have been a change that could not be read any more
 
 	mu      sync.Mutex
 	eventfd int // of version 1; -1 if none
@@ -50,13 +67,12 @@ type oomWatch struct {
 // NewOOMWatcher returns a watcher. If the kernel refuses one, it watches only what needs
 // none.
 func NewOOMWatcher() *OOMWatcher {
-	w := &OOMWatcher{fd: -1, watches: map[int]*oomWatch{}}
+	w := &OOMWatcher{fd: -1, watches: map[int]*oomWatch{}, fresh: map[*oomWatch]int{}}
 	fd, err := unix.InotifyInit1(unix.IN_NONBLOCK | unix.IN_CLOEXEC)
 	if err != nil {
 		return w
 	}
-	stop, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err != nil {
+	if w.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
 		_ = unix.Close(fd)
 		return w
 	}
@@ -64,15 +80,23 @@ func NewOOMWatcher() *OOMWatcher {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		w.run(stop)
+		w.run()
 	}()
 	w.stop = func() {
-		_, _ = unix.Write(stop, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // the first: it has room
+		w.mu.Lock()
+		w.stopped = true
+		w.signal()
+		w.mu.Unlock()
 		<-done
-		_ = unix.Close(stop)
+		_ = unix.Close(w.wake)
 		_ = unix.Close(fd)
 	}
 	return w
+}
+
+// signal wakes the goroutine.
+func (w *OOMWatcher) signal() {
+	_, _ = unix.Write(w.wake, binary.NativeEndian.AppendUint64(nil, 1)) // without room it is awake
 }
 
 // Close ends the watcher. What it watched is not asked for any more.
@@ -82,16 +106,58 @@ func (w *OOMWatcher) Close() {
 	}
 }
 
-// run reads changes until stop is written to.
-func (w *OOMWatcher) run(stop int) {
-	for {
-		fds := []unix.PollFd{{Fd: int32(w.fd), Events: unix.POLLIN}, {Fd: int32(stop), Events: unix.POLLIN}}
-		if _, err := unix.Poll(fds, -1); err != nil && err != unix.EINTR || fds[1].Revents != 0 {
+// run reads changes until the watcher is stopped.
+func (w *OOMWatcher) run() {
+	for pause := -1; ; {
+		fds := []unix.PollFd{{Fd: int32(w.fd), Events: unix.POLLIN}, {Fd: int32(w.wake), Events: unix.POLLIN}}
+		if _, err := unix.Poll(fds, pause); err != nil && err != unix.EINTR {
 			return
 		}
-		w.mu.Lock()
-		w.read()
-		w.mu.Unlock()
+		if pause = w.step(); pause == 0 {
+			return
+		}
+	}
+}
+
+// step reads what there is to be read, and returns how many milliseconds to wait for more: 0
+// means that the watcher is stopped, and -1 is without end.
+func (w *OOMWatcher) step() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stopped {
+		return 0
+	}
+	_, _ = unix.Read(w.wake, make([]byte, 8))
+	w.read()
+	for o := range w.fresh {
+		w.recheck(o)
+	}
+	if len(w.fresh) == 0 {
+		return -1
+	}
+	return int(recheckPause / time.Millisecond)
+}
+
+// recheck reads counts again that have changed. mu is held.
+func (w *OOMWatcher) recheck(o *oomWatch) {
+	switch changed := o.look(); {
+	case o.missed:
+		delete(w.fresh, o)
+	case changed:
+		w.fresh[o] = rechecks
+	default:
+		if w.fresh[o]--; w.fresh[o] <= 0 {
+			delete(w.fresh, o)
+		}
+	}
+}
+
+// changed reads counts that are reported to have changed. mu is held.
+func (w *OOMWatcher) changed(o *oomWatch) {
+	o.look()
+	if !o.missed {
+		w.fresh[o] = rechecks
+		w.signal()
 	}
 }
 
@@ -112,25 +178,39 @@ func (w *OOMWatcher) read() {
 			switch seen := w.watches[wd]; {
 			case mask&unix.IN_Q_OVERFLOW != 0:
 				for _, all := range w.watches {
-					all.look()
+					w.changed(all)
 				}
 			case seen != nil && mask&unix.IN_MODIFY != 0:
-				seen.look()
+				w.changed(seen)
 			}
 		}
 	}
 }
 
-// look reads the counts.
-func (o *oomWatch) look() {
+// look reads the counts, and reports whether they have changed.
+func (o *oomWatch) look() (changed bool) {
+	above := o.killsAbove()
 	counts, err := linux.MemoryEvents(o.file)
 	if err != nil {
 		o.missed = true
-		return
+		return false
 	}
-	kills, ooms := counts["oom_kill"], counts["oom"]
-	o.dying = kills == o.kills && (o.dying || ooms > o.ooms)
-	o.kills, o.ooms = kills, ooms
+	changed = !maps.Equal(counts, o.counts)
+	same := counts["oom_kill"] == o.counts["oom_kill"]
+	o.dying = same && (o.dying || counts["oom"] > o.counts["oom"])
+	o.counts, o.above = counts, above
+	return changed
+}
+
+// killsAbove returns the kills in the cgroup above and all that are in it, -1 if that is not
+// known.
+func (o *oomWatch) killsAbove() int64 {
+	dir := filepath.Dir(filepath.Dir(o.file))
+	n, err := linux.OOMKills(filepath.Join(dir, filepath.Base(o.file)))
+	if err != nil {
+		return -1
+	}
+	return n
 }
 
 // Watch begins to watch a source if that is of a cgroup that systemd will remove, and
@@ -181,6 +261,7 @@ func (o *oomWatch) forget() {
 	defer o.watcher.mu.Unlock()
 	if o.wd >= 0 && o.watcher.watches[o.wd] == o {
 		delete(o.watcher.watches, o.wd)
+		delete(o.watcher.fresh, o)
 		_, _ = unix.InotifyRmWatch(o.watcher.fd, uint32(o.wd)) // fails if the file is gone
 	}
 	o.mu.Lock()
@@ -200,8 +281,9 @@ func (o *oomWatch) killed(before int64, sigkill bool) *bool {
 	o.watcher.mu.Lock()
 	defer o.watcher.mu.Unlock()
 	o.watcher.read() // what the goroutine has not come to yet
-	killed := o.kills > before || o.dying
-	if !killed && o.missed {
+	killed := o.counts["oom_kill"] > before || o.dying
+	_, fresh := o.watcher.fresh[o]
+	if !killed && (fresh || o.missed) && (o.above < 0 || o.killsAbove() != o.above) {
 		return nil
 	}
 	return &killed

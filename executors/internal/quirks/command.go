@@ -52,7 +52,7 @@ func said(message, command, reasons, more, crun string) bool {
 // Versions: containerd 1.6 to 2.4, runc 1.0 to 1.5. Source: fmt.Errorf on each level.
 // Can go: never, since people have to read the rest.
 var (
-	wrapping = runtimes.Regexp(`^(failed to (create|start) (shim task|containerd task|task|shim|container)|OCI runtime (create|start) failed|(runc|crun) (create|start) failed|start failed|failed to start io pipe copy|unable to copy pipes|containerd-shim|unable to (start|create) (container process|new parent process)|unable to retrieve OCI runtime error \([^()]*\)|(container_linux|process_linux|standard_init_linux)\.go:\d+: [^:]*caused): `)
+	wrapping = runtimes.Regexp(`^(failed to (create|start) (shim task|containerd task|task|shim|container)|OCI runtime (create|start|exec) failed|(runc|crun) (create|start|exec) failed|(start|exec) failed|failed to start exec "[^"]*"|failed to start io pipe copy|unable to copy pipes|containerd-shim|unable to (start|create) (container process|new parent process)|unable to retrieve OCI runtime error \([^()]*\)|(container_linux|process_linux|standard_init_linux)\.go:\d+: [^:]*caused): `)
 	classes  = []string{": unknown", ": not found", ": unavailable", ": internal error"}
 )
 

@@ -2,15 +2,15 @@ package quirks
 
 import "time"
 
-// FreezeTries is how often a freeze is tried that fails while the container runs, and
+// FreezeFor is how long a freeze is tried that fails while the container runs, and
 // FreezePause the time in between.
 //
-// Versions: runc 1.1.5 with cgroups of version 1, seen on a machine under load.
-// Source: the freezer of runc's cgroups package writes FROZEN a number of times within
-// milliseconds and then gives up ("unable to freeze"). A process that waits for the child
-// of its vfork, which cannot be frozen until that executes, is the likely reason.
+// Versions: runc 1.1.5 with cgroups of version 1, on a machine under load.
+// Source: the freezer of runc's cgroups package writes FROZEN for a quarter of a second
+// and then gives up ("unable to freeze"). A process that waits for a processor cannot be
+// frozen until it gets one, and was seen to wait so long when a shell had just forked it.
 // Can go: with cgroups of version 1.
 const (
-	FreezeTries = 5
-	FreezePause = 50 * time.Millisecond
+	FreezeFor   = 10 * time.Second
+	FreezePause = 100 * time.Millisecond
 )

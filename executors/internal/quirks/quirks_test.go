@@ -169,6 +169,18 @@ func TestCommand(t *testing.T) {
 	}
 }
 
+func TestPlainOfExec(t *testing.T) {
+	const want = `exec: "/nope": stat /nope: no such file or directory`
+	for _, around := range []string{
+		`failed to start exec "x": OCI runtime exec failed: exec failed: unable to start container process: `,
+		`OCI runtime exec failed: runc exec failed: exec failed: unable to start container process: `,
+	} {
+		if got := Plain(around + want + ": unknown"); got != want || !CommandNotFound(got, "/nope") {
+			t.Errorf("%q: got %q", around, got)
+		}
+	}
+}
+
 func TestPlain(t *testing.T) {
 	for message, want := range map[string]string{
 		`failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "x": permission denied: unknown`:                                                      `exec: "x": permission denied`,

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -29,7 +30,8 @@ type container struct {
 	paused bool
 	killed bool // a SIGKILL was sent
 	execs  map[string]*process
-	made   int // execs so far
+	made   int        // execs so far
+	left   []*streams // of execs that are deleted, to which others write
 }
 
 // process finds a process by the id of its exec, "" for the first one.
@@ -55,6 +57,13 @@ func (c *container) list() []*process {
 		list = append(list, p)
 	}
 	return list
+}
+
+// leftBehind returns the streams of execs that are deleted, to which others still write.
+func (c *container) leftBehind() []*streams {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.left)
 }
 
 // exitFile returns where the exit of a container's first process is noted.

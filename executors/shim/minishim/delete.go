@@ -45,6 +45,9 @@ func (c *container) delete(ctx context.Context) error {
 	for _, p := range c.list() {
 		p.drain(draining)
 	}
+	for _, s := range c.leftBehind() {
+		s.drain(draining)
+	}
 	if !c.files().remove() {
 		if err := c.runc.call(ctx, nil, "delete", "--force", c.id); err != nil {
 			return fmt.Errorf("OCI runtime delete failed: %w", err)

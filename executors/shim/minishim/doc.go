@@ -30,7 +30,8 @@
 // # Processes
 //
 // An exec that cannot be started has ended with status 255, and the error of its
-// Start says why. Its Delete forgets it, as with others. An exec that runs when the
+// Start says why. Its Delete forgets it, as with others, but does not end the output of
+// those whom it has left behind. An exec that runs when the
 // first process ends is killed by the kernel or, where the container has no PID
 // namespace of its own, by runc kill --all.
 //

@@ -18,6 +18,7 @@ import (
 	tasktypes "github.com/containerd/containerd/api/types/task"
 	"github.com/containerd/errdefs/pkg/errgrpc"
 	"github.com/containerd/ttrpc"
+	"github.com/davit-run/davit/executors/internal/quirks"
 	"github.com/davit-run/davit/executors/shim/minishim"
 	"github.com/davit-run/davit/host/rigs/realtest"
 	"github.com/davit-run/davit/host/rigs/wait"
@@ -179,6 +180,18 @@ func (r *rig) delete(exec string) error {
 func (r *rig) pause() error {
 	_, err := r.tasks.Pause(r.ctx, &taskapi.PauseRequest{ID: r.id})
 	return errgrpc.ToNative(err)
+}
+
+// freeze pauses what runs, and tries for as long as the executor does.
+func (r *rig) freeze() {
+	r.t.Helper()
+	begun := time.Now()
+	err := r.pause()
+	for err != nil && time.Since(begun) < quirks.FreezeFor {
+		time.Sleep(quirks.FreezePause)
+		err = r.pause()
+	}
+	r.must(err)
 }
 
 func (r *rig) resume() error {

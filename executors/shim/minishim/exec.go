@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
@@ -61,6 +62,10 @@ func (c *container) startExec(ctx context.Context, p *process) error {
 	if err := c.running(); err != nil {
 		return err
 	}
+	// Whether the command has run could not be told if the runtime were killed because the
+	// caller has died.
+	ctx, cancel := p.abortable(ctx)
+	defer cancel()
 	file := filepath.Join(c.bundle, p.name+".json")
 	err := os.WriteFile(file, p.spec, 0o600)
 	if err == nil {
@@ -79,16 +84,68 @@ func (c *container) startExec(ctx context.Context, p *process) error {
 	return nil
 }
 
+// execTimeout bounds the start of an exec whose caller sets no limit.
+const execTimeout = 2 * time.Minute
+
+// abortable returns a context with the deadline of a call, which goes on although its
+// connection is closed, and ends with a deletion of the process.
+func (p *process) abortable(call context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := call.Deadline()
+	if !ok {
+		deadline = time.Now().Add(execTimeout)
+	}
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(call), deadline)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.abort = cancel
+	return ctx, cancel
+}
+
+// abortStart ends a start that is under way.
+func (p *process) abortStart() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.abort != nil {
+		p.abort()
+	}
+}
+
+// letGo closes the streams of an exec that has ended when its output has drained. Those
+// whom it has left behind may write for as long as the container runs.
+func (c *container) letGo(ctx context.Context, p *process) {
+	open, err := p.open()
+	if err != nil {
+		return
+	}
+	draining, cancel := context.WithTimeout(ctx, execDrainTimeout)
+	defer cancel()
+	if open.drain(draining) {
+		open.close()
+		return
+	}
+	c.mu.Lock()
+	c.left = append(c.left, open)
+	c.mu.Unlock()
+	go func() { // ends with the container, or with this process
+		open.drain(context.Background())
+		open.close()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.left = slices.DeleteFunc(c.left, func(s *streams) bool { return s == open })
+	}()
+}
+
 // deleteExec forgets an exec that has ended, or was never started.
 func (c *container) deleteExec(ctx context.Context, p *process) error {
+	if !p.isStarted() {
+		p.abortStart()
+	}
 	p.op.Lock()
 	defer p.op.Unlock()
 	if p.isStarted() && !p.ended() {
 		return fmt.Errorf("exec %s of container %s has not ended: %w", p.id, c.id, errdefs.ErrFailedPrecondition)
 	}
-	draining, cancel := context.WithTimeout(ctx, DrainTimeout)
-	defer cancel()
-	p.drain(draining)
+	c.letGo(ctx, p)
 	if !p.ended() {
 		p.finish(exit{Timestamp: time.Now(), Status: startFailed})
 	}

@@ -44,7 +44,7 @@ func TestExec(t *testing.T) {
 	r.ready("exec", "again")
 	r.wantState("e", tasktypes.Status_RUNNING)
 	wantCode(t, "delete of what runs", r.delete("e"), errdefs.ErrFailedPrecondition)
-	r.must(r.pause())
+	r.freeze()
 	r.wantState("e", tasktypes.Status_PAUSED)
 	r.must(r.exec("late", "true", nil))
 	if err := r.start("late"); err == nil {

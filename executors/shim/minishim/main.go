@@ -59,6 +59,11 @@ func run() error {
 	if err := os.Chdir(assigned.Bundle); err != nil {
 		return err
 	}
+	// Whoever removes the container removes the socket first, and looks for such
+	// processes then: this one is seen, or sees that it comes too late.
+	if _, err := os.Lstat(l.Addr().String()); err != nil {
+		return fmt.Errorf("the container is removed: %w", err)
+	}
 	s := newService(assigned)
 	s.register(server)
 	served := make(chan error, 1)

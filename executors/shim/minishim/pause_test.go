@@ -43,7 +43,7 @@ func TestPause(t *testing.T) {
 	r.counts()
 	wantCode(t, "resume of what runs", r.resume(), nil)
 	for range 3 {
-		r.must(r.pause())
+		r.freeze()
 		r.wantState("", tasktypes.Status_PAUSED)
 		was := [2]string{r.inside("tmp/a"), r.inside("tmp/b")}
 		// A loop takes some 10 µs, so a process that still ran would be noticed.
@@ -74,7 +74,7 @@ func TestKillPaused(t *testing.T) {
 				}
 			})
 			r.ready("out", "ready")
-			r.must(r.pause())
+			r.freeze()
 			r.must(r.kill("", syscall.SIGTERM))
 			if out := r.read("out"); strings.Contains(out, "term") {
 				t.Errorf("got %q", out)

@@ -31,9 +31,10 @@ type process struct {
 	op sync.Mutex // locked while it is started or deleted
 
 	mu      sync.Mutex
-	pid     int      // 0 before it is made
-	streams *streams // nil before it is made
-	started bool     // it may run
+	pid     int                // 0 before it is made
+	streams *streams           // nil before it is made
+	started bool               // it may run
+	abort   context.CancelFunc // ends the start of an exec, nil before that
 }
 
 // exit is the end of a process. The exit of a container's first process is in the

@@ -11,8 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// DrainTimeout is how long a deletion waits for output.
+// DrainTimeout is how long the deletion of a container waits for output.
 const DrainTimeout = 10 * time.Second
+
+// execDrainTimeout is how long that of an exec waits. After that the output of those whom
+// it has left behind is copied on.
+const execDrainTimeout = time.Second
 
 // stdio is where the streams of a process go: paths of files that exist, or of
 // FIFOs; none, or /dev/null, for no stream. One path for both makes the output one
@@ -154,12 +158,9 @@ func (o *streams) handedOver() {
 	}
 }
 
-// drain waits until the output has drained, but no longer than ctx.
-func (o *streams) drain(ctx context.Context) {
-	if o.copier != nil {
-		o.copier.Wait(ctx)
-	}
-}
+// drain waits until the output has drained, but no longer than ctx. It reports whether it
+// has.
+func (o *streams) drain(ctx context.Context) bool { return o.copier == nil || o.copier.Wait(ctx) }
 
 // close ends the copying and closes the streams.
 func (o *streams) close() {

@@ -38,6 +38,7 @@ func TestRemovedBackend(t *testing.T) {
 	}
 	s.want(1, "", "davit: "+why+"\n", "kill", "web")
 	waiting := map[string]*served{}
+	// The one that shows when its own request has reached the host is the last one.
 	for _, command := range []string{"wait web", "logs -f web"} {
 		w := &served{cmd: s.command(strings.Fields(command)...), log: &syncBuffer{}}
 		w.cmd.Stdout, w.cmd.Stderr = w.log, w.log
@@ -49,6 +50,7 @@ func TestRemovedBackend(t *testing.T) {
 			return strings.Contains(w.log.String(), "davit: waiting for container "+id+", whose state is not known: "+why)
 		})
 	}
+	s.until(func() bool { return strings.Contains(waiting["logs -f web"].log.String(), "hello\n") })
 	second.stop(t)
 
 	s.write(string(both))

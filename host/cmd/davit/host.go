@@ -25,14 +25,15 @@ func becomeHost() error {
 			return fmt.Errorf("%s cannot be run: %w", path, err)
 		}
 	}
-	return fmt.Errorf("it may be one of %s, which is not installed: it is looked for beside davit, on the PATH and in %s", hostProgram, libexecDir)
+	return fmt.Errorf("it may be one of %s, which is not installed: it is looked for beside davit, in ../libexec/davit from there, on the PATH and in %s", hostProgram, libexecDir)
 }
 
-// hostPaths returns the paths where davit-host may be. The one beside davit comes first,
-// since it was installed with it.
+// hostPaths returns the paths where davit-host may be. Those beside davit, and where `make
+// install` puts it, come first, since they were installed with it.
 func hostPaths() (paths []string) {
 	if self, err := os.Executable(); err == nil {
-		paths = append(paths, filepath.Join(filepath.Dir(self), hostProgram))
+		dir := filepath.Dir(self)
+		paths = append(paths, filepath.Join(dir, hostProgram), filepath.Join(dir, "../libexec/davit", hostProgram))
 	}
 	if path, err := exec.LookPath(hostProgram); err == nil {
 		paths = append(paths, path)

@@ -81,7 +81,7 @@ func TestOneTool(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(libexecDir, hostProgram)); err == nil {
 			t.Skip("davit-host is installed")
 		}
-		const want = "davit: command \"serve\": it may be one of davit-host, which is not installed: it is looked for beside davit, on the PATH and in /usr/libexec/davit\n"
+		const want = "davit: command \"serve\": it may be one of davit-host, which is not installed: it is looked for beside davit, in ../libexec/davit from there, on the PATH and in /usr/libexec/davit\n"
 		if code, stdout, stderr := run("", alone, "serve"); code != 1 || stdout != "" || stderr != want {
 			t.Errorf("serve without davit-host: code %d, %s%s", code, stdout, stderr)
 		}
@@ -105,7 +105,7 @@ func TestThin(t *testing.T) {
 		t.Fatal(err)
 	}
 	for pkg := range strings.FieldsSeq(string(out)) {
-		for _, heavy := range []string{"bbolt", "grpc", "protobuf", "hashicorp", "cty", "encoding/gob", "net/rpc", "davit/host/internal/store", "davit/shared/transport"} {
+		for _, heavy := range []string{"bbolt", "grpc", "protobuf", "hashicorp", "cty", "encoding/gob", "net/rpc", "klauspost", "image-spec", "distribution/reference", "host/internal/images", "davit/host/internal/store", "davit/shared/transport"} {
 			if strings.Contains(pkg, heavy) {
 				t.Errorf("davit links %s", pkg)
 			}

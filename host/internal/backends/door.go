@@ -39,11 +39,9 @@ func Call[Req, Reply any](ctx context.Context, s *Set, backend string, method *t
 // On calls a method on a session. Besides the errors of [transport.Method.Call] it
 // returns [executor.Unsupported], which names the backends that offer the method.
 func On[Req, Reply any](ctx context.Context, s *Session, method *transport.Method[Req, Reply], req Req) (Reply, error) {
-	for _, need := range method.Required(req) {
-		if !s.Offers(need) {
-			var none Reply
-			return none, s.lacks(need)
-		}
+	if err := s.Require(method.Required(req)); err != nil {
+		var none Reply
+		return none, err
 	}
 	about := ""
 	if method.Ref != nil {
@@ -66,6 +64,17 @@ func On[Req, Reply any](ctx context.Context, s *Session, method *transport.Metho
 		s.abandon(fmt.Errorf("it is stuck: %w", reason))
 	}
 	return reply, err
+}
+
+// Require returns [executor.Unsupported], which names the backends that do, if the backend
+// lacks one of the capabilities.
+func (s *Session) Require(needs []executor.Capability) error {
+	for _, need := range needs {
+		if !s.Offers(need) {
+			return s.lacks(need)
+		}
+	}
+	return nil
 }
 
 // lacks returns the error for a capability that a backend does not have.

@@ -13,10 +13,9 @@ import (
 
 	"github.com/davit-run/davit/host/api"
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 )
 
-// Exit codes of `davit run`, the same as docker's. Other commands fail with 1.
+// Exit codes of `davit run` and `davit exec`, the same as docker's. Other commands fail with 1.
 const (
 	ExitFailed        = 1
 	exitRunFailed     = 125
@@ -28,6 +27,8 @@ const defaultSocket = "/run/davit/davit.sock"
 
 // App is one invocation of the program.
 type App struct {
+	// Stdin is nil if there is none.
+	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Env            func(name string) (string, bool)
 	// Build is what the program was built from.
@@ -40,6 +41,7 @@ type App struct {
 	socket   string
 	patience Seconds
 	away     atomic.Bool // the host is away and waited for
+	raw      atomic.Bool // the terminal does not begin a line where one ends
 	missing  error       // of Elsewhere
 }
 
@@ -47,12 +49,7 @@ type App struct {
 // wider than usual, and not so many that lines are hard to read.
 func helpWidth(w any) int {
 	const least, most = 80, 110
-	if f, ok := w.(*os.File); ok {
-		if size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil {
-			return min(max(int(size.Col), least), most)
-		}
-	}
-	return least
+	return min(max(terminalWidth(w), least), most)
 }
 
 // ExitError ends the program with a code. A nil Err has been reported already.
@@ -66,7 +63,7 @@ func (e *ExitError) Error() string { return fmt.Sprintf("exit code %d", e.Code) 
 // New returns the App of this process. version and commit are set by the linker, or
 // empty.
 func New(version, commit string) *App {
-	return &App{Stdout: os.Stdout, Stderr: os.Stderr, Env: os.LookupEnv, Build: build(version, commit)}
+	return &App{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: os.LookupEnv, Build: build(version, commit)}
 }
 
 // Main runs a command and returns the program's exit code.
@@ -86,7 +83,7 @@ func (a *App) Main(ctx context.Context, args []string) int {
 		return 0
 	}
 	code := ExitFailed
-	if cmd.Name() == "run" {
+	if cmd.Name() == "run" || cmd.Name() == "exec" {
 		code = exitRunFailed
 	}
 	if coded, ok := errors.AsType[*ExitError](err); ok {
@@ -101,8 +98,12 @@ func (a *App) complain(err error) {
 	if err == nil {
 		return
 	}
+	end := "\n"
+	if a.raw.Load() {
+		end = "\r\n"
+	}
 	for line := range strings.Lines(strings.TrimSpace(err.Error())) {
-		fmt.Fprintf(a.Stderr, "davit: %s\n", Printable(strings.TrimSuffix(line, "\n")))
+		fmt.Fprintf(a.Stderr, "davit: %s%s", Printable(strings.TrimSuffix(line, "\n")), end)
 	}
 }
 

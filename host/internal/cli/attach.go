@@ -52,17 +52,9 @@ func (a *App) attach(ctx context.Context, opts api.ContainerOptions, cidfile *ci
 	if err != nil {
 		return runError(unfinished(err, id))
 	}
-	if end.Output == executor.Truncated {
-		a.complain(fmt.Errorf("the output of container %s may be incomplete", id))
-	}
-	if end.Code == nil {
-		return &ExitError{Code: exitRunFailed, Err: fmt.Errorf("container %s was lost, so its exit code is not known: %s", id, end.Reason)}
-	}
+	err = a.ended("container "+id, end)
 	a.explain(end, opts)
-	if *end.Code != 0 {
-		return &ExitError{Code: *end.Code}
-	}
-	return nil
+	return err
 }
 
 // sendSignal sends a signal to a container, and reports whether a host was there to take it.

@@ -26,7 +26,7 @@ next. With --check the command fails if a backend is not ready.`,
 	var full, check bool
 	cmd.Flags().BoolVar(&check, "check", false, "fail, with exit code 1, if a backend is not ready")
 	cmd.Flags().BoolVar(&full, "no-trunc", false, "show capabilities, and do not shorten messages")
-	form := FormatFlag(cmd)
+	form := listFormatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		backends, err := a.Client().Backends(cmd.Context())
 		if err != nil {
@@ -69,7 +69,7 @@ next. With --check the command fails if a backend is not ready.`,
 		if full {
 			header = slices.Insert(header, len(header)-1, "CAPABILITIES")
 		}
-		err = PrintTable(a.Stdout, header, rows)
+		err = listing{header: header, rows: rows, items: backends}.print(a.Stdout, *form)
 		return errors.Join(err, failed)
 	}
 	return cmd

@@ -10,6 +10,7 @@ import (
 // Groups of commands, in the order in which help lists them.
 const (
 	Containers Group = "containers"
+	Images     Group = "images"
 	Host       Group = "host"
 	Executors  Group = "executors"
 	// Hidden commands are not listed.
@@ -42,7 +43,7 @@ func Command(group Group, place int, build func(*App) *cobra.Command) bool {
 
 // addCommands adds all commands to the root.
 func (a *App) addCommands(root *cobra.Command) {
-	root.AddGroup(&cobra.Group{ID: string(Containers), Title: "Containers:"}, &cobra.Group{ID: string(Host), Title: "Host:"}, &cobra.Group{ID: string(Executors), Title: "Executors:"})
+	root.AddGroup(&cobra.Group{ID: string(Containers), Title: "Containers:"}, &cobra.Group{ID: string(Images), Title: "Images:"}, &cobra.Group{ID: string(Host), Title: "Host:"}, &cobra.Group{ID: string(Executors), Title: "Executors:"})
 	byPlace := func(a, b command) int { return cmp.Compare(a.place, b.place) }
 	for _, c := range slices.SortedStableFunc(slices.Values(commands), byPlace) {
 		made := c.make(a)

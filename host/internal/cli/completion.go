@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/host/ocispec"
 	"github.com/moby/sys/signal"
 	"github.com/spf13/cobra"
 )
@@ -18,8 +19,8 @@ const completionTime = time.Second
 // error has no place there.
 type values func(ctx context.Context, c *api.Client) []string
 
-// completeNames makes shells complete names: of containers and backends where the usage of
-// a command asks for them, and the values of flags.
+// completeNames makes shells complete names: of containers, images, volumes and backends where the
+// usage of a command asks for them, and the values of flags.
 func (a *App) completeNames(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
 		a.completeNames(cmd)
@@ -27,14 +28,22 @@ func (a *App) completeNames(root *cobra.Command) {
 			switch {
 			case strings.Contains(cmd.Use, "CONTAINER"):
 				cmd.ValidArgsFunction = a.completion(containerNames, strings.Contains(cmd.Use, "..."))
+			case strings.Contains(cmd.Use, "IMAGE"):
+				cmd.ValidArgsFunction = a.completion(imageNames, strings.Contains(cmd.Use, "IMAGE..."))
+			case strings.Contains(cmd.Use, "VOLUME..."):
+				cmd.ValidArgsFunction = a.completion(volumeNames, true)
+			case strings.Contains(cmd.Use, "NETWORK..."):
+				cmd.ValidArgsFunction = a.completion(networkNames, true)
 			case strings.Contains(cmd.Use, "BACKEND"):
 				cmd.ValidArgsFunction = a.completion(backendNames, true)
 			}
 		}
 		for flag, of := range map[string]values{
-			"backend": backendNames, "runtime": runtimeNames, "signal": signalNames, "stop-signal": signalNames,
-			"restart": words(api.RestartNo, api.RestartOnFailure, api.RestartAlways, api.RestartUnlessStopped),
-			"format":  words(string(AsTable), string(AsJSON)),
+			"backend": backendNames, "runtime": runtimeNames, "signal": signalNames, "stop-signal": signalNames, "network": networkModes,
+			"restart":   words(api.RestartNo, api.RestartOnFailure, api.RestartAlways, api.RestartUnlessStopped),
+			"format":    words(AsTable, AsJSON),
+			"condition": words(api.WaitConditions()...),
+			"pull":      words(pullMissing, pullAlways, pullNever),
 		} {
 			if cmd.Flags().Lookup(flag) != nil {
 				_ = cmd.RegisterFlagCompletionFunc(flag, a.completion(of, true)) // fails if there is one
@@ -63,8 +72,25 @@ func (a *App) completion(of values, several bool) cobra.CompletionFunc {
 	}
 }
 
-func words(all ...string) values {
-	return func(context.Context, *api.Client) []string { return all }
+func words[S ~string](all ...S) values {
+	return func(context.Context, *api.Client) (texts []string) {
+		for _, word := range all {
+			texts = append(texts, string(word))
+		}
+		return texts
+	}
+}
+
+// imageNames returns the names of images, and the ids of those without one.
+func imageNames(ctx context.Context, c *api.Client) (names []string) {
+	all, _ := c.Images(ctx)
+	for _, image := range all {
+		if len(image.Names) == 0 {
+			names = append(names, shortDigest(image.ID))
+		}
+		names = append(names, image.Names...)
+	}
+	return names
 }
 
 // containerNames returns the names of containers, and the ids of those without one.
@@ -78,6 +104,29 @@ func containerNames(ctx context.Context, c *api.Client) (names []string) {
 		}
 	}
 	return names
+}
+
+func volumeNames(ctx context.Context, c *api.Client) (names []string) {
+	all, _ := c.Volumes(ctx)
+	for _, v := range all {
+		names = append(names, v.Name)
+	}
+	return names
+}
+
+func networkNames(ctx context.Context, c *api.Client) (names []string) {
+	all, _ := c.Networks(ctx)
+	for _, n := range all {
+		names = append(names, n.Name)
+	}
+	return names
+}
+
+// networkModes returns what --network may be.
+func networkModes(ctx context.Context, c *api.Client) []string {
+	names := append(networkNames(ctx, c), ocispec.NetworkNone, ocispec.NetworkHost, api.DefaultNetwork)
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func backendNames(ctx context.Context, c *api.Client) (names []string) {

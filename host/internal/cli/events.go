@@ -17,7 +17,6 @@ var _ = Command(Host, 60, (*App).eventsCommand)
 func (a *App) eventsCommand() *cobra.Command {
 	opts := api.EventOptions{}
 	var after uint64
-	tail := tailValue(-1)
 	cmd := &cobra.Command{
 		Use:   "events [flags]",
 		Short: "Print what happened to containers and backends",
@@ -27,18 +26,14 @@ Number, type and details of each event. As JSON, an event is one line.`,
 		Args:    AtMost(0),
 	}
 	cmd.Flags().BoolVarP(&opts.Follow, "follow", "f", false, "go on with what happens from now on")
-	cmd.Flags().VarP(&tail, "tail", "n", "the latest `N` events, or all that are kept")
+	cmd.Flags().VarP(tailFlag(&opts.Tail), "tail", "n", "the latest `N` events, or all that are kept")
 	cmd.Flags().Uint64Var(&after, "after", 0, "those after event `NUMBER`")
 	cmd.MarkFlagsMutuallyExclusive("tail", "after")
 	a.patienceFlag(cmd)
-	form := FormatFlag(cmd)
+	form := listFormatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if cmd.Flags().Changed("after") {
 			opts.After = &after
-		}
-		if tail >= 0 {
-			n := uint64(tail)
-			opts.Tail = &n
 		}
 		for e, err := range a.Client().Events(cmd.Context(), opts) {
 			if err != nil {
@@ -57,6 +52,9 @@ func (a *App) printEvent(e api.Event, form Format) error {
 	if form == AsJSON {
 		return json.NewEncoder(a.Stdout).Encode(e)
 	}
+	if form.templated() {
+		return a.printEventAs(e, form)
+	}
 	details := make([]string, 0, len(e.Data)+1)
 	if e.Backend != "" {
 		details = append(details, "backend="+e.Backend)
@@ -74,4 +72,20 @@ func (a *App) printEvent(e api.Event, form Format) error {
 	line := fmt.Sprintf("%s  %d  %-18s  %s  %s", e.Time.Local().Format(time.StampMilli), e.Seq, e.Type, subject, strings.Join(details, " "))
 	_, err := fmt.Fprintln(a.Stdout, Printable(line))
 	return err
+}
+
+// printEventAs prints an event by a template, which may have the fields that docker's
+// events have.
+func (a *App) printEventAs(e api.Event, form Format) error {
+	kind, action, _ := strings.Cut(e.Type, ".")
+	subject := e.Container
+	if kind != "container" {
+		subject = e.Backend
+	}
+	if e.Type == api.EventHealthStatus {
+		action += ": " + e.Data["status"]
+	}
+	return listing{items: []api.Event{e}, more: func(int) fields {
+		return fields{"ID": subject, "Type": kind, "Action": action, "Status": action, "Time": e.Time.Unix(), "TimeNano": e.Time.UnixNano()}
+	}}.print(a.Stdout, form)
 }

@@ -47,6 +47,10 @@ func (f filters) add(s string) error {
 		if !slices.Contains(states, api.State(value)) {
 			return fmt.Errorf("status %q is not known; use one of %s", value, strings.Trim(fmt.Sprint(states), "[]"))
 		}
+	case "health":
+		if all := api.HealthStatuses(); !slices.Contains(all, api.HealthStatus(value)) {
+			return fmt.Errorf("health %q is not known; use one of %s", value, strings.Trim(fmt.Sprint(all), "[]"))
+		}
 	case "exited":
 		if _, err := strconv.ParseUint(value, 10, 8); err != nil {
 			return fmt.Errorf("exit code %q is not a number from 0 to 255", value)
@@ -70,6 +74,7 @@ func matchers() map[string]func(c api.Container, value string) bool {
 		"backend": func(c api.Container, v string) bool { return c.Backend == v },
 		"runtime": func(c api.Container, v string) bool { return c.Runtime == v },
 		"status":  func(c api.Container, v string) bool { return string(c.State) == v },
+		"health":  func(c api.Container, v string) bool { return string(healthStatus(c)) == v },
 		"name": func(c api.Container, v string) bool {
 			matched, _ := regexp.MatchString(v, c.Name) // checked by add
 			return matched
@@ -77,12 +82,26 @@ func matchers() map[string]func(c api.Container, value string) bool {
 		"exited": func(c api.Container, v string) bool {
 			return c.Exit != nil && c.Exit.Code != nil && strconv.Itoa(*c.Exit.Code) == v && c.State == api.StateExited
 		},
-		"label": func(c api.Container, v string) bool {
-			name, want, valued := strings.Cut(v, "=")
-			got, has := c.Labels[name]
-			return has && (!valued || got == want)
+		"volume": func(c api.Container, v string) bool {
+			return slices.ContainsFunc(c.Volumes, func(m api.MountedVolume) bool { return m.Name == v || m.Target == v })
 		},
+		"label": func(c api.Container, v string) bool { return hasLabel(c.Labels, v) },
 	}
+}
+
+// healthStatus returns the health of a container, also of one that is not checked.
+func healthStatus(c api.Container) api.HealthStatus {
+	if c.Health == nil {
+		return api.HealthNone
+	}
+	return c.Health.Status
+}
+
+// hasLabel reports whether there is a label NAME or NAME=VALUE.
+func hasLabel(labels map[string]string, label string) bool {
+	name, want, valued := strings.Cut(label, "=")
+	got, has := labels[name]
+	return has && (!valued || got == want)
 }
 
 // apply returns the containers that pass.

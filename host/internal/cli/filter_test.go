@@ -12,8 +12,8 @@ import (
 
 func TestFilters(t *testing.T) {
 	all := []api.Container{
-		{ID: "a1", Name: "web", Backend: "shim", Runtime: "runc", State: api.StateRunning, Labels: map[string]string{"app": "web", "tier": "1"}},
-		{ID: "a2", Name: "web-2", Backend: "process", State: api.StatePaused, Labels: map[string]string{"app": "web"}},
+		{ID: "a1", Name: "web", Backend: "shim", Runtime: "runc", State: api.StateRunning, Health: &api.Health{Status: api.HealthHealthy}, Labels: map[string]string{"app": "web", "tier": "1"}},
+		{ID: "a2", Name: "web-2", Backend: "process", State: api.StatePaused, Labels: map[string]string{"app": "web"}, Volumes: []api.MountedVolume{{Name: "data", Target: "/d"}}},
 		{ID: "b3", Name: "db", Backend: "shim", Runtime: "crun", State: api.StateExited, Exit: &api.End{Exit: executor.Exit{Code: new(3)}}},
 		{ID: "b4", State: api.StateExited, Exit: &api.End{}},
 	}
@@ -27,7 +27,11 @@ func TestFilters(t *testing.T) {
 		"-f runtime=crun":                    "b3",
 		"-f status=running -f status=paused": "a1 a2",
 		"-f exited=3":                        "b3",
+		"-f health=healthy":                  "a1",
+		"-f health=none":                     "a2 b3 b4",
 		"-f exited=0":                        "",
+		"-f volume=data":                     "a2",
+		"-f volume=/d":                       "a2",
 		"-f label=app":                       "a1 a2",
 		"-f label=app=web -f label=tier":     "a1",
 		"-f label=app=db":                    "",

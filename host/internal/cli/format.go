@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Format is how a listing is printed.
+// Format is how a listing is printed: AsTable, AsJSON, or a template where the flag allows it.
 type Format string
 
 const (
@@ -29,6 +29,32 @@ func FormatFlag(cmd *cobra.Command) *Format {
 	cmd.Flags().Var(&f, "format", "print a `table|json`")
 	cmd.Flags().BoolFunc("json", "short for --format json", func(string) error { return f.Set(string(AsJSON)) })
 	return &f
+}
+
+// listFormat is the Format of a command that takes templates.
+type listFormat struct{ *Format }
+
+// listFormatFlag adds --format to a command that lists what a template can be given for.
+func listFormatFlag(cmd *cobra.Command) *Format {
+	f := FormatFlag(cmd)
+	flag := cmd.Flags().Lookup("format")
+	flag.Value, flag.Usage = listFormat{f}, "print a table, json, or what a Go `TEMPLATE` makes of each, such as '{{.ID}}'"
+	return f
+}
+
+// Set implements pflag.Value.
+func (f listFormat) Set(s string) error {
+	switch form := Format(s); {
+	case s == string(AsTable), s == string(AsJSON):
+	case !strings.Contains(s, "{{"):
+		return fmt.Errorf("use %s, %s or a template such as '{{.ID}}'", AsTable, AsJSON)
+	default:
+		if _, _, err := form.parse(); err != nil {
+			return err
+		}
+	}
+	*f.Format = Format(s)
+	return nil
 }
 
 // String implements pflag.Value.

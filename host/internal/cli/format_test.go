@@ -25,6 +25,8 @@ func TestStatus(t *testing.T) {
 		{"running 5s", api.Container{State: api.StateRunning, StartedAt: now.Add(-5 * time.Second)}},
 		{"running 0s", api.Container{State: api.StateRunning, StartedAt: now.Add(time.Hour)}}, // a clock that was set back
 		{"paused 3h", api.Container{State: api.StatePaused, StartedAt: now.Add(-3*time.Hour - 59*time.Minute)}},
+		{"running 5s (healthy)", api.Container{State: api.StateRunning, StartedAt: now.Add(-5 * time.Second), Health: &api.Health{Status: api.HealthHealthy}}},
+		{"paused 5s (health: starting)", api.Container{State: api.StatePaused, StartedAt: now.Add(-5 * time.Second), Health: &api.Health{Status: api.HealthStarting}}},
 		{"exiting", api.Container{State: api.StateExiting}},
 		{"exited (3) 2m ago", ended(executor.Exit{Code: code(3)}, executor.Complete)},
 		{"exited (137, SIGKILL, OOM) 2m ago", ended(executor.Exit{Code: code(137), Signal: syscall.SIGKILL, OOM: &yes}, executor.Complete)},

@@ -60,9 +60,9 @@ func FuzzText(f *testing.F) {
 		var s Seconds
 		_ = s.Set(text)
 		_ = timeFlag(new(time.Time))(text)
-		var tail tailValue
-		if tail.Set(text) == nil && tail < -1 {
-			t.Errorf("%q made a tail of %d", text, tail)
+		var tail *int
+		if tailFlag(&tail).Set(text) == nil && tail != nil && *tail < 0 {
+			t.Errorf("%q made a tail of %d", text, *tail)
 		}
 		if n, err := parseOutputMax(text); err == nil && n < -1 {
 			t.Errorf("%q made a limit of %d", text, n)

@@ -12,7 +12,7 @@ import (
 var _ = Command(Containers, 40, (*App).logsCommand)
 
 func (a *App) logsCommand() *cobra.Command {
-	opts := api.LogOptions{Tail: -1}
+	opts := api.LogOptions{}
 	previous := false
 	cmd := &cobra.Command{
 		Use:   "logs [flags] CONTAINER",
@@ -48,7 +48,7 @@ second.`,
 	cmd.Flags().BoolVarP(&opts.Follow, "follow", "f", false, "go on, over restarts, until the container has ended")
 	cmd.Flags().Var((*attemptValue)(&opts.Attempt), "attempt", "only attempt `N`, from 1, or all; with --follow one to come is waited for")
 	cmd.Flags().BoolVarP(&previous, "previous", "p", false, "only the attempt before the present one")
-	cmd.Flags().VarP((*tailValue)(&opts.Tail), "tail", "n", "begin `N` lines before the end, or with all")
+	cmd.Flags().VarP(tailFlag(&opts.Tail), "tail", "n", "begin `N` lines before the end, or with all")
 	cmd.Flags().BoolVarP(&opts.Timestamps, "timestamps", "t", false, "put before each line when it was written")
 	cmd.Flags().Func("since", "what was written since `TIME`: 10m (ago), 2026-01-31T12:00:00Z, or Unix seconds", timeFlag(&opts.Since))
 	cmd.Flags().Func("until", "what was written until `TIME`", timeFlag(&opts.Until))
@@ -101,28 +101,30 @@ func (n *attemptValue) Set(s string) error {
 	return nil
 }
 
-// tailValue is a number of lines; -1 means all.
-type tailValue int
+// tailValue sets a number of lines or events; nil means all.
+type tailValue[N int | uint64] struct{ n **N }
 
-func (t *tailValue) Type() string { return "lines" }
+func tailFlag[N int | uint64](n **N) *tailValue[N] { return &tailValue[N]{n} }
 
-func (t *tailValue) String() string {
-	if *t < 0 {
+func (t *tailValue[N]) Type() string { return "lines" }
+
+func (t *tailValue[N]) String() string {
+	if t.n == nil || *t.n == nil {
 		return "all"
 	}
-	return strconv.Itoa(int(*t))
+	return fmt.Sprint(**t.n)
 }
 
 // Set implements pflag.Value.
-func (t *tailValue) Set(s string) error {
+func (t *tailValue[N]) Set(s string) error {
 	if s == "all" {
-		*t = -1
+		*t.n = nil
 		return nil
 	}
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 0 {
-		return fmt.Errorf("give a number of lines, or all")
+		return errors.New("give a number, from 0, or all")
 	}
-	*t = tailValue(n)
+	*t.n = new(N(n))
 	return nil
 }

@@ -40,11 +40,7 @@ see "retention" in it.`,
 		for _, c := range done.Containers {
 			fmt.Fprintln(a.Stdout, c.ID)
 		}
-		what := "freed"
-		if opts.DryRun {
-			what = "would be freed"
-		}
-		fmt.Fprintf(a.Stderr, "%s %s\n", units.BytesSize(float64(done.Bytes)), what)
+		a.freed(done.Bytes, opts.DryRun, "")
 		return nil
 	}
 	return cmd
@@ -58,7 +54,7 @@ func (a *App) systemCommand() *cobra.Command {
 	}
 	df := &cobra.Command{
 		Use:     "df [flags]",
-		Short:   "Show how much of the disk the output of containers takes",
+		Short:   "Show how much of the disk the output of containers and volumes take",
 		Example: "  davit system df\n  davit system df --format json",
 		Args:    AtMost(0),
 	}
@@ -71,7 +67,11 @@ func (a *App) systemCommand() *cobra.Command {
 		if *form == AsJSON {
 			return PrintJSON(a.Stdout, usage)
 		}
-		return PrintTable(a.Stdout, []string{"ID", "NAME", "STATE", "SIZE", "RECLAIMABLE"}, usageRows(usage, time.Now()))
+		if err := PrintTable(a.Stdout, []string{"ID", "NAME", "STATE", "SIZE", "RECLAIMABLE"}, usageRows(usage, time.Now())); err != nil || len(usage.Volumes) == 0 {
+			return err
+		}
+		fmt.Fprintln(a.Stdout)
+		return PrintTable(a.Stdout, []string{"VOLUME NAME", "CONTAINERS", "SIZE", "RECLAIMABLE"}, volumeUsageRows(usage.Volumes))
 	}
 	cmd.AddCommand(df)
 	return cmd
@@ -93,6 +93,31 @@ func usageRows(usage api.DiskUsage, now time.Time) [][]string {
 		rows = append(rows, []string{c.ID, c.Name, state, size(c.Bytes), size(reclaimable)})
 	}
 	return append(rows, []string{"total", "", "", size(total), size(free)})
+}
+
+// volumeUsageRows returns a row for each volume, and one for their sum.
+func volumeUsageRows(usage []api.VolumeUsage) [][]string {
+	var rows [][]string
+	var total, free int64
+	for _, v := range usage {
+		reclaimable := int64(0)
+		if v.Containers == 0 {
+			reclaimable = v.Bytes
+		}
+		total, free = total+v.Bytes, free+reclaimable
+		rows = append(rows, []string{v.Name, Number(v.Containers), size(v.Bytes), size(reclaimable)})
+	}
+	return append(rows, []string{"total", "", size(total), size(free)})
+}
+
+// freed says how much of the disk a removal has freed, or would free, and what is to be added
+// to that.
+func (a *App) freed(bytes int64, dry bool, add string) {
+	what := "freed"
+	if dry {
+		what = "would be freed" + add
+	}
+	fmt.Fprintf(a.Stderr, "%s %s\n", size(bytes), what)
 }
 
 func size(n int64) string { return units.BytesSize(float64(n)) }

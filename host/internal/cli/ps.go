@@ -3,11 +3,13 @@ package cli
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/host/publish"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
@@ -23,7 +25,7 @@ func (a *App) psCommand() *cobra.Command {
 		Use:     "ps [flags]",
 		Aliases: []string{"ls", "list"},
 		Short:   "List containers",
-		Example: "  davit ps\n  davit ps -a --format json\n  davit ps -f label=app=web -f status=exited\n  davit rm $(davit ps -aq)\n  davit ps --strays",
+		Example: "  davit ps\n  davit ps -a --format json\n  davit ps -f label=app=web -f status=exited\n  davit rm $(davit ps -aq)\n  davit ps --format 'table {{.Names}}\\t{{.Status}}'\n  davit ps --strays",
 		Args:    AtMost(0),
 	}
 	cmd.Flags().BoolVarP(&o.all, "all", "a", false, "also those that do not run")
@@ -34,7 +36,7 @@ func (a *App) psCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&o.full, "no-trunc", false, "do not shorten commands and messages")
 	cmd.Flags().BoolVarP(&o.size, "size", "s", false, "show how much of the disk the output takes")
 	cmd.Flags().BoolVar(&strays, "strays", false, "instead, what is left of containers whose records are lost")
-	form := FormatFlag(cmd)
+	form := listFormatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if strays {
 			return a.psStrays(cmd.Context(), o.quiet, o.full, *form)
@@ -119,14 +121,32 @@ func (a *App) ps(ctx context.Context, o psOptions) error {
 			rows[i] = append(rows[i], units.BytesSize(float64(sizes[c.ID])))
 		}
 	}
-	return PrintTable(a.Stdout, header, rows)
+	if slices.ContainsFunc(containers, func(c api.Container) bool { return len(c.Ports) > 0 }) {
+		header = append(header, "PORTS")
+		for i, c := range containers {
+			rows[i] = append(rows[i], publish.Format(c.Ports))
+		}
+	}
+	if width := terminalWidth(a.Stdout); width > 0 && !o.full && !o.form.templated() {
+		header, rows = fit(width, header, rows, []string{"COMMAND", "PORTS", "STATUS"}, []string{"RUNTIME", "BACKEND", "CREATED"})
+	}
+	return listing{header, rows, containers, func(i int) fields { return psFields(containers[i], now, sizes[containers[i].ID]) }}.print(a.Stdout, o.form)
+}
+
+// psFields are the fields that docker ps has, other than the columns here.
+func psFields(c api.Container, now time.Time, size int64) fields {
+	return fields{
+		"Names": c.Name, "State": string(c.State), "CreatedAt": c.CreatedAt.Format(time.RFC3339), "RunningFor": units.HumanDuration(now.Sub(c.CreatedAt)) + " ago",
+		"Health": string(healthStatus(c)), "Labels": labelList(c.Labels), "Size": units.BytesSize(float64(size)), "PID": c.PID, "RestartCount": c.Restarts,
+		"Networks": c.Network, "Addresses": addressList(c), "Ports": publish.Format(c.Ports),
+	}
 }
 
 // status describes the state of a container.
 func status(c api.Container, now time.Time) string {
 	switch c.State {
 	case api.StateRunning, api.StatePaused:
-		words := string(c.State) + " " + since(c.StartedAt, now)
+		words := string(c.State) + " " + since(c.StartedAt, now) + healthWords(c.Health)
 		if len(c.OutputLost) > 0 {
 			words += ", output incomplete"
 		}
@@ -153,6 +173,17 @@ func status(c api.Container, now time.Time) string {
 	return string(c.State)
 }
 
+// healthWords describes the health of a container as docker does, after a space.
+func healthWords(h *api.Health) string {
+	switch {
+	case h == nil:
+		return ""
+	case h.Status == api.HealthStarting:
+		return " (health: starting)"
+	}
+	return " (" + string(h.Status) + ")"
+}
+
 // exitDetails returns the details of an end, the code first.
 func exitDetails(end *api.End) []string {
 	var details []string
@@ -173,4 +204,22 @@ func exitDetails(end *api.End) []string {
 		details = append(details, "output incomplete")
 	}
 	return details
+}
+
+// addressList returns the addresses of a container, with commas.
+func addressList(c api.Container) string {
+	list := make([]string, len(c.Addresses))
+	for i, a := range c.Addresses {
+		list[i] = a.IP.String()
+	}
+	return strings.Join(list, ",")
+}
+
+// labelList returns labels as docker's templates have them: NAME=VALUE, with commas.
+func labelList(labels map[string]string) string {
+	list := make([]string, 0, len(labels))
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		list = append(list, name+"="+labels[name])
+	}
+	return strings.Join(list, ",")
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/spf13/cobra"
 )
 
@@ -15,22 +16,29 @@ var _ = Command(Containers, 10, (*App).runCommand)
 func (a *App) runCommand() *cobra.Command {
 	var flags runFlags
 	cmd := &cobra.Command{
-		Use:   "run [flags] (--rootfs DIR CMD [ARG...] | --bundle DIR [CMD [ARG...]])",
+		Use:   "run [flags] (IMAGE | --rootfs DIR | --bundle DIR) [CMD [ARG...]]",
 		Short: "Run a container",
 		Long: `Run a container, in the foreground unless --detach is set: davit prints its stdout
 and stderr, forwards signals to it, and ends with its exit code. Flags end at the
-first word of the command.
+image, or at the first word of the command. Without -i the container's stdin is empty, and
+a pipe into davit is not read.
+
+A container that is made from an image writes to a layer of its own, which is kept over
+restarts and removed with the container. With --rootfs it writes to that directory.
 
 Exit codes: 125 if davit failed, 126 if the command cannot be executed, 127 if it
 cannot be found, else the container's own. After a third SIGINT or SIGTERM davit
-leaves the container running.
+leaves the container running, and so does ` + defaultDetachKeys + ` at a terminal (a ctrl-p
+alone goes to the container after a moment).
 
 When the host is restarted, upgraded or killed meanwhile, davit waits for it to come
 back and goes on where it was; the container does not notice. While it waits, a
 SIGINT makes it leave at once. With a restart policy, davit ends with the
 container's first run and leaves the rest to the host, as docker does.`,
-		Example: `  davit run --rootfs /srv/busybox echo hello
+		Example: `  davit run --rm busybox echo hello
+  davit run --rootfs /srv/busybox echo hello
   davit run --rootfs /srv/busybox -d --name web -v ./www:/www:ro -m 64m httpd -f -h /www
+  davit run --rootfs /srv/busybox -it --rm sh
   davit run --bundle ./bundle --runtime io.containerd.runc.v2 --rm`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -39,16 +47,43 @@ container's first run and leaves the rest to the host, as docker does.`,
 				return err
 			}
 			defer ids.close()
-			if flags.detach {
+			if err := a.pullFor(cmd.Context(), opts.Image, flags.pull, flags.platform); err != nil {
+				return err
+			}
+			switch {
+			case flags.detach:
 				return a.detach(cmd.Context(), opts, ids)
+			case opts.Stdin || opts.Terminal:
+				return a.runStreams(cmd.Context(), opts, ids, flags.streams)
 			}
 			return a.attach(cmd.Context(), opts, ids)
 		},
 	}
 	cmd.Flags().BoolVarP(&flags.detach, "detach", "d", false, "print the container's id and leave it running")
 	flags.register(cmd.Flags(), a.Env)
+	flags.streams.keysFlag(cmd.Flags(), a.Env)
 	a.patienceFlag(cmd)
 	return cmd
+}
+
+// runStreams runs a container in the foreground, with an input or a terminal.
+func (a *App) runStreams(ctx context.Context, opts api.ContainerOptions, ids *cidfile, flags streamFlags) error {
+	if err := flags.check(a); err != nil {
+		return err
+	}
+	client := a.Client()
+	f := a.newForeground(flags)
+	if size := f.terminal.size(); size != nil {
+		opts.Process.ConsoleSize = &specs.Box{Width: uint(size.Width), Height: uint(size.Height)}
+	}
+	f.started = func(b api.StreamsBegun) { a.complain(ids.write(b.Container.ID)) }
+	return a.follow(ctx, "", f, func(ctx context.Context, to api.Streams) (*api.End, error) {
+		end, err := client.RunStreams(ctx, opts, "", to)
+		if err == nil {
+			a.explain(end, opts)
+		}
+		return end, err
+	})
 }
 
 // detach starts a container and prints its id.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -17,6 +18,7 @@ import (
 // runFlags are the flags of `davit run` and `davit create`.
 type runFlags struct {
 	opts    api.ContainerOptions
+	streams streamFlags
 	detach  bool
 	fileEnv []string // from --env-file, which --env overrides
 	stop    Seconds
@@ -25,18 +27,25 @@ type runFlags struct {
 	entrypoint string
 	fileLabels map[string]string
 	cidfile    string
+	// pull and platform are about the image.
+	pull     pullPolicy
+	platform string
 }
 
 func (f *runFlags) register(fs *pflag.FlagSet, env func(string) (string, bool)) {
 	fs.SetInterspersed(false) // what follows the command's name is the command's
 	fs.SortFlags = false
 	o, p := &f.opts, &f.opts.Process
-	fs.Var((*filled)(&o.Rootfs), "rootfs", "`DIR` with the root file system")
+	fs.Var((*filled)(&o.Rootfs), "rootfs", "`DIR` with the root file system, which it writes to; DIR:O gives it a layer of its own")
 	fs.Var((*filled)(&o.Bundle), "bundle", "`DIR` of an OCI bundle: config.json and a root file system")
+	f.pull = pullMissing
+	fs.Var(&f.pull, "pull", "`WHEN` to pull the image: missing, always or never")
+	fs.StringVar(&f.platform, "platform", "", "`PLATFORM` of the image to pull, such as linux/arm64 (default: the host's)")
 	fs.Var((*filled)(&o.Backend), "backend", "`NAME` of the backend (default: the host's)")
 	fs.Var((*filled)(&o.Runtime), "runtime", "`NAME` of the runtime (default: the backend's)")
+	f.streams.inputFlags(fs)
 	fs.Var((*filled)(&o.Name), "name", "`NAME` of the container")
-	fs.BoolVar(&o.AutoRemove, "rm", false, "remove the container when it has ended")
+	fs.BoolVar(&o.AutoRemove, "rm", false, "remove the container, and its anonymous volumes, when it has ended")
 	fs.FuncP("env", "e", "environment `VARIABLE` NAME[=VALUE]; without a value, davit's own", func(s string) error {
 		return addEnv(&p.Env, s, env)
 	})
@@ -47,12 +56,14 @@ func (f *runFlags) register(fs *pflag.FlagSet, env func(string) (string, bool)) 
 	fs.VarP((*filled)(&p.Cwd), "workdir", "w", "working `DIR` in the container")
 	fs.VarP((*filled)(&p.User), "user", "u", "`USER` to run as: USER[:GROUP], names or numbers")
 	fs.Var((*filled)(&p.Hostname), "hostname", "host `NAME` in the container")
-	fs.FuncP("volume", "v", "bind `MOUNT` SOURCE:TARGET[:ro]", func(s string) error {
+	networkFlags(fs, o)
+	publishFlags(fs, o)
+	fs.FuncP("volume", "v", "`MOUNT` DIR:TARGET[:ro] of a directory, or NAME:TARGET[:ro] of a volume, or TARGET", func(s string) error {
 		m, err := ocispec.ParseVolume(s)
 		p.Mounts = append(p.Mounts, m)
 		return err
 	})
-	fs.Func("mount", "`MOUNT` such as type=bind,source=/a,target=/b,readonly or type=tmpfs,target=/tmp", func(s string) error {
+	fs.Func("mount", "`MOUNT` such as type=bind,source=/a,target=/b,readonly or type=volume,source=data,target=/b", func(s string) error {
 		m, err := ocispec.ParseMount(s)
 		p.Mounts = append(p.Mounts, m)
 		return err
@@ -63,24 +74,14 @@ func (f *runFlags) register(fs *pflag.FlagSet, env func(string) (string, bool)) 
 		return err
 	})
 	fs.BoolVar(&p.ReadOnly, "read-only", false, "make the root file system read-only")
-	fs.FuncP("memory", "m", "memory limit, a `SIZE` such as 64m", func(s string) (err error) {
-		p.MemoryBytes, err = ocispec.ParseMemory(s)
-		return err
-	})
-	fs.Func("cpus", "CPU limit, a `NUMBER` such as 1.5", func(s string) (err error) {
-		p.CPUs, err = ocispec.ParseCPUs(s)
-		return err
-	})
-	fs.Func("pids-limit", "limit on processes and threads, a `NUMBER`; -1 is none", func(s string) (err error) {
-		p.PidsLimit, err = parsePidsLimit(s)
-		return err
-	})
 	limitFlags(fs, p)
+	sizeFlag(fs, &p.ShmBytes, "shm-size", "`SIZE` of /dev/shm (default 64m)")
 	insideFlags(fs, p)
 	fs.FuncP("label", "l", "`LABEL` NAME[=VALUE], for people and programs", func(s string) error { return addLabel(&o.Labels, s) })
 	fs.Func("label-file", "`FILE` with a label on each line", func(s string) error { return readLabels(&f.fileLabels, s) })
 	fs.Func("annotation", "`ANNOTATION` NAME=VALUE of the OCI spec, for the runtime", func(s string) error { return addAnnotation(p, s) })
 	fs.Var((*filled)(&o.Restart), "restart", "restart `POLICY`: no, on-failure[:N], always or unless-stopped")
+	healthFlags(fs, &o.HealthCheck)
 	fs.Func("stop-signal", "`SIGNAL` with which to stop it (default TERM)", func(s string) (err error) {
 		o.StopSignal, err = api.ParseSignal(s)
 		return err
@@ -115,15 +116,28 @@ func (f *runFlags) parsed(args []string) (opts api.ContainerOptions, ids *cidfil
 func (f *runFlags) options(args []string) (api.ContainerOptions, error) {
 	o := f.opts
 	switch {
-	case o.Rootfs == "" && o.Bundle == "":
-		return o, errors.New("nothing to run: give --rootfs DIR and a command, or --bundle DIR")
+	case o.Rootfs == "" && o.Bundle == "" && len(args) == 0:
+		return o, errors.New("nothing to run: give an image, or --rootfs DIR and a command, or --bundle DIR")
 	case o.Rootfs != "" && o.Bundle != "":
 		return o, errors.New("both --rootfs and --bundle are given; use one")
 	case o.Rootfs != "" && len(args) == 0 && f.entrypoint == "":
 		return o, errors.New("no command is given; write it after the flags: davit run --rootfs DIR CMD [ARG...]")
 	}
+	if o.HealthCheck != nil {
+		if err := o.HealthCheck.Validate(); err != nil { // before anything is pulled
+			return o, err
+		}
+	}
+	image := o.Rootfs == "" && o.Bundle == ""
+	if image {
+		o.Image, args = args[0], args[1:]
+	}
+	o.Rootfs, o.RootfsOverlay = cutOverlay(o.Rootfs)
 	o.Process.Args = args
-	if f.entrypoint != "" {
+	switch {
+	case f.entrypoint != "" && image:
+		o.Entrypoint = []string{f.entrypoint}
+	case f.entrypoint != "":
 		o.Process.Args = append([]string{f.entrypoint}, args...)
 	}
 	if len(f.fileLabels) > 0 {
@@ -133,7 +147,15 @@ func (f *runFlags) options(args []string) (api.ContainerOptions, error) {
 	}
 	o.Process.Env = append(f.fileEnv, o.Process.Env...)
 	o.StopTimeout = f.stop.Duration
+	o.Stdin, o.Terminal, o.KeepInput = f.streams.stdin, f.streams.terminal, f.streams.stdin && f.detach
 	return o, errors.Join(absolute(&o.Rootfs), absolute(&o.Bundle))
+}
+
+// cutOverlay splits DIR:O, as podman has it: a container gets a layer of its own over the
+// directory. One whose own name ends so needs a slash after it.
+func cutOverlay(rootfs string) (dir string, overlay bool) {
+	dir, overlay = strings.CutSuffix(rootfs, ":O")
+	return cmp.Or(dir, rootfs), overlay && dir != ""
 }
 
 // absolute makes a path absolute: the host does not know this program's working

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/ocispec"
+	"github.com/davit-run/davit/host/publish"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/spf13/pflag"
 )
@@ -56,6 +58,8 @@ func TestRunFlags(t *testing.T) {
 			Rootfs: "/r", Name: "n", Backend: "b", Runtime: "r", MergeOutput: true, Restart: "on-failure:3",
 			Process: ocispec.Options{Args: []string{"x"}, Hostname: "h", Cwd: "/w", User: "1:2", ReadOnly: true},
 		}},
+		{"layer", "--rootfs /r:O x", api.ContainerOptions{Rootfs: "/r", RootfsOverlay: true, Process: ocispec.Options{Args: []string{"x"}}}},
+		{"no layer", "--rootfs /r:O/ x", api.ContainerOptions{Rootfs: "/r:O", Process: ocispec.Options{Args: []string{"x"}}}},
 		{"limits", "--rootfs /r --output-max 1g -m 64m --cpus 1.5 --pids-limit -1 x", api.ContainerOptions{
 			Rootfs: "/r", OutputMax: 1 << 30, Process: ocispec.Options{Args: []string{"x"}, MemoryBytes: 64 << 20, CPUs: 1.5, PidsLimit: -1},
 		}},
@@ -87,17 +91,34 @@ func TestRunFlags(t *testing.T) {
 				Mounts: []specs.Mount{{Type: "tmpfs", Source: "tmpfs", Destination: "/t", Options: []string{"noexec", "nosuid", "nodev", "ro"}}},
 			},
 		}},
+		{"network", "--rootfs /r --network web --ip 10.1.2.3 x", api.ContainerOptions{Rootfs: "/r", Network: "web", IP: "10.1.2.3", Process: ocispec.Options{Args: []string{"x"}}}},
+		{"net", "--rootfs /r --net host x", api.ContainerOptions{Rootfs: "/r", Network: "host", Process: ocispec.Options{Args: []string{"x"}}}},
 		{"no limit", "--rootfs /r --memory-swap -1 x", api.ContainerOptions{Rootfs: "/r", Process: ocispec.Options{Args: []string{"x"}, MemorySwap: -1}}},
 		{"entrypoint", "--rootfs /r --entrypoint /bin/sh -- -c true", api.ContainerOptions{Rootfs: "/r", Process: ocispec.Options{Args: []string{"/bin/sh", "-c", "true"}}}},
 		{"entrypoint alone", "--rootfs /r --entrypoint /bin/sh", api.ContainerOptions{Rootfs: "/r", Process: ocispec.Options{Args: []string{"/bin/sh"}}}},
 		{"label file", "--rootfs /r --label-file labels -l b=ours x", api.ContainerOptions{
 			Rootfs: "/r", Labels: map[string]string{"a": "1", "b": "ours"}, Process: ocispec.Options{Args: []string{"x"}},
 		}},
+		{"image", "busybox", api.ContainerOptions{Image: "busybox", Process: ocispec.Options{Args: []string{}}}},
+		{"image and command", "--rm busybox:1 sh -c x", api.ContainerOptions{Image: "busybox:1", AutoRemove: true, Process: ocispec.Options{Args: []string{"sh", "-c", "x"}}}},
+		{"image and entrypoint", "--entrypoint sh busybox -c x", api.ContainerOptions{Image: "busybox", Entrypoint: []string{"sh"}, Process: ocispec.Options{Args: []string{"-c", "x"}}}},
 		{"labels", "--rootfs /r --label a=b=c --label d x", api.ContainerOptions{
 			Rootfs: "/r", Labels: map[string]string{"a": "b=c", "d": ""}, Process: ocispec.Options{Args: []string{"x"}},
 		}},
 		{"annotations", "--rootfs /r --annotation a.b/c=d=e --annotation f= x", api.ContainerOptions{
 			Rootfs: "/r", Process: ocispec.Options{Args: []string{"x"}, Annotations: map[string]string{"a.b/c": "d=e", "f": ""}},
+		}},
+		{"health", "--rootfs /r --health-cmd x --health-interval 1m --health-timeout 1s --health-retries 5 --health-start-period 0s --health-start-interval 2s x", api.ContainerOptions{
+			Rootfs: "/r", Process: ocispec.Options{Args: []string{"x"}}, HealthCheck: &api.HealthCheck{
+				Command: []string{"/bin/sh", "-c", "x"}, Interval: time.Minute, Timeout: time.Second, Retries: 5, StartPeriod: new(time.Duration), StartInterval: 2 * time.Second,
+			},
+		}},
+		{"health by TCP", "--health-tcp 80 i", api.ContainerOptions{Image: "i", Process: ocispec.Options{Args: []string{}}, HealthCheck: &api.HealthCheck{TCP: "80"}}},
+		{"health by HTTP", "--health-http :80/x i", api.ContainerOptions{Image: "i", Process: ocispec.Options{Args: []string{}}, HealthCheck: &api.HealthCheck{HTTP: ":80/x"}}},
+		{"no health check", "--no-healthcheck i", api.ContainerOptions{Image: "i", Process: ocispec.Options{Args: []string{}}, HealthCheck: &api.HealthCheck{None: true}}},
+		{"ports", "--rootfs /r -p 127.0.0.1:8080:80 --publish 53/udp -P x", api.ContainerOptions{
+			Rootfs: "/r", PublishAll: true, Process: ocispec.Options{Args: []string{"x"}},
+			Publish: []publish.Port{{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: 8080, ContainerPort: 80, Protocol: publish.TCP}, {ContainerPort: 53, Protocol: publish.UDP}},
 		}},
 		{"stopping", "--rootfs /r --stop-signal sigint --stop-timeout 90 --start-timeout 10m x", api.ContainerOptions{
 			Rootfs: "/r", StopSignal: syscall.SIGINT, StopTimeout: new(90 * time.Second), StartTimeout: 10 * time.Minute, Process: ocispec.Options{Args: []string{"x"}},
@@ -124,10 +145,12 @@ func TestRunFlags(t *testing.T) {
 		"--rootfs /r --runtime= x", "--rootfs /r --restart= x", "--bundle=", "--rootfs /r --stop-timeout 99999999999 x",
 		"--rootfs /r --cap-add= x", "--rootfs /r --pid container:x x", "--rootfs /r --device zero x", "--rootfs /r --sysctl kernel.panic=1 x", "--rootfs /r --tmpfs x x",
 		"--rootfs /r --memory-swap 0 x", "--rootfs /r --shm-size -1 x", "--rootfs /r -c 0 x", "--rootfs /r --blkio-weight 99999 x", "--rootfs /r --entrypoint= x", "--rootfs /r --label-file nowhere x",
-		"--rootfs /r -v /a:/b:ro,rw x", "--rootfs /r --pids-limit -2 x",
-		"--rootfs /r -e =x x", "--rootfs /r --env-file nowhere x", "--rootfs /r -v a:/b x", "--rootfs /r --mount x x",
+		"--rootfs /r -v /a:/b:ro,rw x", "--rootfs /r -p 65536:80 x", "--rootfs /r -p= x", "--rootfs /r --pids-limit -2 x",
+		"--rootfs /r -e =x x", "--rootfs /r --env-file nowhere x", "--rootfs /r -v a/b:/b x", "--rootfs /r --mount x x",
 		"--rootfs /r -m 1k x", "--rootfs /r --cpus 0 x", "--rootfs /r --pids-limit many x", "--rootfs /r --label =x x",
-		"--rootfs /r --output-max 0 x", "--rootfs /r --stop-signal NOPE x", "--rootfs /r --stop-timeout soon x", "--rootfs /r --start-timeout 0 x", "--rootfs= x", "x",
+		"--rootfs /r --output-max 0 x", "--rootfs /r --stop-signal NOPE x", "--rootfs /r --stop-timeout soon x", "--rootfs /r --start-timeout 0 x", "--rootfs= x", "",
+		"--health-cmd= i", "--health-interval 0s i", "--health-interval -1s i", "--health-interval 30 i", "--health-interval 1us i", "--health-retries 0 i", "--health-tcp x i", "--health-tcp a:80 i",
+		"--health-http x i", "--health-http :0/ i", "--health-tcp 80 --health-cmd x i", "--no-healthcheck --health-retries 3 i", "--no-healthcheck --health-start-period 0s i",
 	} {
 		if got, err := parseRun(strings.Fields(args)...); err == nil {
 			t.Errorf("%s: got %+v, want an error", args, got)

@@ -30,6 +30,7 @@ func insideFlags(fs *pflag.FlagSet, p *ocispec.Options) {
 		p.Devices = append(p.Devices, d)
 		return err
 	})
+	fs.BoolVar(&p.Init, "init", false, "run the command below an init of this machine, such as tini-static, which reaps processes")
 	fs.Func("group-add", "further `GROUP` of the process, a name or number", appendTo(&p.Groups))
 	fs.Func("sysctl", "`SETTING` NAME=VALUE of its own namespaces, such as net.core.somaxconn=1024", func(s string) error {
 		name, value, err := ocispec.ParseSysctl(s)

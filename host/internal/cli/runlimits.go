@@ -9,8 +9,20 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// limitFlags registers the flags of `davit run` for limits that few containers need.
+// limitFlags registers the flags for limits.
 func limitFlags(fs *pflag.FlagSet, p *ocispec.Options) {
+	fs.FuncP("memory", "m", "memory limit, a `SIZE` such as 64m", func(s string) (err error) {
+		p.MemoryBytes, err = ocispec.ParseMemory(s)
+		return err
+	})
+	fs.Func("cpus", "CPU limit, a `NUMBER` such as 1.5", func(s string) (err error) {
+		p.CPUs, err = ocispec.ParseCPUs(s)
+		return err
+	})
+	fs.Func("pids-limit", "limit on processes and threads, a `NUMBER`; -1 is none", func(s string) (err error) {
+		p.PidsLimit, err = parsePidsLimit(s)
+		return err
+	})
 	fs.Func("memory-swap", "limit on memory and swap together, a `SIZE`; -1 is none", func(s string) (err error) {
 		if p.MemorySwap = -1; s != "-1" {
 			p.MemorySwap, err = parseBytes(s)
@@ -18,7 +30,6 @@ func limitFlags(fs *pflag.FlagSet, p *ocispec.Options) {
 		return err
 	})
 	sizeFlag(fs, &p.MemoryReservation, "memory-reservation", "`SIZE` that it keeps when the machine has little memory")
-	sizeFlag(fs, &p.ShmBytes, "shm-size", "`SIZE` of /dev/shm (default 64m)")
 	fs.FuncP("cpu-shares", "c", "weight when CPUs are contended, a `NUMBER`; 1024 is usual", func(s string) (err error) {
 		p.CPUShares, err = strconv.ParseUint(s, 10, 64)
 		if err != nil || p.CPUShares == 0 {

@@ -16,7 +16,7 @@ func (a *App) runtimesCommand() *cobra.Command {
 		Short:   "List the runtimes of backends, of all if none is named",
 		Example: "  davit runtimes\n  davit runtimes main --format json",
 	}
-	form := FormatFlag(cmd)
+	form := listFormatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.runtimes(cmd.Context(), args, *form)
 	}
@@ -54,13 +54,13 @@ func (a *App) runtimes(ctx context.Context, backends []string, form Format) erro
 	if form == AsJSON {
 		return cmp.Or(err, PrintJSON(a.Stdout, found))
 	}
-	return cmp.Or(err, a.runtimeTable(found))
+	return cmp.Or(err, runtimeTable(found).print(a.Stdout, form))
 }
 
-func (a *App) runtimeTable(found []backendRuntime) error {
+func runtimeTable(found []backendRuntime) listing {
 	rows := make([][]string, len(found))
 	for i, r := range found {
 		rows[i] = []string{r.Backend, r.Name, yes(r.Default), r.Shim, r.Path, r.Version, r.Problem}
 	}
-	return PrintTable(a.Stdout, []string{"BACKEND", "NAME", "DEFAULT", "SHIM", "PATH", "VERSION", "PROBLEM"}, rows)
+	return listing{header: []string{"BACKEND", "NAME", "DEFAULT", "SHIM", "PATH", "VERSION", "PROBLEM"}, rows: rows, items: found}
 }

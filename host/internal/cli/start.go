@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 
 	"github.com/davit-run/davit/host/api"
@@ -11,14 +12,23 @@ import (
 var _ = Command(Containers, 50, (*App).startCommand)
 
 func (a *App) startCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:                   "start CONTAINER...",
+	var flags streamFlags
+	output := false
+	cmd := &cobra.Command{
+		Use:                   "start [flags] CONTAINER...",
 		DisableFlagsInUseLine: true,
 		Short:                 "Start containers that were created, or have ended",
-		Example:               "  davit start web",
-		Long:                  "Start containers that were created, or have ended. One that runs stays as it is.",
-		Args:                  some,
+		Example:               "  davit start web\n  davit start -ai shell",
+		Long: `Start containers that were created, or have ended. One that runs stays as it is. With -a or
+-i one container is started and stays in the foreground, as with ` + "`davit run`" + `.`,
+		Args: some,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if output || flags.stdin {
+				if err := AtMost(1)(cmd, args); err != nil {
+					return err
+				}
+				return a.startStreams(cmd.Context(), args[0], flags)
+			}
 			client := a.Client()
 			return a.together(args, func(ref string) error {
 				_, err := client.Start(cmd.Context(), ref)
@@ -31,4 +41,25 @@ func (a *App) startCommand() *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().BoolVarP(&output, "attach", "a", false, "print its stdout and stderr, and pass signals on")
+	cmd.Flags().BoolVarP(&flags.stdin, "interactive", "i", false, "pass this program's stdin on too")
+	flags.keysFlag(cmd.Flags(), a.Env)
+	a.patienceFlag(cmd)
+	return cmd
+}
+
+// startStreams starts a container in the foreground.
+func (a *App) startStreams(ctx context.Context, reference string, flags streamFlags) error {
+	client := a.Client()
+	c, err := client.Inspect(ctx, reference)
+	if err != nil {
+		return err
+	}
+	flags.stdin, flags.terminal = flags.stdin && c.Stdin, c.Terminal
+	if err := flags.check(a); err != nil {
+		return err
+	}
+	return a.follow(ctx, c.ID, a.newForeground(flags), func(ctx context.Context, to api.Streams) (*api.End, error) {
+		return client.AttachStreams(ctx, c.ID, api.AttachOptions{Start: true}, to)
+	})
 }

@@ -32,7 +32,7 @@ files that nothing has used for a while.`,
 		Example: "  davit stats\n  davit stats --no-stream web db\n  davit stats --format json",
 	}
 	cmd.Flags().BoolVar(&once, "no-stream", false, "show it once")
-	form := FormatFlag(cmd)
+	form := listFormatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.stats(cmd.Context(), args, once, *form)
 	}
@@ -174,5 +174,11 @@ func printUsage(a *App, list []usage, form Format) error {
 			number(u.Tasks), size(u.BlockRead) + " / " + size(u.BlockWritten),
 		}
 	}
-	return PrintTable(a.Stdout, []string{"CONTAINER", "CPU", "MEMORY / LIMIT", "MEM", "TASKS", "READ / WRITTEN"}, rows)
+	more := func(i int) fields { // docker's names for the columns
+		return fields{
+			"Container": rows[i][0], "ID": list[i].ID, "Name": list[i].Name,
+			"CPUPerc": rows[i][1], "MemUsage": rows[i][2], "MemPerc": rows[i][3], "PIDs": rows[i][4], "BlockIO": rows[i][5],
+		}
+	}
+	return listing{[]string{"CONTAINER", "CPU", "MEMORY / LIMIT", "MEM", "TASKS", "READ / WRITTEN"}, rows, list, more}.print(a.Stdout, form)
 }

@@ -22,7 +22,7 @@ func (a *App) topCommand() *cobra.Command {
 			return nil
 		},
 	}
-	form := FormatFlag(cmd)
+	form := listFormatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		list, err := a.Client().Processes(cmd.Context(), args[0])
 		if err != nil {
@@ -42,7 +42,7 @@ func (a *App) topCommand() *cobra.Command {
 				strconv.FormatUint(p.Threads, 10), p.CPU.Round(10 * time.Millisecond).String(), command,
 			}
 		}
-		return PrintTable(a.Stdout, []string{"PID", "PPID", "UID", "STATE", "THREADS", "CPU", "COMMAND"}, rows)
+		return listing{header: []string{"PID", "PPID", "UID", "STATE", "THREADS", "CPU", "COMMAND"}, rows: rows, items: list}.print(a.Stdout, *form)
 	}
 	return cmd
 }

@@ -71,7 +71,7 @@ func (m *Manager) catchUp(ctx context.Context, session *backends.Session, c *sto
 		}
 		now.Attempt, now.State, now.PID = status.Ref.Attempt, store.Running, status.PID
 		now.StartedAt, now.FinishedAt, now.RestartAt = status.StartedAt, time.Time{}, time.Time{}
-		now.Error, now.ErrorCode, now.Lost = "", "", nil
+		now.Error, now.ErrorCode, now.Lost, now.Health = "", "", nil, nil
 		if !status.State.Ended() {
 			now.Desired = store.WantRunning
 		}

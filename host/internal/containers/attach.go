@@ -35,7 +35,7 @@ func (m *Manager) RunAttached(ctx context.Context, opts api.ContainerOptions, to
 			return nil, err
 		}
 	}
-	return m.attach(ctx, c.ID, api.LogOptions{Attempt: 1, Tail: -1, Dropped: to.Dropped}, to.Output)
+	return m.attach(ctx, c.ID, api.LogOptions{Attempt: 1, Dropped: to.Dropped}, to.Output)
 }
 
 // Attach copies the output of an attempt to sink until the attempt has ended, and

@@ -13,6 +13,7 @@ import (
 	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/host/internal/backends"
 	"github.com/davit-run/davit/host/internal/store"
+	"github.com/davit-run/davit/host/internal/volumes"
 	"github.com/davit-run/davit/host/ocispec"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/transport"
@@ -30,7 +31,17 @@ func (m *Manager) Create(ctx context.Context, opts api.ContainerOptions) (api.Co
 }
 
 // create does what Create does, and pins the container until unpin is called.
-func (m *Manager) create(ctx context.Context, opts api.ContainerOptions) (_ api.Container, unpin func(), _ error) {
+func (m *Manager) create(ctx context.Context, opts api.ContainerOptions) (c api.Container, unpin func(), err error) {
+	id := newID()
+	err = m.carryOn(id, func() (err error) {
+		c, unpin, err = m.createAs(ctx, id, opts)
+		return err
+	})
+	return c, unpin, err
+}
+
+// createAs makes the container id, unless the same request has made another one.
+func (m *Manager) createAs(ctx context.Context, id string, opts api.ContainerOptions) (_ api.Container, unpin func(), _ error) {
 	record, err := m.requested(opts.RequestID)
 	if err != nil {
 		return api.Container{}, nil, err
@@ -39,10 +50,7 @@ func (m *Manager) create(ctx context.Context, opts api.ContainerOptions) (_ api.
 	var session *backends.Session
 	existing := record != nil
 	if !existing {
-		if record, spec, session, err = m.prepare(ctx, opts); err != nil {
-			return api.Container{}, nil, err
-		}
-		if record, existing, err = m.recordIntent(ctx, record, spec); err != nil {
+		if record, spec, session, existing, err = m.make(ctx, id, opts); err != nil {
 			return api.Container{}, nil, err
 		}
 		if !existing {
@@ -50,7 +58,12 @@ func (m *Manager) create(ctx context.Context, opts api.ContainerOptions) (_ api.
 			m.keepCopy(record.ID)
 		}
 	}
-	unpin = m.pin(record.ID)
+	release, pinned := m.pin(record.ID), false
+	defer func() {
+		if !pinned {
+			release()
+		}
+	}()
 	switch {
 	case existing:
 		err = m.awaitStart(ctx, record.ID)
@@ -62,10 +75,48 @@ func (m *Manager) create(ctx context.Context, opts api.ContainerOptions) (_ api.
 		c, err = m.Inspect(record.ID)
 	}
 	if err != nil {
-		unpin()
 		return api.Container{}, nil, err
 	}
-	return c, unpin, nil
+	pinned = true
+	return c, release, nil
+}
+
+// make binds the ports and makes the root file system, the volumes and the record of a
+// container that is to be started. If the same request has made one meanwhile, it returns that
+// one. If it fails, nothing is left.
+func (m *Manager) make(ctx context.Context, id string, opts api.ContainerOptions) (record *store.Container, spec json.RawMessage, session *backends.Session, existing bool, err error) {
+	bound, err := m.reservePorts(ctx, id, &opts, nil)
+	if err != nil {
+		return nil, nil, nil, false, err
+	}
+	defer func() {
+		if err != nil || existing {
+			m.freePorts(id)
+		}
+	}()
+	image, err := m.makeRoot(ctx, id, &opts)
+	if err != nil {
+		return nil, nil, nil, false, err
+	}
+	if bound, err = m.reservePorts(ctx, id, &opts, bound); err != nil { // the image may have added some
+		return nil, nil, nil, false, errors.Join(err, m.images.Roots().Remove(id))
+	}
+	use, err := m.makeVolumes(ctx, &opts, image != nil)
+	if err == nil {
+		defer func() { use.Release(err) }()
+		record, spec, session, err = m.prepare(ctx, id, opts)
+	}
+	if err == nil {
+		record.Image, record.Volumes, record.Ports = image, use.Volumes, bound
+		record, existing, err = m.recordIntent(ctx, record, spec, use)
+	}
+	// If it is not known whether it was recorded, the next host knows.
+	if existing || err != nil && !errors.Is(err, executor.OutcomeUnknown) {
+		if rerr := m.images.Roots().Remove(id); rerr != nil {
+			m.logger.Warn("the root file system of a container that is not made was not removed", "container", id, "error", rerr)
+		}
+	}
+	return record, spec, session, existing, err
 }
 
 // requested returns the container that a request made, or nil.
@@ -80,9 +131,9 @@ func (m *Manager) requested(requestID string) (c *store.Container, err error) {
 	return c, err
 }
 
-// recordIntent records a container that is to be started. If the same request has made
-// one meanwhile, it returns that one.
-func (m *Manager) recordIntent(ctx context.Context, c *store.Container, spec json.RawMessage) (_ *store.Container, existing bool, err error) {
+// recordIntent records a container that is to be started, its volumes and its addresses. If
+// the same request has made one meanwhile, it returns that one.
+func (m *Manager) recordIntent(ctx context.Context, c *store.Container, spec json.RawMessage, use *volumes.Use) (_ *store.Container, existing bool, err error) {
 	err = m.store.Update(ctx, func(tx *store.Tx) error {
 		if m.isDraining() {
 			return errDraining()
@@ -92,10 +143,13 @@ func (m *Manager) recordIntent(ctx context.Context, c *store.Container, spec jso
 			c, existing = made, true
 			return err
 		}
-		if err := tx.CreateContainer(c, spec); err != nil {
+		if err := m.networks.Lease(tx, c); err != nil {
 			return err
 		}
-		return appendEvent(tx, api.EventCreated, c, nil)
+		if err := errors.Join(use.Record(tx), tx.CreateContainer(c, spec)); err != nil {
+			return err
+		}
+		return appendEvent(tx, api.EventCreated, c, networkData(c))
 	})
 	return c, existing, err
 }
@@ -137,8 +191,9 @@ func (m *Manager) awaitChange(ctx context.Context, changed <-chan struct{}) erro
 // errClosing returns the error for callers that wait while the host closes.
 func errClosing() error { return executor.Errorf(executor.Unavailable, "the host is closing") }
 
-// prepare checks opts and makes the record and the spec. It writes nothing.
-func (m *Manager) prepare(ctx context.Context, opts api.ContainerOptions) (*store.Container, json.RawMessage, *backends.Session, error) {
+// prepare checks opts and makes the record and the spec. It writes nothing, but makes the
+// network default if that is needed.
+func (m *Manager) prepare(ctx context.Context, id string, opts api.ContainerOptions) (*store.Container, json.RawMessage, *backends.Session, error) {
 	fail := func(err error) (*store.Container, json.RawMessage, *backends.Session, error) {
 		return nil, nil, nil, err
 	}
@@ -161,7 +216,6 @@ func (m *Manager) prepare(ctx context.Context, opts api.ContainerOptions) (*stor
 	if restart.Name != "" && opts.AutoRemove {
 		return fail(executor.Errorf(executor.Invalid, "a container with a restart policy (%s) cannot be removed automatically; use one or the other", opts.Restart))
 	}
-	id := newID()
 	if opts.Rootfs != "" && opts.Process.Hostname == "" && opts.Process.UTS != ocispec.NamespaceHost {
 		opts.Process.Hostname = id
 	}
@@ -170,6 +224,14 @@ func (m *Manager) prepare(ctx context.Context, opts api.ContainerOptions) (*stor
 	}
 	if opts.StartTimeout < 0 {
 		return fail(executor.Errorf(executor.Invalid, "start timeout %s: give more than 0; 0 is the backend's default", opts.StartTimeout))
+	}
+	leases, err := m.useNetwork(ctx, id, &opts, picked.Config.Defaults.Network)
+	if err != nil {
+		return fail(err)
+	}
+	names, err := namesFor(opts, leases)
+	if err != nil {
+		return fail(err)
 	}
 	spec, command, err := makeSpec(opts, picked.Config.Defaults, m.etcDir(id))
 	if err == nil && m.opts.ForbidHooks {
@@ -187,6 +249,14 @@ func (m *Manager) prepare(ctx context.Context, opts api.ContainerOptions) (*stor
 	if err != nil {
 		return fail(err)
 	}
+	stdio := store.Stdio{Merged: opts.MergeOutput, MaxBytes: opts.OutputMax, Stdin: opts.Stdin, KeepInput: opts.KeepInput, Terminal: opts.Terminal}
+	if err := session.Require(m.outputs.Files(executor.Ref{ID: id, Attempt: 1}, m.layoutOf(stdio)).Stdio().Needs()); err != nil {
+		return fail(err)
+	}
+	check, err := prepareHealth(opts.HealthCheck, session)
+	if err != nil {
+		return fail(err)
+	}
 	attempt, desired, state := 1, store.WantRunning, store.Creating
 	if opts.NoStart {
 		attempt, desired, state = 0, store.WantStopped, store.Created
@@ -194,11 +264,11 @@ func (m *Manager) prepare(ctx context.Context, opts api.ContainerOptions) (*stor
 	return &store.Container{
 		ID: id, Name: opts.Name, RequestID: opts.RequestID,
 		Backend: backend, Runtime: runtime, Command: command,
+		Network: opts.Network, Leases: leases, Names: names, Publish: opts.Publish,
 		Labels: opts.Labels, AutoRemove: opts.AutoRemove, Restart: restart,
 		StopSignal: opts.StopSignal, StopTimeout: opts.StopTimeout, StartTimeout: opts.StartTimeout,
-		Stdio:     store.Stdio{Merged: opts.MergeOutput, MaxBytes: opts.OutputMax},
-		CreatedAt: time.Now(),
-		Attempt:   attempt, Desired: desired, State: state,
+		Stdio: stdio, HealthCheck: check, CreatedAt: time.Now(),
+		Attempt: attempt, Desired: desired, State: state,
 	}, spec, session, nil
 }
 

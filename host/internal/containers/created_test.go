@@ -53,13 +53,13 @@ func TestCreateWithoutStart(t *testing.T) {
 		ends <- end
 	}()
 	go func() {
-		text, _, err := logs(t, m, c.ID, api.LogOptions{Follow: true, Tail: -1})
+		text, _, err := logs(t, m, c.ID, api.LogOptions{Follow: true})
 		if err != nil {
 			t.Error(err)
 		}
 		outputs <- text
 	}()
-	if text, _, err := logs(t, m, c.ID, api.LogOptions{Tail: -1}); text != "" || err != nil {
+	if text, _, err := logs(t, m, c.ID, api.LogOptions{}); text != "" || err != nil {
 		t.Errorf("logs before the start: %q, %v", text, err)
 	}
 	wait.Until(t, "somebody waits", func() bool {

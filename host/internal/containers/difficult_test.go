@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"sync"
 
 	"github.com/davit-run/davit/shared/executor"
 )
@@ -21,12 +22,35 @@ func difficult(e executor.Executor) executor.Executor {
 	e.Prototype = nil
 	e.Open = func(ctx context.Context, env executor.Environment, host executor.Host) (executor.Backend, error) {
 		b, err := open(ctx, env, host)
-		return difficulty{b}, err
+		if err != nil {
+			return nil, err
+		}
+		return difficulty{b.(capable), new(sync.Map)}, nil
 	}
 	return e
 }
 
-type difficulty struct{ executor.Backend }
+// The first close of each input fails, as with a daemon that is down.
+type difficulty struct {
+	capable
+	asked *sync.Map
+}
+
+// capable is what tests need of a backend.
+type capable interface {
+	executor.Backend
+	executor.Declarer
+	executor.Meter
+	executor.Updater
+	executor.InputCloser
+}
+
+func (d difficulty) CloseInput(ctx context.Context, ref executor.Ref) error {
+	if _, again := d.asked.LoadOrStore(ref, true); !again {
+		return executor.Errorf(executor.Unavailable, "the daemon is down")
+	}
+	return d.capable.CloseInput(ctx, ref)
+}
 
 func (d difficulty) Create(ctx context.Context, w executor.Workload) (executor.Status, error) {
 	switch {
@@ -38,5 +62,5 @@ func (d difficulty) Create(ctx context.Context, w executor.Workload) (executor.S
 		}
 		select {}
 	}
-	return d.Backend.Create(ctx, w)
+	return d.capable.Create(ctx, w)
 }

@@ -27,6 +27,13 @@
 // answer, that is done in the background or by the next reconcile, and the caller is told
 // ([github.com/davit-run/davit/host/api.PendingError]).
 //
+// # Health
+//
+// A container with a health check is probed from the time that its backend says that it
+// runs, by package health. A command is a further process of the attempt that has no record:
+// its name says what it is, so that whatever a host that died has left of it is removed by
+// the next reconcile. Only a change of the health is recorded.
+//
 // # Loss of the state
 //
 // Nothing that runs is killed for want of a record. A copy of each record and spec is kept

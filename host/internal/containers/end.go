@@ -40,6 +40,9 @@ func (r reports) owned(tx *store.Tx, ref executor.Ref) (*store.Container, error)
 
 // Exited implements executor.Host. The exit is on disk when it returns nil.
 func (r reports) Exited(ctx context.Context, status executor.Status) error {
+	if status.Ref.Exec != "" {
+		return r.execExited(ctx, status)
+	}
 	return r.manager.store.Update(ctx, func(tx *store.Tx) error {
 		c, err := r.owned(tx, status.Ref)
 		if err != nil {
@@ -68,6 +71,9 @@ func (r reports) Exited(ctx context.Context, status executor.Status) error {
 
 // Released implements executor.Host. When it returns nil users see the attempt as ended.
 func (r reports) Released(ctx context.Context, ref executor.Ref, out executor.Output) error {
+	if ref.Exec != "" {
+		return r.execReleased(ctx, ref, out)
+	}
 	var end *api.End
 	var record *store.Container
 	var lost map[api.Stream]executor.Loss
@@ -132,6 +138,11 @@ func release(tx *store.Tx, c *store.Container, end *api.End) error {
 	if err := tx.PutContainer(c); err != nil {
 		return err
 	}
+	return appendEvent(tx, api.EventExited, c, endData(end))
+}
+
+// endData returns the data of the event of an end.
+func endData(end *api.End) map[string]string {
 	data := map[string]string{"source": string(end.Source), "output": string(end.Output)}
 	if end.Code != nil {
 		data["code"] = strconv.Itoa(*end.Code)
@@ -145,12 +156,15 @@ func release(tx *store.Tx, c *store.Container, end *api.End) error {
 	if end.Reason != "" {
 		data["reason"] = end.Reason
 	}
-	return appendEvent(tx, api.EventExited, c, data)
+	return data
 }
 
 // afterEnd notifies those who wait for the end of an attempt, and does what follows it.
 func (m *Manager) afterEnd(c *store.Container, end *api.End) {
-	m.notify(executor.Ref{ID: c.ID, Attempt: end.Attempt}, end)
+	ref := executor.Ref{ID: c.ID, Attempt: end.Attempt}
+	m.health.Forget(ref)
+	m.settlePorts(c) // who is told of the end finds them free
+	m.notify(ref, end)
 	m.followUp(c)
 }
 

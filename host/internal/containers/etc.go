@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
+	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/host/ocispec"
 	"github.com/davit-run/davit/shared/executor"
 )
@@ -22,8 +25,8 @@ func (m *Manager) etcDir(id string) string {
 
 // makeEtc makes the files for /etc that a container's spec mounts. Those that exist stay
 // as they are: the container may have changed them.
-func (m *Manager) makeEtc(id string, spec json.RawMessage) error {
-	dir := m.etcDir(id)
+func (m *Manager) makeEtc(c *store.Container, spec json.RawMessage) error {
+	dir := m.etcDir(c.ID)
 	var read struct {
 		Hostname string `json:"hostname"`
 		Mounts   []struct {
@@ -45,37 +48,118 @@ func (m *Manager) makeEtc(id string, spec json.RawMessage) error {
 	if read.Hostname == "" { // the machine's own
 		read.Hostname, _ = os.Hostname()
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return executor.ExplainDisk(dir, executor.Errorf(executor.Unavailable, "files for /etc of %s: %w", id, err))
-	}
+	err := os.MkdirAll(dir, 0o700)
 	for _, name := range missing {
-		if err := writeNew(filepath.Join(dir, name), etcFile(name, read.Hostname)); err != nil {
-			return executor.ExplainDisk(dir, executor.Errorf(executor.Unavailable, "files for /etc of %s: %w", id, err))
+		if err == nil {
+			err = writeNew(filepath.Join(dir, name), func() (string, error) { return m.etcFile(name, read.Hostname, c) })
 		}
+	}
+	if err != nil {
+		return executor.ExplainDisk(dir, executor.Errorf(executor.Unavailable, "files for /etc of %s: %w", c.ID, err))
 	}
 	return nil
 }
 
-// etcFile returns what a file below /etc says in a container that has no network yet:
-// its name is its own, and name servers are those of this machine.
-func etcFile(name, hostname string) string {
+// etcFile returns what a file below /etc says in a container at first.
+func (m *Manager) etcFile(name, hostname string, c *store.Container) (string, error) {
 	switch name {
 	case "hostname":
-		return hostname + "\n"
+		return hostname + "\n", nil
 	case "hosts":
-		// The line of the name is for programs that ask for their own address.
-		return fmt.Sprintf("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n127.0.1.1\t%s\n", hostname)
+		return m.firstHosts(hostname, c)
 	case "resolv.conf":
 		text, _ := os.ReadFile("/etc/resolv.conf") // a machine may have none
-		return string(text)
+		if len(c.Leases) > 0 {
+			text = remoteServers(text)
+		}
+		return resolvConf(string(text), c.Names), nil
 	}
-	return ""
+	return "", nil
+}
+
+// firstHosts returns /etc/hosts without the containers of the networks.
+func (m *Manager) firstHosts(hostname string, c *store.Container) (string, error) {
+	const local = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
+	var b strings.Builder
+	b.WriteString(local)
+	own := "127.0.1.1"
+	if len(c.Leases) > 0 {
+		own = c.Leases[0].Address.String()
+	}
+	fmt.Fprintf(&b, "%s\t%s\n", own, hostname) // for programs that ask for their own address
+	for _, line := range c.Names.Hosts {
+		name, address, _ := strings.Cut(line, ":")
+		if address == hostGateway {
+			gateway, err := m.networks.Gateway(c)
+			if err != nil {
+				return "", err
+			}
+			address = gateway.String()
+		}
+		fmt.Fprintf(&b, "%s\t%s\n", strings.Trim(address, "[]"), name)
+	}
+	return b.String(), nil
+}
+
+// resolvConf returns /etc/resolv.conf, with what a container has in the place of what the
+// machine has.
+func resolvConf(text string, n store.Names) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		word, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		replaced := word == "nameserver" && len(n.Servers) > 0 || (word == "search" || word == "domain") && len(n.Search) > 0
+		if !replaced {
+			b.WriteString(strings.TrimSuffix(line, "\n") + "\n")
+		}
+	}
+	if len(n.Search) > 0 && !slices.Equal(n.Search, []string{"."}) {
+		b.WriteString("search " + strings.Join(n.Search, " ") + "\n")
+	}
+	for _, server := range n.Servers {
+		b.WriteString("nameserver " + server + "\n")
+	}
+	return b.String()
+}
+
+// remoteServers returns a resolv.conf without the name servers that only the machine itself
+// reaches. If there are no others, those are it that systemd's own server asks.
+func remoteServers(text []byte) []byte {
+	kept, found := withoutLoopback(string(text))
+	if !found {
+		if behind, err := os.ReadFile("/run/systemd/resolve/resolv.conf"); err == nil {
+			if other, found := withoutLoopback(string(behind)); found {
+				kept = other
+			}
+		}
+	}
+	return []byte(kept)
+}
+
+// withoutLoopback removes the name servers on the loopback of the machine, and reports whether
+// there are others.
+func withoutLoopback(text string) (kept string, found bool) {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		words := strings.Fields(line)
+		if len(words) > 1 && words[0] == "nameserver" {
+			if a, err := netip.ParseAddr(words[1]); err == nil && a.Unmap().IsLoopback() {
+				continue
+			}
+			found = true
+		}
+		b.WriteString(line)
+	}
+	return b.String(), found
 }
 
 // writeNew writes a file that every user may read, whole or not at all, unless there is
 // one.
-func writeNew(path, text string) error {
+func writeNew(path string, content func() (string, error)) error {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	text, err := content()
+	if err != nil {
 		return err
 	}
 	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)

@@ -24,10 +24,12 @@ func (m *Manager) Logs(ctx context.Context, reference string, opts api.LogOption
 	if opts.Attempt != 0 {
 		opts.From.Attempt = first
 	}
-	if opts.Tail >= 0 {
-		if first, opts.Tail, err = m.tailStart(ctx, c, first, opts); err != nil {
+	if opts.Tail != nil {
+		var tail int
+		if first, tail, err = m.tailStart(ctx, c, first, opts); err != nil {
 			return err
 		}
+		opts.Tail = &tail
 	}
 	for n := first; n <= last; n++ {
 		if n > c.Attempt {
@@ -43,7 +45,7 @@ func (m *Manager) Logs(ctx context.Context, reference string, opts api.LogOption
 		if err != nil && (kept || n >= min(last, c.Attempt)) {
 			return err
 		}
-		opts.Tail = -1
+		opts.Tail = nil
 		if n >= c.Attempt && !opts.Until.IsZero() && time.Now().After(opts.Until) {
 			return nil
 		}
@@ -75,7 +77,7 @@ func attempts(c *store.Container, opts api.LogOptions) (first, last int, err err
 // tailStart returns the attempt in which the last lines that opts ask for begin, and how
 // many lines before its end.
 func (m *Manager) tailStart(ctx context.Context, c *store.Container, first int, opts api.LogOptions) (start, tail int, err error) {
-	tail = opts.Tail
+	tail = max(0, *opts.Tail)
 	for n := c.Attempt; n > first; n-- {
 		lines, err := m.outputs.Lines(ctx, m.files(c, executor.Ref{ID: c.ID, Attempt: n}), opts, tail)
 		switch {

@@ -6,8 +6,13 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/host/internal/backends"
+	"github.com/davit-run/davit/host/internal/health"
+	"github.com/davit-run/davit/host/internal/images"
+	"github.com/davit-run/davit/host/internal/networks"
 	"github.com/davit-run/davit/host/internal/output"
+	"github.com/davit-run/davit/host/internal/ports"
 	"github.com/davit-run/davit/host/internal/store"
+	"github.com/davit-run/davit/host/internal/volumes"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/keyed"
 	"github.com/hashicorp/go-hclog"
@@ -17,6 +22,10 @@ import (
 type Options struct {
 	Store    *store.Store
 	Backends *backends.Set
+	Images   *images.Manager
+	Volumes  *volumes.Manager
+	Networks *networks.Manager
+	Ports    *ports.Manager
 	Logger   hclog.Logger
 	// StateDir is where output is kept. MaxOutput is the default cap of a stream in
 	// bytes; 0 means none.
@@ -39,6 +48,11 @@ type Manager struct {
 	store    *store.Store
 	backends *backends.Set
 	outputs  *output.Outputs
+	images   *images.Manager
+	volumes  *volumes.Manager
+	health   *health.Scheduler
+	networks *networks.Manager
+	ports    *ports.Manager
 	logger   hclog.Logger
 	opened   time.Time // older containers were made by an earlier host
 
@@ -55,8 +69,14 @@ type Manager struct {
 	// settleWait is that, and shorter in tests.
 	settleWait time.Duration
 
+	// updates has a lock for each container whose limits are being changed, by id.
+	updates keyed.Mutex
+
 	// copies has a lock for each container whose copy is being written, by id.
 	copies keyed.Mutex
+
+	// hosts has a lock for each network whose containers' /etc/hosts are being changed.
+	hosts keyed.Mutex
 
 	mu      sync.Mutex
 	closing bool
@@ -70,15 +90,24 @@ type Manager struct {
 	pins map[string]int
 	// ends has the attempts whose end somebody waits for.
 	ends map[executor.Ref]*ending
+	// claims has the clients of execs.
+	claims map[executor.Ref]*claim
+	// probes has the commands of health checks that run or are being removed, by the id of
+	// their container.
+	probes map[string]*commandProbe
+	// probing has a slot for each command of a health check that a backend is starting.
+	probing map[string]chan struct{}
 }
 
 // Open opens the output, and records what an earlier host has left to do. The backends'
 // reconciles do it.
 func Open(ctx context.Context, opts Options) (*Manager, error) {
 	m := &Manager{
-		opts: opts, store: opts.Store, backends: opts.Backends, logger: opts.Logger, opened: time.Now(),
-		settleWait: settleWait, pursued: map[string]bool{}, starting: map[string]context.CancelCauseFunc{}, pins: map[string]int{}, ends: map[executor.Ref]*ending{},
+		opts: opts, store: opts.Store, backends: opts.Backends, images: opts.Images, volumes: opts.Volumes, networks: opts.Networks, ports: opts.Ports, logger: opts.Logger, opened: time.Now(),
+		settleWait: settleWait, pursued: map[string]bool{}, starting: map[string]context.CancelCauseFunc{}, pins: map[string]int{}, ends: map[executor.Ref]*ending{}, claims: map[executor.Ref]*claim{},
+		probes: map[string]*commandProbe{}, probing: map[string]chan struct{}{},
 	}
+	m.health = health.NewScheduler(health.Actions{Probe: m.probe, Changed: m.recordHealth})
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	var err error
 	if m.outputs, err = output.Open(opts.StateDir, m.outputNotice); err != nil {
@@ -92,7 +121,11 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 	if err := m.applyPolicies(ctx); err != nil {
 		m.logger.Error("restart policies of the earlier host's containers were not applied", "error", err)
 	}
+	m.keepPorts(ctx)
 	m.background(m.retain)
+	m.background(func() { m.health.Run(m.ctx) })
+	m.background(m.syncAllHosts)
+	m.removeLostRoots()
 	return m, nil
 }
 

@@ -12,7 +12,11 @@ import (
 	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/host/internal/backends"
+	"github.com/davit-run/davit/host/internal/images"
+	"github.com/davit-run/davit/host/internal/networks"
+	"github.com/davit-run/davit/host/internal/ports"
 	"github.com/davit-run/davit/host/internal/store"
+	"github.com/davit-run/davit/host/internal/volumes"
 	"github.com/davit-run/davit/host/ocispec"
 	"github.com/davit-run/davit/host/rigs/asexecutor"
 	"github.com/davit-run/davit/shared/conformance/memory"
@@ -50,7 +54,26 @@ func openManager(t *testing.T, configure func(*config.Config)) *Manager {
 		Ready:   func(ctx context.Context, s *backends.Session) error { return m.Reconcile(ctx, s) },
 		Journal: func(context.Context, store.Event) error { return nil },
 	})
-	if m, err = Open(t.Context(), Options{Store: st, Backends: set, Logger: logger, StateDir: dir}); err != nil {
+	pictures, err := images.Open(images.Options{Store: st, Logger: logger, StateDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pictures.Close)
+	kept, err := volumes.Open(t.Context(), volumes.Options{Store: st, Logger: logger, StateDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(kept.Close)
+	off, err := networks.Open(t.Context(), networks.Options{Store: st, Logger: logger, RunDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, err := ports.Open(ports.Options{RunDir: dir, Logger: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(held.Close)
+	if m, err = Open(t.Context(), Options{Store: st, Backends: set, Images: pictures, Volumes: kept, Networks: off, Ports: held, Logger: logger, StateDir: dir}); err != nil {
 		t.Fatal(err)
 	}
 	if err := set.Start(); err != nil {

@@ -10,9 +10,11 @@ import (
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// layout returns how the output files of a container's attempts are laid out.
-func (m *Manager) layout(c *store.Container) output.Layout {
-	layout := output.Layout{Merged: c.Stdio.Merged, Max: c.Stdio.MaxBytes}
+// layout returns how the files of a container's attempts are laid out.
+func (m *Manager) layout(c *store.Container) output.Layout { return m.layoutOf(c.Stdio) }
+
+func (m *Manager) layoutOf(s store.Stdio) output.Layout {
+	layout := output.Layout{Merged: s.Merged, Max: s.MaxBytes, Stdin: s.Stdin, Terminal: s.Terminal, Pipes: s.Pipes}
 	switch layout.Max {
 	case 0:
 		layout.Max = m.opts.MaxOutput
@@ -30,11 +32,15 @@ func (m *Manager) files(c *store.Container, ref executor.Ref) output.Files {
 // makeFiles makes the output files of the present attempt of a container, lets the
 // executor write to them, and begins to track them.
 func (m *Manager) makeFiles(c *store.Container) (output.Files, error) {
-	files, err := m.outputs.Create(c.Ref(), m.layout(c))
+	return m.makeFilesOf(c.Ref(), c.Backend, m.layout(c))
+}
+
+func (m *Manager) makeFilesOf(ref executor.Ref, backend string, layout output.Layout) (output.Files, error) {
+	files, err := m.outputs.Create(ref, layout)
 	if err != nil {
 		return files, err
 	}
-	if b, err := m.backends.Pick(c.Backend); err == nil && b.Config.User != "" {
+	if b, err := m.backends.Pick(backend); err == nil && b.Config.User != "" {
 		user, err := b.Owner()
 		if err == nil {
 			err = m.outputs.Chown(files, user.UID, user.GID)
@@ -42,6 +48,9 @@ func (m *Manager) makeFiles(c *store.Container) (output.Files, error) {
 		if err != nil {
 			return files, err
 		}
+	}
+	if layout.Pipes {
+		return files, nil
 	}
 	return files, m.outputs.Track(files)
 }
@@ -65,7 +74,7 @@ func (m *Manager) outputNotice(n output.Notice) {
 func (m *Manager) recordLoss(n output.Notice) {
 	err := m.store.Update(m.ctx, func(tx *store.Tx) error {
 		c, err := tx.Container(n.Ref.ID)
-		if err != nil || c.Attempt != n.Ref.Attempt {
+		if err != nil || c.Attempt != n.Ref.Attempt || n.Ref.Exec != "" {
 			return err
 		}
 		return putLoss(tx, c, n.Stream, n.Lost)

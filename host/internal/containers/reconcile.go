@@ -37,8 +37,13 @@ func (m *Manager) Reconcile(ctx context.Context, session *backends.Session) erro
 		return fmt.Errorf("listing what runs: %w", err)
 	}
 	has := make(map[string]executor.Status, len(listed))
+	var listedExecs []executor.Status
 	for _, status := range listed {
-		has[status.Ref.ID] = status
+		if status.Ref.Exec != "" {
+			listedExecs = append(listedExecs, status)
+		} else {
+			has[status.Ref.ID] = status
+		}
 	}
 	records, err := m.records()
 	if err != nil {
@@ -76,6 +81,19 @@ func (m *Manager) Reconcile(ctx context.Context, session *backends.Session) erro
 	}
 	for _, orphan := range has {
 		each(orphan.Ref.ID, func(ctx context.Context) error { return m.reconcileOrphan(ctx, session, orphan) })
+	}
+	wg.Wait()
+	execs, known, err := m.unfinishedExecs(name)
+	if err != nil {
+		return err
+	}
+	for _, e := range execs {
+		each(e.Ref.ID, func(ctx context.Context) error { return m.reconcileExec(ctx, session, e.Ref) })
+	}
+	for _, status := range listedExecs {
+		if !known[status.Ref] {
+			each(status.Ref.ID, func(ctx context.Context) error { return m.reconcileUnknownExec(ctx, session, status) })
+		}
 	}
 	wg.Wait()
 	if session.Offers(executor.CapStrays) {
@@ -140,14 +158,13 @@ func (m *Manager) reconcileOne(ctx context.Context, session *backends.Session, c
 	case c.State == store.Creating && (!there || status.Ref.Attempt != c.Attempt):
 		return m.reconcileMissing(ctx, session, c)
 	}
-	files := m.files(c, c.Ref())
-	if err := m.outputs.Track(files); err != nil {
+	if err := m.outputs.Track(m.files(c, c.Ref())); err != nil {
 		m.logger.Warn("output is not tracked", "container", c.ID, "error", err)
 	}
 	// From here on the executor watches it, and reports its end again if it has ended.
 	// The call is made even if it was not listed: one missing answer is not enough to
 	// call a container lost.
-	status, err := backends.On(ctx, session, transport.MethodRestore, transport.RestoreRequest{Ref: c.Ref(), Stdio: files.Stdio()})
+	status, err := m.restore(ctx, session, c)
 	if errors.Is(err, executor.NotFound) {
 		// If it was listed, it was half-made: its create was interrupted.
 		return m.reconcileMissing(ctx, session, c)
@@ -161,18 +178,34 @@ func (m *Manager) reconcileOne(ctx context.Context, session *backends.Session, c
 	if err != nil {
 		return err
 	}
+	if c.InputClosed {
+		m.background(func() { m.closeAgain(session, c.Ref()) })
+	}
 	return m.reconcileWish(session, c.ID)
 }
 
-// reconcileWish stops a container that runs and is not wanted, because it was stopped, or
-// restarted, while its backend did not answer.
+// restore asks a backend for the present attempt of a container, and has it watch that.
+func (m *Manager) restore(ctx context.Context, session *backends.Session, c *store.Container) (executor.Status, error) {
+	return backends.On(ctx, session, transport.MethodRestore, transport.RestoreRequest{Ref: c.Ref(), Stdio: m.files(c, c.Ref()).Stdio()})
+}
+
+// reconcileWish does with a container that runs what was wanted while its backend did not
+// answer: it sets its limits, and stops one that was stopped or restarted.
 func (m *Manager) reconcileWish(session *backends.Session, id string) error {
 	c, err := m.record(id)
 	if errors.Is(err, executor.NotFound) {
 		return nil
 	}
-	if err != nil || ended(c) || c.State == store.Exited || c.Desired != store.WantStopped && !c.Again {
+	if err != nil || ended(c) || c.State == store.Exited {
 		return err
+	}
+	if c.Updating {
+		m.background(func() {
+			_ = m.insist(session, id, 0, func(ctx context.Context) error { return m.finishUpdate(ctx, id) })
+		})
+	}
+	if c.Desired != store.WantStopped && !c.Again {
+		return nil
 	}
 	m.background(func() {
 		_ = m.insist(session, id, 0, func(context.Context) error { return m.stop(m.ctx, c, api.OwnStopTimeout) })

@@ -71,7 +71,7 @@ func (m *Manager) recoverRecord(tx *store.Tx, id string) (changed bool, err erro
 
 // unsettle makes a record that of an attempt of which only its backend knows how it fares.
 func unsettle(c *store.Container) {
-	c.State, c.PID, c.Error, c.ErrorCode, c.Lost = store.Running, 0, "", "", nil
+	c.State, c.PID, c.Error, c.ErrorCode, c.Lost, c.Health = store.Running, 0, "", "", nil, nil
 	c.StartedAt, c.FinishedAt, c.RestartAt = time.Time{}, time.Time{}, time.Time{}
 	if c.Attempt == 0 {
 		c.State = store.Created
@@ -88,6 +88,10 @@ func createAdopted(tx *store.Tx, c *store.Container, spec []byte) error {
 	if _, err := tx.ContainerByRequest(c.RequestID); err == nil {
 		c.RequestID = ""
 	}
+	c.Leases = slices.DeleteFunc(c.Leases, func(l store.Lease) bool {
+		owner, err := tx.LeaseOwner(l)
+		return owner != "" || err != nil
+	})
 	if err := tx.CreateContainer(c, spec); err != nil {
 		return err
 	}

@@ -12,19 +12,29 @@ import (
 	"github.com/davit-run/davit/shared/transport"
 )
 
-// Remove removes a container that has ended, with its output. If force is set, a
-// container that has not ended is killed first, and the start of one that is being created
-// is cut short; otherwise the error is [executor.FailedPrecondition]. The error is an
-// [api.PendingError] if the backend does not answer: it is removed later.
+// Remove is RemoveWith without options but force.
 func (m *Manager) Remove(ctx context.Context, reference string, force bool) error {
+	return m.RemoveWith(ctx, reference, api.RemoveOptions{Force: force})
+}
+
+// RemoveWith removes a container that has ended, with its output. With Force, a container
+// that has not ended is killed first, and the start of one that is being created is cut
+// short; otherwise the error is [executor.FailedPrecondition]. The error is an
+// [api.PendingError] if the backend does not answer: it is removed later.
+func (m *Manager) RemoveWith(ctx context.Context, reference string, opts api.RemoveOptions) error {
 	c, err := m.record(reference)
 	if err != nil {
 		return err
 	}
-	if !ended(c) {
-		if !force {
-			return executor.Errorf(executor.FailedPrecondition, "container %s is %s; stop it first, or force its removal", reference, c.State)
+	if !ended(c) && !opts.Force {
+		return executor.Errorf(executor.FailedPrecondition, "container %s is %s; stop it first, or force its removal", reference, c.State)
+	}
+	if opts.Volumes {
+		if err := m.wantVolumesRemoved(ctx, c.ID); err != nil {
+			return err
 		}
+	}
+	if !ended(c) {
 		// The intent is on disk before the backend is asked, which may not answer.
 		if c, err = m.setDesired(ctx, c.ID, store.WantRemoved); err != nil {
 			return err
@@ -88,11 +98,19 @@ func (m *Manager) remove(ctx context.Context, id string) error {
 func (m *Manager) removeState(ctx context.Context, id string) error {
 	if c, err := m.record(id); err == nil {
 		m.outputs.Untrack(c.Ref())
+		if len(c.Publish) > 0 {
+			if err := m.ports.End(ctx, id, nil); err != nil {
+				return err
+			}
+		}
 	}
-	if err := m.outputs.Remove(id); err != nil {
+	if err := m.removeFiles(id); err != nil {
 		return err
 	}
-	return m.store.Update(ctx, func(tx *store.Tx) error {
+	var execs []*store.Exec
+	var dropped []string
+	var leases []store.Lease
+	err := m.store.Update(ctx, func(tx *store.Tx) error {
 		c, err := tx.Container(id)
 		if errors.Is(err, executor.NotFound) {
 			return nil
@@ -100,11 +118,29 @@ func (m *Manager) removeState(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		if err := tx.RemoveContainer(id); err != nil {
+		if execs, err = tx.Execs(id); err != nil {
+			return err
+		}
+		dropped, leases = removedVolumes(c), c.Leases
+		if err := errors.Join(tx.RemoveContainer(id), m.volumes.RemoveRecords(tx, dropped)); err != nil {
 			return err
 		}
 		return appendEvent(tx, api.EventRemoved, c, nil)
 	})
+	for _, e := range execs {
+		m.outputs.Untrack(e.Ref)
+		m.notify(e.Ref, nil)
+	}
+	for _, name := range dropped {
+		m.volumes.Drop(name) // none that has a record
+	}
+	if err == nil {
+		if derr := m.networks.Down(id); derr != nil {
+			m.logger.Warn("the network of a container was not removed; the next host tries it again", "container", id, "error", derr)
+		}
+		m.syncHosts(leases)
+	}
+	return err
 }
 
 // pin keeps a container from being removed automatically until unpin is called. The

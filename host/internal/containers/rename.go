@@ -32,6 +32,7 @@ func (m *Manager) Rename(ctx context.Context, reference, name string) error {
 	})
 	if err == nil {
 		m.keepCopy(c.ID)
+		m.syncHosts(c.Leases)
 	}
 	return err
 }

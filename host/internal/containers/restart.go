@@ -149,6 +149,11 @@ func (m *Manager) Start(ctx context.Context, reference string) (api.Container, e
 // nextAttempt starts the next attempt of a container if isDue still reports true for its
 // record in the transaction that records the intent.
 func (m *Manager) nextAttempt(ctx context.Context, id string, isDue func(*store.Container) bool) error {
+	return m.carryOn(id, func() error { return m.startNext(ctx, id, isDue) })
+}
+
+// startNext does what nextAttempt does. Nobody carries on if it panics.
+func (m *Manager) startNext(ctx context.Context, id string, isDue func(*store.Container) bool) error {
 	record, err := m.record(id)
 	if err != nil {
 		return err
@@ -175,8 +180,8 @@ func (m *Manager) nextAttempt(ctx context.Context, id string, isDue func(*store.
 		}
 		c.Attempt++
 		c.Restarts++
-		c.State, c.PID, c.Error, c.ErrorCode, c.Lost = store.Creating, 0, "", "", nil
-		c.Deaths, c.GivenUp, c.Cut = 0, "", false
+		c.State, c.PID, c.Error, c.ErrorCode, c.Lost, c.Health = store.Creating, 0, "", "", nil, nil
+		c.Deaths, c.GivenUp, c.Cut, c.Updating, c.InputClosed = 0, "", false, false, false
 		c.StartedAt, c.FinishedAt, c.RestartAt = time.Time{}, time.Time{}, time.Time{}
 		record = c
 		return tx.PutContainer(c)

@@ -11,7 +11,6 @@ import (
 	"github.com/davit-run/davit/host/internal/backends"
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/shared/executor"
-	"github.com/davit-run/davit/shared/transport"
 )
 
 // settleWait is how long a caller waits for the end of a start that was cut short. An
@@ -176,7 +175,7 @@ func (m *Manager) settleLocked(ctx context.Context, session *backends.Session, i
 	}
 	if c.Desired != store.WantRemoved && c.GivenUp == "" {
 		// It may run, if only since a moment: then it is asked to end, as others are.
-		status, err := backends.On(ctx, session, transport.MethodRestore, transport.RestoreRequest{Ref: c.Ref(), Stdio: m.files(c, c.Ref()).Stdio()})
+		status, err := m.restore(ctx, session, c)
 		if !errors.Is(err, executor.NotFound) {
 			if err != nil {
 				return err

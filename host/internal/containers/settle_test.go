@@ -276,7 +276,7 @@ func TestReconcileUndoesWhatIsNotWanted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := openManager(t, nil)
-			record, spec, session, err := m.prepare(t.Context(), program(t, "sleep 600"))
+			record, spec, session, err := m.prepare(t.Context(), newID(), program(t, "sleep 600"))
 			if err != nil {
 				t.Fatal(err)
 			}

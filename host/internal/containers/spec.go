@@ -16,8 +16,7 @@ import (
 // makeSpec returns the OCI spec of a container and the command that it runs. etc is the
 // directory of its files for /etc.
 func makeSpec(opts api.ContainerOptions, defaults config.Defaults, etc string) (spec json.RawMessage, command []string, err error) {
-	noTerminal := false // the streams are files
-	opts.Process.Terminal = &noTerminal
+	opts.Process.Terminal = &opts.Terminal
 	if opts.Process.Privileged && opts.Process.Seccomp == "" {
 		opts.Process.Seccomp = ocispec.SeccompUnconfined
 	}
@@ -32,7 +31,7 @@ func makeSpec(opts api.ContainerOptions, defaults config.Defaults, etc string) (
 			spec, err = ocispec.FromRootfs(opts.Rootfs, opts.Process)
 		}
 	default:
-		return nil, nil, executor.Errorf(executor.Invalid, "neither a bundle nor a root file system is given")
+		return nil, nil, executor.Errorf(executor.Invalid, "neither an image nor a bundle nor a root file system is given")
 	}
 	if err == nil && opts.Process.Seccomp != "" {
 		spec, err = seccomp.Apply(spec, opts.Process.Seccomp)
@@ -48,7 +47,7 @@ func makeSpec(opts api.ContainerOptions, defaults config.Defaults, etc string) (
 	if err := json.Unmarshal(spec, &read); err != nil {
 		return nil, nil, executor.Errorf(executor.Internal, "reading back the spec: %w", err)
 	}
-	return spec, read.Process.Args, nil
+	return spec, opts.Process.WithoutInit(read.Process.Args), nil
 }
 
 // setDefaults sets in o what the config says about containers that leave it open.

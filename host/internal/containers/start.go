@@ -50,10 +50,20 @@ func (m *Manager) start(ctx context.Context, session *backends.Session, record *
 	}
 	files, err := m.makeFiles(record)
 	if err == nil {
-		err = m.makeEtc(record.ID, spec)
+		err = m.makeEtc(record, spec)
+	}
+	if err == nil {
+		err = m.images.Roots().Mount(record.ID)
+	}
+	if err == nil {
+		err = m.networks.Up(record)
+	}
+	if err == nil {
+		m.syncHosts(record.Leases)
+		err = m.holdPorts(context.WithoutCancel(ctx), record.ID, again)
 	}
 	if err != nil {
-		return m.failStart(record, err)
+		return m.failUnheard(context.WithoutCancel(ctx), session, record, err, again)
 	}
 	// A caller that goes away must not undo a start that may already have happened.
 	ctx, leave := m.beginStart(context.WithoutCancel(ctx), record.ID)
@@ -108,6 +118,37 @@ func (m *Manager) start(ctx context.Context, session *backends.Session, record *
 	}
 }
 
+// failUnheard fails a start of which the backend does not hear. With again it may have heard
+// of an earlier try, and what that has started runs on.
+func (m *Manager) failUnheard(ctx context.Context, session *backends.Session, record *store.Container, reason error, again bool) error {
+	if again {
+		switch status, err := m.restore(ctx, session, record); {
+		case err == nil && status.State.Ended():
+			return m.recordEnd(ctx, session.Backend, status)
+		case err == nil:
+			m.logger.Warn("a container that runs lacks what its next start needs", "container", record.ID, "error", reason)
+			return m.recordRunning(ctx, status)
+		case !errors.Is(err, executor.NotFound):
+			return executor.Errorf(executor.OutcomeUnknown, "%w; and whether it was started before is not known: %w", reason, err)
+		}
+	}
+	m.dropPrevious(ctx, session, record)
+	return m.failStart(record, reason)
+}
+
+// dropPrevious removes what a backend keeps of the attempt before one of which it never hears.
+// The Create of that would have done it.
+func (m *Manager) dropPrevious(ctx context.Context, session *backends.Session, record *store.Container) {
+	if record.Attempt == 1 {
+		return
+	}
+	before := record.Ref()
+	before.Attempt--
+	if _, err := backends.On(ctx, session, transport.MethodDelete, before); err != nil {
+		m.logger.Warn("an earlier attempt is still known to its backend", "container", record.ID, "attempt", before.Attempt, "error", err)
+	}
+}
+
 // due reports whether an attempt still has to be started. If not, the error is that of
 // its start, or says that the container is gone or is to end.
 func (m *Manager) due(record *store.Container) (bool, error) {
@@ -135,9 +176,11 @@ func (m *Manager) recordRunning(ctx context.Context, status executor.Status) err
 	}
 	if c, err := m.record(status.Ref.ID); err == nil && c.Attempt == status.Ref.Attempt &&
 		c.State == store.State(status.State) && c.PID == status.PID && c.StartedAt.Equal(status.StartedAt) {
+		m.watchHealth(c)
 		return nil // nothing changed
 	}
-	return m.store.Update(ctx, func(tx *store.Tx) error {
+	var running *store.Container
+	err := m.store.Update(ctx, func(tx *store.Tx) error {
 		c, err := tx.Container(status.Ref.ID)
 		if err != nil {
 			return err
@@ -150,11 +193,16 @@ func (m *Manager) recordRunning(ctx context.Context, status executor.Status) err
 		if err := tx.PutContainer(c); err != nil {
 			return err
 		}
+		running = c
 		if !started {
 			return nil
 		}
 		return appendEvent(tx, api.EventStarted, c, nil)
 	})
+	if err == nil && running != nil {
+		m.watchHealth(running)
+	}
+	return err
 }
 
 // failStart records that an attempt could not be started, and returns the reason.
@@ -206,6 +254,7 @@ func (m *Manager) recordFailure(record *store.Container, reason error) error {
 		return err
 	}
 	m.keepCopy(record.ID)
+	m.settlePorts(record)
 	m.notify(record.Ref(), nil)
 	if !record.RestartAt.IsZero() {
 		m.scheduleRestart(record)

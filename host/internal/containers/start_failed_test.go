@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/davit-run/davit/host/internal/store"
+	"github.com/davit-run/davit/host/internal/volumes"
 	"github.com/davit-run/davit/shared/executor"
 )
 
@@ -12,11 +13,11 @@ import (
 // made: the next reconcile would make it.
 func TestFailureThatCannotBeRecordedIsUnknown(t *testing.T) {
 	m := openManager(t, nil)
-	record, spec, _, err := m.prepare(t.Context(), program(t, "exit 0"))
+	record, spec, _, err := m.prepare(t.Context(), newID(), program(t, "exit 0"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if record, _, err = m.recordIntent(t.Context(), record, spec); err != nil {
+	if record, _, err = m.recordIntent(t.Context(), record, spec, new(volumes.Use)); err != nil {
 		t.Fatal(err)
 	}
 	reason := executor.Errorf(executor.CommandNotFound, "no such command")

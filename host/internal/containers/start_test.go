@@ -10,9 +10,12 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/host/internal/backends"
 	"github.com/davit-run/davit/host/internal/store"
+	"github.com/davit-run/davit/host/internal/volumes"
 	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/transport"
 )
 
 // A container that a backend lists may turn out to be half-made. It is started, like
@@ -20,7 +23,7 @@ import (
 func TestReconcileStartsWhatWasHalfMade(t *testing.T) {
 	m := openManager(t, nil)
 
-	record, spec, session, err := m.prepare(t.Context(), program(t, "exit 5"))
+	record, spec, session, err := m.prepare(t.Context(), newID(), program(t, "exit 5"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +43,7 @@ func TestConcurrentStartsStartOnce(t *testing.T) {
 	m := openManager(t, nil)
 
 	for _, args := range []string{"exit 5", "no-such-step"} {
-		record, spec, session, err := m.prepare(t.Context(), program(t, args))
+		record, spec, session, err := m.prepare(t.Context(), newID(), program(t, args))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,6 +61,38 @@ func TestConcurrentStartsStartOnce(t *testing.T) {
 	}
 }
 
+// TestStartedBeforeItsFilesFail starts a container once more, which may run already, and
+// cannot make what the start needs.
+func TestStartedBeforeItsFilesFail(t *testing.T) {
+	m := openManager(t, nil)
+	for _, runs := range []bool{true, false} {
+		record, spec, session, err := m.prepare(t.Context(), newID(), program(t, "sleep 600"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if record, _, err = m.recordIntent(t.Context(), record, spec, new(volumes.Use)); err != nil {
+			t.Fatal(err)
+		}
+		if runs {
+			w := executor.Workload{Ref: record.Ref(), Spec: spec, Runtime: record.Runtime}
+			if _, err := backends.On(t.Context(), session, transport.MethodCreate, w); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(filepath.Dir(m.outputs.Files(record.Ref(), m.layout(record)).Dir()), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err = m.start(t.Context(), session, record, spec, true)
+		c, rerr := m.record(record.ID)
+		if rerr != nil {
+			t.Fatal(rerr)
+		}
+		if runs && (err != nil || c.State != store.Running || c.PID == 0) || !runs && (err == nil || c.State != store.Failed) {
+			t.Errorf("runs: %t: got %v, and the state %s", runs, err, c.State)
+		}
+	}
+}
+
 // The executor dies while it starts a container. Before another executor is there, the
 // container turns out to have run and ended, and is removed. It must not be started
 // once more.
@@ -65,11 +100,11 @@ func TestStartEndsWithTheContainer(t *testing.T) {
 	var cfg config.Config
 	m := openManager(t, func(c *config.Config) { cfg = *c })
 
-	record, spec, session, err := m.prepare(t.Context(), program(t, "sleep 60"))
+	record, spec, session, err := m.prepare(t.Context(), newID(), program(t, "sleep 60"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if record, _, err = m.recordIntent(t.Context(), record, spec); err != nil {
+	if record, _, err = m.recordIntent(t.Context(), record, spec, new(volumes.Use)); err != nil {
 		t.Fatal(err)
 	}
 	program := filepath.Join(cfg.ExecutorDirs[0], "davit-executor-memory")

@@ -197,6 +197,9 @@ func (m *Manager) setDesired(ctx context.Context, id string, desired store.Desir
 	})
 	if err == nil && changed {
 		m.keepCopy(id)
+		if ended(c) {
+			m.settlePorts(c) // it was to be restarted
+		}
 	}
 	return c, err
 }

@@ -21,7 +21,19 @@ func (m *Manager) view(tx *store.Tx, r *store.Container) api.Container {
 		Attempt: r.Attempt, PID: r.PID,
 		CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt,
 		Error: r.Error, AutoRemove: r.AutoRemove, Labels: r.Labels, OutputLost: r.Lost,
+		Stdin: r.Stdio.Stdin, Terminal: r.Stdio.Terminal,
+		Network: r.Network, Addresses: addresses(r), NetworkAliases: r.Names.Aliases, Publish: r.Publish, Ports: boundPorts(r),
 		Restart: r.Restart.Name, Restarts: r.Restarts, RestartAt: r.RestartAt,
+		HealthCheck: (*api.HealthCheck)(r.HealthCheck),
+	}
+	if h := m.viewHealth(r); h != nil {
+		c.Health = &api.Health{Status: h.Status, FailingStreak: h.FailingStreak}
+	}
+	if r.Image != nil {
+		c.Image, c.ImageID = r.Image.Name, r.Image.ID
+	}
+	for _, v := range r.Volumes {
+		c.Volumes = append(c.Volumes, api.MountedVolume{Name: v.Name, Source: m.volumes.Path(v.Name), Target: v.Target, ReadOnly: v.ReadOnly, Anonymous: v.Anonymous})
 	}
 	switch r.State {
 	case store.Created:

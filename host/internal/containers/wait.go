@@ -61,10 +61,15 @@ func (m *Manager) WaitAttempt(ctx context.Context, reference string, attempt int
 	if err != nil {
 		return nil, err
 	}
+	return m.waitFor(ctx, ref, m.endOf)
+}
+
+// waitFor waits for the end of a process. endOf returns it, or nil.
+func (m *Manager) waitFor(ctx context.Context, ref executor.Ref, endOf func(executor.Ref) (*api.End, error)) (*api.End, error) {
 	e, leave := m.await(ref)
 	defer leave()
 	// Read after registering, so that no end is missed in between.
-	if end, err := m.endOf(ref); end != nil || err != nil {
+	if end, err := endOf(ref); end != nil || err != nil {
 		return end, err
 	}
 	select {
@@ -77,7 +82,7 @@ func (m *Manager) WaitAttempt(ctx context.Context, reference string, attempt int
 	if e.end != nil {
 		return e.end, nil
 	}
-	return m.endOf(ref)
+	return endOf(ref)
 }
 
 // attempt returns the ref of an attempt of a container; 0 means the present one, or the
@@ -137,6 +142,7 @@ func (m *Manager) Inspect(reference string) (c api.Container, err error) {
 	if err != nil {
 		return c, err
 	}
+	c.Health = m.viewHealth(record)
 	// Of one that failed to start there may be no files.
 	if stdout, stderr, err := m.files(record, record.Ref()).Usage(); err == nil {
 		c.Output = map[string]api.OutputUsage{api.Stdout.String(): api.OutputUsage(stdout)}

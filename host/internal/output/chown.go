@@ -3,7 +3,7 @@ package output
 import (
 	"errors"
 	"path/filepath"
-	"strconv"
+	"slices"
 
 	"github.com/davit-run/davit/shared/executor"
 )
@@ -12,10 +12,15 @@ import (
 // them. The user cannot put other files beside them.
 func (d *Dir) Chown(files Files, uid, gid int) error {
 	ref := files.Ref
-	attempt := filepath.Join(ref.ID, strconv.Itoa(ref.Attempt))
-	err := errors.Join(d.root.Chmod(".", 0o711), d.root.Chmod(ref.ID, 0o711), d.root.Chmod(attempt, 0o711))
-	for _, name := range files.names() {
-		err = errors.Join(err, d.root.Lchown(filepath.Join(attempt, name), uid, gid))
+	err := d.root.Chmod(".", 0o711)
+	dir := ""
+	for _, part := range place(ref) {
+		dir = filepath.Join(dir, part)
+		err = errors.Join(err, d.root.Chmod(dir, 0o711))
+	}
+	plain, fifos := files.names()
+	for _, name := range slices.Concat(plain, fifos) {
+		err = errors.Join(err, d.root.Lchown(filepath.Join(dir, name), uid, gid))
 	}
 	if err != nil {
 		return executor.Errorf(executor.Unavailable, "output of %s: %w", ref, err)

@@ -12,10 +12,7 @@ import (
 // on until done is closed; done is nil for an attempt that has ended.
 func (o *Outputs) Copy(ctx context.Context, files Files, opts api.LogOptions, done <-chan struct{}, sink api.Sink) error {
 	read := readOptions(opts)
-	read.Done = done
-	if opts.Tail >= 0 {
-		read.Tail = &opts.Tail
-	}
+	read.Done, read.Tail = done, opts.Tail
 	reader, err := NewReader(ctx, o.watcher, files, read)
 	if err != nil {
 		return err

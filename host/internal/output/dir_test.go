@@ -59,7 +59,7 @@ func TestCreate(t *testing.T) {
 		t.Errorf("merged: %v, %v", files, err)
 	}
 	for range 2 {
-		if err := d.RemoveAttempt(ref); err != nil {
+		if err := d.RemoveProcess(ref); err != nil {
 			t.Error(err)
 		}
 		if err := d.Remove("web"); err != nil {
@@ -127,8 +127,8 @@ func TestNamesThatEscape(t *testing.T) {
 		if _, err := d.Create(ref, Layout{}); !errors.Is(err, executor.Invalid) {
 			t.Errorf("Create(%v): %v, want invalid", ref, err)
 		}
-		if err := d.RemoveAttempt(ref); !errors.Is(err, executor.Invalid) {
-			t.Errorf("RemoveAttempt(%v): %v, want invalid", ref, err)
+		if err := d.RemoveProcess(ref); !errors.Is(err, executor.Invalid) {
+			t.Errorf("RemoveProcess(%v): %v, want invalid", ref, err)
 		}
 	}
 	for _, id := range []string{"", ".", "..", "/", "a/b"} {

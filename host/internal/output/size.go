@@ -63,7 +63,7 @@ func (d *Dir) KeepAttempts(before executor.Ref, count int, most int64) error {
 	for i, n := range attempts {
 		total += d.size(before.ID + "/" + strconv.Itoa(n))
 		if i >= count || most > 0 && total > most {
-			err = errors.Join(err, d.RemoveAttempt(executor.Ref{ID: before.ID, Attempt: n}))
+			err = errors.Join(err, d.RemoveProcess(executor.Ref{ID: before.ID, Attempt: n}))
 		}
 	}
 	return err

@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -47,7 +46,7 @@ func openSource(w *linux.Watcher, file streamFile) (*source, error) {
 		return nil, fileError(err)
 	}
 	s := &source{stream: file.stream, f: f, end: -1, index: x, watch: w, wake: make(chan struct{}, 1), empty: birth(f)}
-	s.name = "/proc/self/fd/" + strconv.Itoa(int(f.Fd()))
+	s.name = linux.FDPath(int(f.Fd()))
 	s.waiter.Wake = func() {
 		select {
 		case s.wake <- struct{}{}:

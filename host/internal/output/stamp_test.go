@@ -56,13 +56,13 @@ T20.000000000Z~15s d1
 T20.000000000Z~15s d2
 T20.000000000Z d3
 T20.500000000Z long `, "T", "2027-01-15T08:00:")
-	if got := copied(t, files, api.LogOptions{Tail: -1, Timestamps: true}); got != want {
+	if got := copied(t, files, api.LogOptions{Timestamps: true}); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	if got := copied(t, files, api.LogOptions{Tail: -1}); got != "a\nb\nc\nd1\nd2\nd3\nlong " {
+	if got := copied(t, files, api.LogOptions{}); got != "a\nb\nc\nd1\nd2\nd3\nlong " {
 		t.Errorf("without times: got %q", got)
 	}
-	if got := copied(t, files, api.LogOptions{Tail: -1, Since: at(1.25), Until: at(2)}); got != "c\n" {
+	if got := copied(t, files, api.LogOptions{Since: at(1.25), Until: at(2)}); got != "c\n" {
 		t.Errorf("since and until: got %q", got)
 	}
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"time"
 
+	"github.com/davit-run/davit/host/publish"
 	"github.com/davit-run/davit/shared/executor"
 )
 
@@ -51,6 +52,21 @@ type Container struct {
 
 	Backend string           `json:"backend"`
 	Runtime executor.Runtime `json:"runtime"`
+	// Image is what the container was made from; nil if it was no image.
+	Image *ImageRef `json:"image,omitempty"`
+	// Volumes are the volumes that it has. RemoveVolumes means that those without a name of
+	// the user's are removed with it.
+	Volumes       []VolumeMount `json:"volumes,omitempty"`
+	RemoveVolumes bool          `json:"remove_volumes,omitempty"`
+	// Network is the network as it was asked for; empty if the spec alone decides. Leases
+	// are its addresses, of which no other container has one.
+	Network string  `json:"network,omitempty"`
+	Leases  []Lease `json:"leases,omitempty"`
+	Names   Names   `json:"names,omitzero"`
+	// Publish are the ports that it publishes as they were asked for, and Ports, if there are
+	// any, those that were bound for them last, in the same order.
+	Publish []publish.Port `json:"publish,omitempty"`
+	Ports   []publish.Port `json:"ports,omitempty"`
 	// Command is cut if it is long. The spec has all of it.
 	Command    []string          `json:"command,omitempty"`
 	Labels     map[string]string `json:"labels,omitempty"`
@@ -62,7 +78,9 @@ type Container struct {
 	// StartTimeout is how long a start may take; zero means the backend's default.
 	StartTimeout time.Duration `json:"start_timeout,omitempty"`
 	Stdio        Stdio         `json:"stdio,omitzero"`
-	CreatedAt    time.Time     `json:"created_at"`
+	// HealthCheck has no field left open; nil means that there is no check.
+	HealthCheck *HealthCheck `json:"health_check,omitempty"`
+	CreatedAt   time.Time    `json:"created_at"`
 
 	// Attempt counts the starts, from 1; 0 before the first. The fields that follow
 	// describe this attempt.
@@ -83,6 +101,8 @@ type Container struct {
 	Deaths  int    `json:"deaths,omitempty"`
 	GivenUp string `json:"given_up,omitempty"`
 	Cut     bool   `json:"cut,omitempty"`
+	// InputClosed means that the input of the attempt is to end where it ends now.
+	InputClosed bool `json:"input_closed,omitempty"`
 	// Lost describes what is missing of the output, by the name of the stream.
 	Lost map[string]executor.Loss `json:"lost,omitempty"`
 	// Restarts counts the restarts by policy since a user started it, and Failures those
@@ -93,6 +113,39 @@ type Container struct {
 	// Again means that the present attempt is to end and another one to be started, since a
 	// user wants so, whatever the policy says.
 	Again bool `json:"again,omitempty"`
+	// Updating means that the spec has limits that the present attempt may not have yet.
+	Updating bool `json:"updating,omitempty"`
+	// Health is how the attempt was when that last changed; nil means that it is starting.
+	Health *Health `json:"health,omitempty"`
+}
+
+// Names say how a container resolves names, and by which it is found.
+type Names struct {
+	// Aliases are names that the others of its networks find it by, beside its own.
+	Aliases []string `json:"aliases,omitempty"`
+	// Hosts are lines of its /etc/hosts.
+	Hosts []string `json:"hosts,omitempty"`
+	// Servers are addresses of name servers, and Search the domains in which they are asked
+	// for short names; none mean those of the machine.
+	Servers []string `json:"servers,omitempty"`
+	Search  []string `json:"search,omitempty"`
+}
+
+// ImageRef is the image that a container was made from, as it was then.
+type ImageRef struct {
+	ID string `json:"id"`
+	// Name is what the user wrote.
+	Name string `json:"name"`
+}
+
+// VolumeMount is a volume that a container has.
+type VolumeMount struct {
+	Name string `json:"name"`
+	// Target is where it is in the container.
+	Target   string `json:"target"`
+	ReadOnly bool   `json:"read_only,omitempty"`
+	// Anonymous means that it was made for the container, without a name of the user's.
+	Anonymous bool `json:"anonymous,omitempty"`
 }
 
 // Ref returns the reference of the present attempt.
@@ -106,8 +159,15 @@ type RestartPolicy struct {
 	MaxRetries int `json:"max_retries,omitempty"`
 }
 
-// Stdio is how a container's standard streams are laid out.
+// Stdio is how the standard streams of a container or an exec are laid out.
 type Stdio struct {
+	// Stdin gives it an input, and Terminal a terminal.
+	Stdin    bool `json:"stdin,omitempty"`
+	Terminal bool `json:"terminal,omitempty"`
+	// KeepInput leaves the input open when that of a client ends.
+	KeepInput bool `json:"keep_input,omitempty"`
+	// Pipes makes the outputs FIFOs. What nobody reads holds up the process.
+	Pipes bool `json:"pipes,omitempty"`
 	// Merged puts stderr into stdout's file.
 	Merged bool `json:"merged,omitempty"`
 	// MaxBytes is the cap of each stream's file, 0 for the host's default.

@@ -13,7 +13,7 @@ import (
 const maxKey = 255
 
 // CreateContainer writes a new container and its spec. The error is AlreadyExists if its
-// name, id or request id is in use, and Invalid if its labels are too large.
+// name, id, request id or address is in use, and Invalid if its labels are too large.
 // [Tx.ContainerByRequest] returns the container that a request made.
 func (tx *Tx) CreateContainer(c *Container, spec json.RawMessage) error {
 	if err := executor.ValidateID(c.ID); err != nil {
@@ -32,14 +32,17 @@ func (tx *Tx) CreateContainer(c *Container, spec json.RawMessage) error {
 	if err := tx.claim(requests, "request id", c.RequestID, c.ID); err != nil {
 		return err
 	}
+	if err := tx.changeLeases(c.ID, nil, c.Leases); err != nil {
+		return err
+	}
 	if err := tx.put(specs, id, spec); err != nil {
 		return err
 	}
 	return tx.putContainer(c)
 }
 
-// PutContainer writes a container that exists. Its name may have changed; its request id
-// must not.
+// PutContainer writes a container that exists. Its name and addresses may have changed; its
+// request id must not.
 func (tx *Tx) PutContainer(c *Container) error {
 	old, err := tx.Container(c.ID)
 	if err != nil {
@@ -56,7 +59,18 @@ func (tx *Tx) PutContainer(c *Container) error {
 			return err
 		}
 	}
+	if err := tx.changeLeases(c.ID, old.Leases, c.Leases); err != nil {
+		return err
+	}
 	return tx.putContainer(c)
+}
+
+// PutSpec writes the spec of a container that exists.
+func (tx *Tx) PutSpec(id string, spec json.RawMessage) error {
+	if _, err := tx.Container(id); err != nil {
+		return err
+	}
+	return tx.put(specs, []byte(id), spec)
 }
 
 // putContainer writes a container within the limits of a record.
@@ -84,8 +98,8 @@ func (tx *Tx) claim(index bucket, what, key, id string) error {
 	return tx.putJSON(index, []byte(key), id)
 }
 
-// RemoveContainer removes a container with its spec, name, request id and exits. It is no
-// error if there is none. Its events stay.
+// RemoveContainer removes a container with its spec, name, request id, addresses, exits and
+// execs. It is no error if there is none. Its events stay.
 func (tx *Tx) RemoveContainer(id string) error {
 	c, err := tx.Container(id)
 	if errors.Is(err, executor.NotFound) {
@@ -102,13 +116,14 @@ func (tx *Tx) RemoveContainer(id string) error {
 			return err
 		}
 	}
-	var keys [][]byte
-	for k := range tx.exitKeys(id) {
-		keys = append(keys, k)
+	if err := tx.changeLeases(id, c.Leases, nil); err != nil {
+		return err
 	}
-	for _, k := range keys {
-		if err := tx.delete(exits, k); err != nil {
-			return err
+	for _, b := range []bucket{exits, execs} {
+		for _, k := range tx.keysOf(b, id) {
+			if err := tx.delete(b, k); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -69,12 +69,21 @@ func (tx *Tx) Exit(ref executor.Ref) (*Exit, error) {
 	return exit, nil
 }
 
-func (tx *Tx) exitKeys(id string) iter.Seq2[[]byte, []byte] {
+// scanOf returns the records of a container in a bucket whose keys begin with its id.
+func (tx *Tx) scanOf(b bucket, id string) iter.Seq2[[]byte, []byte] {
 	return func(yield func(k, v []byte) bool) {
-		for k, v := range tx.scan(exits, []byte(id+"/")) {
+		for k, v := range tx.scan(b, []byte(id+"/")) {
 			if !strings.HasPrefix(string(k), id+"/") || !yield(k, v) {
 				return
 			}
 		}
 	}
+}
+
+// keysOf returns the keys of those records, which may then be deleted.
+func (tx *Tx) keysOf(b bucket, id string) (keys [][]byte) {
+	for k := range tx.scanOf(b, id) {
+		keys = append(keys, k)
+	}
+	return keys
 }

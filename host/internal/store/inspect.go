@@ -68,7 +68,7 @@ func inspectCommit(r io.ReaderAt, size int64, commit boltfile.Commit) inspection
 		return in
 	}
 	for b := meta; int(b) < bucketCount; b++ {
-		if !slices.Contains(buckets, b.name()) {
+		if !slices.Contains(buckets, b.name()) && !in.mayLack(b) {
 			in.problems = append(in.problems, fmt.Sprintf("there is no bucket %s", b.name()))
 		}
 	}
@@ -85,6 +85,12 @@ func inspectCommit(r io.ReaderAt, size int64, commit boltfile.Commit) inspection
 		}
 	}
 	return in
+}
+
+// mayLack reports whether a file of this kind need not have a bucket: one that came later
+// and has no records.
+func (in *inspection) mayLack(b bucket) bool {
+	return int(b) >= firstBuckets && in.header != nil && in.header.Digests[b] == digest{}
 }
 
 // add counts a record. The error says what is wrong with it.

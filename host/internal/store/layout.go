@@ -28,11 +28,24 @@ const (
 	exits
 	// events: sequence → Event.
 	events
+	// images: id → Image.
+	images
+	// execs: ref → Exec.
+	execs
+	// volumes: name → Volume.
+	volumes
+	// networks: name → Network.
+	networks
+	// leases: NETWORK/ADDRESS → id.
+	leases
 
-	bucketCount = int(events) + 1
+	bucketCount = int(leases) + 1
+	// firstBuckets is how many buckets the first release had. A store may lack later ones,
+	// and then gets them.
+	firstBuckets = int(events) + 1
 )
 
-var bucketNames = [bucketCount]string{"containers", "specs", "names", "requests", "exits", "events"}
+var bucketNames = [bucketCount]string{"containers", "specs", "names", "requests", "exits", "events", "images", "execs", "volumes", "networks", "leases"}
 
 func (b bucket) name() string {
 	if b == meta {
@@ -64,6 +77,9 @@ func eventKey(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq
 
 // exitKey sorts by attempt within an id, and ids by "/", which no id contains.
 func exitKey(ref executor.Ref) []byte { return fmt.Appendf(nil, "%s/%010d", ref.ID, ref.Attempt) }
+
+// execKey sorts by attempt within an id, as exitKey does.
+func execKey(ref executor.Ref) []byte { return append(exitKey(ref), "/"+ref.Exec...) }
 
 // headerKey is the key of the header in the meta bucket.
 var headerKey = []byte("header")

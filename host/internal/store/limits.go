@@ -59,14 +59,10 @@ func checkLabels(labels map[string]string) error {
 // trimExits removes the exits of attempts that are long over.
 func (tx *Tx) trimExits(newest executor.Ref) error {
 	end := string(exitKey(executor.Ref{ID: newest.ID, Attempt: max(0, newest.Attempt-keepExits)}))
-	var old [][]byte
-	for k := range tx.exitKeys(newest.ID) {
+	for _, k := range tx.keysOf(exits, newest.ID) {
 		if string(k) > end {
 			break
 		}
-		old = append(old, k)
-	}
-	for _, k := range old {
 		if err := tx.delete(exits, k); err != nil {
 			return err
 		}

@@ -88,7 +88,7 @@ func TestOldExitsAreTrimmed(t *testing.T) {
 	put(c.ID, 1) // a late report
 	mustView(t, s, func(tx *Tx) error {
 		n := 0
-		for range tx.exitKeys("a") {
+		for range tx.scanOf(exits, "a") {
 			n++
 		}
 		if n == 0 || n > keepExits {

@@ -81,7 +81,7 @@ func (s *Store) replace(in inspection) error {
 		return err
 	}
 	trimAside(s.path)
-	return syncDir(s.path)
+	return linux.SyncDir(filepath.Dir(s.path))
 }
 
 // copyFrom copies to a new store what is intact in the one that was inspected.
@@ -184,14 +184,4 @@ func trimAside(path string) {
 		_ = os.Remove(kept[0])
 		kept = kept[1:]
 	}
-}
-
-// syncDir syncs the directory of a file.
-func syncDir(path string) error {
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

@@ -151,6 +151,11 @@ func (s *Store) open(bootID, knownID string) error {
 	}
 	_, err = s.transact(func(tx *Tx) error {
 		tx.dirty = true // the header alone, or the journal too
+		for _, name := range bucketNames[firstBuckets:] {
+			if _, err := tx.bolt.CreateBucketIfNotExists([]byte(name)); err != nil {
+				return err
+			}
+		}
 		if s.info.Behind != nil {
 			return tx.restartJournal()
 		}

@@ -2,9 +2,9 @@ package supervisor
 
 import (
 	"os"
-	"strconv"
 	"time"
 
+	"github.com/davit-run/davit/shared/linux"
 	"golang.org/x/sys/unix"
 )
 
@@ -61,7 +61,7 @@ func watchWrites(files []*os.File) (*os.File, error) {
 	}
 	for _, f := range files {
 		// By descriptor: the name may be another file's by now.
-		if _, err := unix.InotifyAddWatch(fd, "/proc/self/fd/"+strconv.Itoa(int(f.Fd())), unix.IN_MODIFY); err != nil {
+		if _, err := unix.InotifyAddWatch(fd, linux.FDPath(int(f.Fd())), unix.IN_MODIFY); err != nil {
 			_ = unix.Close(fd)
 			return nil, err
 		}

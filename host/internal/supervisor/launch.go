@@ -287,7 +287,7 @@ func connect(ctx context.Context, config Config, user User, c *child) (_ *launch
 	pidfd, err := linux.OpenProcess(pid, func() error {
 		// The connection is to the process that had this pid when it was accepted. If
 		// it has the lock file open, it is the executor, and alive.
-		if !hasOpen(pid, filepath.Join(dir, lockFile)) {
+		if !linux.HasOpen(pid, filepath.Join(dir, lockFile)) {
 			return fmt.Errorf("process %d serves %s but does not hold the backend's lock", pid, address)
 		}
 		return nil

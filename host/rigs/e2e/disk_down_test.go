@@ -27,6 +27,7 @@ func roundsOf(t testing.TB, variable string, standard int) int {
 // DAVIT_FULL_DISK_ROUNDS says how often; see also TestFullLogDisk.
 func TestLogDiskFillsWhileTheHostIsDown(t *testing.T) {
 	s, backends := shims(t)
+	rootfs := ownRootfs(t)
 	disk := s.on("state/containers", 8<<20)
 	for round := range roundsOf(t, "DAVIT_FULL_DISK_ROUNDS", 2) {
 		how := []string{"host", "host and executors", "host, until after it is back"}[round%3]

@@ -119,6 +119,7 @@ func TestOutputIsBoundedWithoutAHost(t *testing.T) {
 // A shim whose log disk is full stops copying for good. The workload does not notice.
 func TestFullLogDisk(t *testing.T) {
 	s, backends := shims(t)
+	rootfs := ownRootfs(t)
 	disk := s.on("state/containers", 8<<20)
 	// Each writes 1 MiB while the disk is full, and then says so where it can be
 	// seen; and then goes on, slowly.

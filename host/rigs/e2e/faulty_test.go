@@ -112,8 +112,8 @@ func disksThatFail(t *testing.T, backend string, dirs ...string) {
 
 func (s *site) disksThatFail(faulty *disktest.Faulty, dir string, errno syscall.Errno, remedy string) {
 	t := s.t
+	rootfs := ownRootfs(t)
 	flag := filepath.Join(rootfs, "tmp/go")
-	_ = os.Remove(flag)
 	runs := s.must("run", "-d", "--rootfs", rootfs, "sh", "-c", "while :; do echo tick; sleep 0.05; done")
 	ends := s.must("run", "-d", "--rootfs", rootfs, "sh", "-c", "echo first; while [ ! -e /tmp/go ]; do sleep 0.05; done; exit 7")
 	over := s.must("run", "-d", "--rootfs", rootfs, "sh", "-c", "exit 3")

@@ -82,7 +82,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 		args []string
 		want string // in the message
 	}{
-		{"no rootfs", []string{"run", "true"}, "--rootfs"},
+		{"no rootfs", []string{"run", "--pull", "never", "true"}, "--rootfs"},
 		{"no command", []string{"run", "--rootfs", rootfs}, "command"},
 		{"rootfs is absent", []string{"run", "--rootfs", "/nonexistent", "true"}, "/nonexistent"},
 		{"rootfs is a file", []string{"run", "--rootfs", rootfs + "/bin/busybox", "true"}, "directory"},

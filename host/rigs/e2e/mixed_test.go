@@ -111,7 +111,7 @@ build | compiling
 build | done
 verify: on shim
 verify ! bad
-verify: failed with code 3
+verify: failed, exit code 3
 `
 	if !ok || exit.ExitCode() != 3 || string(out) != want {
 		t.Errorf("got %v, %q; want code 3, %q", err, out, want)

@@ -20,7 +20,8 @@ import (
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// bin holds the binaries under test, and rootfs a busybox.
+// bin holds the binaries under test, and rootfs a busybox. Tests share both: one whose
+// containers write has an [ownRootfs].
 var bin, rootfs string
 
 func TestMain(m *testing.M) {
@@ -66,7 +67,7 @@ func prepare() error {
 	if err := exec.Command("cp", busybox, rootfs+"/bin/busybox").Run(); err != nil {
 		return err
 	}
-	for applet := range strings.FieldsSeq("sh true false cat echo sleep id hostname env pwd ls seq md5sum kill dd touch wc yes head") {
+	for applet := range strings.FieldsSeq("sh true false cat echo sleep id hostname env pwd ls seq md5sum kill dd touch wc yes head stty") {
 		if err := os.Symlink("busybox", filepath.Join(rootfs, "bin", applet)); err != nil {
 			return err
 		}
@@ -197,6 +198,9 @@ func (s *site) close() {
 	}
 	s.stop()
 	left := leftovers(s.dir)
+	if files, _ := os.ReadDir(filepath.Join(rootfs, "tmp")); len(files) > 0 {
+		left = append(left, fmt.Sprintf("in the root file system that all tests share: %v", files))
+	}
 	if len(left) > 0 {
 		s.t.Errorf("left behind:\n  %s", strings.Join(left, "\n  "))
 	}
@@ -216,7 +220,8 @@ func leftovers(dir string) []string {
 	procs, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, p := range procs {
 		line, _ := os.ReadFile(p)
-		if bytes.Contains(line, []byte(dir)) {
+		works, _ := os.Readlink(filepath.Dir(p) + "/cwd") // davit's own shims name nothing else
+		if bytes.Contains(line, []byte(dir)) || strings.Contains(works, dir) {
 			left = append(left, "process "+filepath.Base(filepath.Dir(p))+": "+string(bytes.ReplaceAll(line, []byte{0}, []byte(" "))))
 		}
 	}
@@ -230,8 +235,13 @@ func leftovers(dir string) []string {
 	for _, id := range ids {
 		left = append(left, "output of "+id.Name())
 	}
-	sockets, _ := filepath.Glob(dir + "/run/backends/*/*.sock")
-	return append(left, sockets...)
+	sockets, _ := os.ReadFile("/proc/net/unix")
+	for line := range strings.Lines(string(sockets)) {
+		if strings.Contains(line, dir) {
+			left = append(left, "socket "+line)
+		}
+	}
+	return left
 }
 
 type result struct {
@@ -349,13 +359,12 @@ func (s *site) waitBackend(name string) {
 	s.waitFor("backend "+name+" is ready", func() bool { return s.backend(name).State == "ready" })
 }
 
-// touch makes a file, for as long as the test runs. Root file systems are shared.
+// touch makes a file.
 func touch(t testing.TB, path string) {
 	t.Helper()
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.Remove(path) })
 }
 
 func exists(path string) bool {

@@ -13,6 +13,7 @@
 //	socket     whose path is in the directory for temporary files
 //	device     a loop device of a file there, or a mapped one
 //	link       of the network
+//	table      of nftables
 //
 // What was there before does not count, and neither does what is gone soon: kernel and
 // shims tidy up in the background. Processes that are left are killed, so that they

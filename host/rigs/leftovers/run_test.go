@@ -20,7 +20,11 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	// Others may run tests of davit at the same time, and have cgroups below davit's.
-	look := Look{Report: os.Stdout, Settle: 300 * time.Millisecond, Most: 10, Cgroups: os.Getenv("DAVIT_LEFTOVERS")}
+	settle, err := time.ParseDuration(os.Getenv("DAVIT_LEFTOVERS_SETTLE"))
+	if err != nil {
+		panic(err)
+	}
+	look := Look{Report: os.Stdout, Settle: settle, Most: 10, Cgroups: os.Getenv("DAVIT_LEFTOVERS")}
 	status, err := look.Run(os.Args[1:]...)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -28,18 +32,21 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
+// little is how long what stays is waited for.
+const little = 300 * time.Millisecond
+
 // cgroups is the parent of the cgroups that count here.
 func cgroups() string { return fmt.Sprintf("/davit-leftovers-%d", os.Getpid()) }
 
-// look runs a shell script, and returns the report of what it has left.
-func look(t *testing.T, script string) (report string, status int) {
+// look runs a shell script, and returns the report of what it has left after a while.
+func look(t *testing.T, script string, settle time.Duration) (report string, status int) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self, "/bin/sh", "-c", script)
-	cmd.Env = append(os.Environ(), "DAVIT_LEFTOVERS="+cgroups(), "TMPDIR="+t.TempDir())
+	cmd.Env = append(os.Environ(), "DAVIT_LEFTOVERS="+cgroups(), "DAVIT_LEFTOVERS_SETTLE="+settle.String(), "TMPDIR="+t.TempDir())
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -57,7 +64,7 @@ func TestNothingIsLeft(t *testing.T) {
 		// What is gone soon is not left, whoever its parent was.
 		"touch $TMPDIR/f; (setsid sh -c 'sleep 0.1; rm $TMPDIR/f' &)": 0,
 	} {
-		if report, status := look(t, script); status != want || report != "" {
+		if report, status := look(t, script, time.Minute); status != want || report != "" {
 			t.Errorf("%s: got status %d and %q, want %d", script, status, report, want)
 		}
 	}
@@ -77,7 +84,7 @@ func TestWhatIsLeft(t *testing.T) {
 			if tt.root && os.Geteuid() != 0 {
 				t.Skip("needs root")
 			}
-			report, status := look(t, tt.script)
+			report, status := look(t, tt.script, little)
 			for line := range strings.SplitSeq(report, "\n") {
 				if at, ok := strings.CutPrefix(strings.TrimSpace(line), "mount "); ok {
 					if err := exec.Command("umount", at).Run(); err != nil {
@@ -104,12 +111,12 @@ func TestCgroupsThatAreLeft(t *testing.T) {
 	defer os.Remove(filepath.Dir(dir))
 	defer os.Remove(dir)
 	defer os.Remove(dir + "/below")
-	report, status := look(t, "mkdir -p "+dir+"/below")
+	report, status := look(t, "mkdir -p "+dir+"/below", little)
 	if status != 1 || !strings.Contains(report, "cgroup "+dir+"/below") {
 		t.Errorf("got status %d and %q", status, report)
 	}
 	// What was there before does not count.
-	if report, status := look(t, "exit 0"); status != 0 {
+	if report, status := look(t, "exit 0", time.Minute); status != 0 {
 		t.Errorf("got status %d and %q", status, report)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/davit-run/davit/shared/linux"
+	"github.com/google/nftables"
 )
 
 // Places are where runtimes and davit keep files of containers, by the patterns of what
@@ -60,13 +61,36 @@ func (l Look) survey(temp string) map[string]bool {
 			add("device", strings.Split(file, "/")[3]+" of "+strings.TrimSpace(string(of)))
 		}
 	}
-	for kind, pattern := range map[string]string{"device": "/dev/mapper/*davit*", "link": "/sys/class/net/*davit*"} {
-		names, _ := filepath.Glob(pattern)
-		for _, name := range names {
-			add(kind, name)
+	for kind, patterns := range map[string][]string{
+		"device": {"/dev/mapper/*davit*"},
+		"link":   {"/sys/class/net/*davit*", "/sys/class/net/dv*n[0-9]*", "/sys/class/net/veth???????????"}, // those of package networks
+	} {
+		for _, pattern := range patterns {
+			names, _ := filepath.Glob(pattern)
+			for _, name := range names {
+				add(kind, name)
+			}
 		}
 	}
+	for _, table := range tables() {
+		add("table", table)
+	}
 	return found
+}
+
+// tables lists davit's tables of nftables.
+func tables() (names []string) {
+	c, err := nftables.New()
+	if err != nil {
+		return nil
+	}
+	all, _ := c.ListTables() // fails where there is no nftables, and then no table
+	for _, t := range all {
+		if strings.HasPrefix(t.Name, "davit") {
+			names = append(names, t.Name)
+		}
+	}
+	return names
 }
 
 func lines(file string) []string {

@@ -136,13 +136,19 @@ func unframe(w io.Writer, r io.Reader) error {
 	}
 }
 
+// command returns a davit command.
+func (c *client) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, c.davit, args...)
+	cmd.Env = append(os.Environ(), "DAVIT_HOST="+c.socket)
+	return cmd
+}
+
 // run runs a davit command. It returns what comes on stdout, or on stderr, to read,
 // without what davit says there itself: that its host has gone, and is back.
 func (c *client) run(ctx context.Context, stderr bool, read func(io.Reader) error, args ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, c.davit, args...)
-	cmd.Env = append(os.Environ(), "DAVIT_HOST="+c.socket)
+	cmd := c.command(ctx, args...)
 	var other bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &other, &other
 	out, in, err := os.Pipe()

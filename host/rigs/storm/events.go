@@ -68,8 +68,8 @@ func (j *journal) read(ctx context.Context) error {
 }
 
 // reportedOnce matches the steps of a life, each reported once. A pause that the host died in
-// is reported by its end alone.
-var reportedOnce = regexp.MustCompile(`^created (failed|started( paused)?( resumed)? exited) removed$`)
+// is reported by its end alone. An update may be repeated, and come last after the end.
+var reportedOnce = regexp.MustCompile(`^created (failed|started( paused)?( resumed)?( updated)* exited)( updated)* removed$`)
 
 // check wants a journal without gaps that reports each step of a life once.
 func (j *journal) check(ctx context.Context) {

@@ -32,9 +32,10 @@ func (opts Options) misbehaving() []target {
 const bystander = "bystander"
 
 // unasked are the methods of the protocol that no scene leads to: those that the host
-// serves; close, which takes another config; and what a user does with the strays of a
-// host that has lost its state (row lost makes some, which their copies bring back).
-var unasked = []string{"exited", "released", "close", "stray-adopt", "stray-remove"}
+// serves; close, which takes another config; what a user does with the strays of a host
+// that has lost its state (row lost makes some, which their copies bring back); and what
+// attached clients ask for.
+var unasked = []string{"exited", "released", "close", "stray-adopt", "stray-remove", "close-input", "resize"}
 
 // calls names what an executor is asked.
 func calls() (names []string) {
@@ -120,6 +121,8 @@ func (s *storm) misbehaveOnce(ctx context.Context, t target, call, action string
 			s.killByAPI(ctx, l)
 		case "pause", "resume":
 			s.pauseByAPI(ctx, l)
+		case "update":
+			s.updateByAPI(ctx, l)
 		case "stats":
 			s.measureByAPI(ctx, l)
 		case "check", "runtime-list":

@@ -97,6 +97,13 @@ func (opts Options) rows() []row {
 			failpoints: true, targets: Options.startTargets, do: starts(n(5, 1)),
 		},
 		{
+			name: "streams", about: "streams to and from commands in a container, and a container's own, with all that serves them killed",
+			targets: func(opts Options) []target {
+				return slices.DeleteFunc(opts.targets(), func(t target) bool { return t.inline }) // there is no exec in a module
+			},
+			do: passStreams(n(20, 1)),
+		},
+		{
 			name: "bugs", about: "deliberate bugs, one per invariant, each noticed",
 			failpoints: true, do: noticeBugs,
 		},

@@ -223,11 +223,14 @@ func (s *storm) endsExecutor(ctx context.Context, t target) {
 }
 
 // executorOf returns the pid of a target's executor.
-func (s *storm) executorOf(ctx context.Context, t target) int {
+func (s *storm) executorOf(ctx context.Context, t target) int { return s.backend(ctx, t).PID }
+
+// backend returns what the host says of a target, or the zero value.
+func (s *storm) backend(ctx context.Context, t target) backendView {
 	var all []backendView
 	_ = s.insist(ctx, func() error { return s.site.client.call(ctx, "GET", "/backends", nil, &all) })
 	if i := slices.IndexFunc(all, func(b backendView) bool { return b.Name == t.name }); i >= 0 {
-		return all[i].PID
+		return all[i]
 	}
-	return 0
+	return backendView{}
 }

@@ -32,6 +32,7 @@ var scenes = []scene{
 	{name: "it is killed", style: killed, kick: func(ctx context.Context, s *storm, l *life) bool { return s.killByAPI(ctx, l) && l.stop() == nil }},
 	{name: "it is paused", style: steered, kick: func(ctx context.Context, s *storm, l *life) bool { s.pauseByAPI(ctx, l); return true }},
 	{name: "it is measured", style: steered, kick: func(ctx context.Context, s *storm, l *life) bool { s.measureByAPI(ctx, l); return true }},
+	{name: "its limits are changed", style: steered, kick: func(ctx context.Context, s *storm, l *life) bool { s.updateByAPI(ctx, l); return true }},
 	{name: "its backend is looked at", style: steered, kick: func(ctx context.Context, s *storm, l *life) bool { s.lookAt(ctx, l.target); return true }},
 	{name: "its executor is killed", style: steered, kick: func(_ context.Context, s *storm, l *life) bool { return s.killExecutor(l.target) }},
 	{name: "the host is killed", style: steered, kick: func(_ context.Context, s *storm, _ *life) bool { return s.site.killHost() }},
@@ -152,6 +153,14 @@ func (s *storm) pauseByAPI(ctx context.Context, l *life) {
 			return s.site.client.call(ctx, "POST", "/containers/"+l.id+"/"+what, map[string]any{}, nil)
 		})
 	}
+}
+
+// updateByAPI gives a container more memory than it needs. Not every backend can, and it may
+// end meanwhile.
+func (s *storm) updateByAPI(ctx context.Context, l *life) {
+	_ = s.insist(ctx, func() error {
+		return s.site.client.call(ctx, "POST", "/containers/"+l.id+"/update", map[string]any{"memory_bytes": 1 << 30}, nil)
+	})
 }
 
 // measureByAPI asks what a container uses. It may end meanwhile.

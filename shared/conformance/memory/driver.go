@@ -11,10 +11,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	program "github.com/davit-run/davit/shared/conformance/workload"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/fifo"
 	"github.com/davit-run/davit/shared/lifecycle"
 )
 
@@ -32,46 +34,78 @@ var _ interface {
 	executor.Checker
 	executor.Closer
 	executor.Pauser
+	executor.Updater
 	executor.StrayKeeper
+	executor.InputCloser
+	executor.Resizer
+	executor.Declarer
 } = (*backend)(nil)
 
-// driver drives the workloads of one backend on a machine.
+// Declares implements [executor.Declarer].
+func (*backend) Declares() []executor.Capability { return []executor.Capability{executor.CapExec} }
+
+// Close implements [executor.Closer].
+func (b *backend) Close(ctx context.Context) error {
+	err := b.Backend.Close(ctx)
+	b.driver.fifos.Close()
+	return err
+}
+
+// driver drives the workloads of one backend on a machine: the first processes, or the
+// further ones.
 type driver struct {
 	env      executor.Environment
 	settings settings
 	machine  machine
+	further  bool
+	fifos    *fifo.Holder
 }
 
 // Prepare implements [lifecycle.Driver].
 func (d *driver) Prepare(_ context.Context, w executor.Workload) (order, error) {
-	args, err := argsOf(w.Spec)
+	spec, err := d.specOf(w.Spec)
 	if err != nil {
 		return order{}, err
 	}
-	if err := d.settings.runnable(w.Runtime); err != nil {
+	if err := d.settings.runnable(w.Runtime); err != nil && !d.further {
 		return order{}, err
 	}
-	if w.Stdio.Stdin.Kind != executor.StreamNull {
-		return order{}, executor.Errorf(executor.Unsupported, "memory workloads read no input")
+	o := order{Record: record{Ref: w.Ref, Runtime: w.Runtime.Name, Stdio: w.Stdio}, Args: spec.Args, Place: d.at(w.Ref)}
+	if d.further {
+		o.Within = d.at(w.Ref.Init()).Socket
 	}
-	return order{Record: record{Ref: w.Ref, Runtime: w.Runtime.Name}, Stdio: w.Stdio, Args: args, Place: d.at(w.Ref.ID)}, nil
+	if w.Stdio.Terminal && spec.ConsoleSize != nil {
+		o.Size = *spec.ConsoleSize
+	}
+	return o, nil
 }
 
-// argsOf returns process.args of an OCI spec, which must be a program.
-func argsOf(spec json.RawMessage) ([]string, error) {
-	var s struct {
-		Process *struct {
-			Args []string `json:"args"`
-		} `json:"process"`
+// processSpec is what is heeded of the process of an OCI spec.
+type processSpec struct {
+	Args        []string               `json:"args"`
+	ConsoleSize *executor.TerminalSize `json:"consoleSize"`
+}
+
+// specOf returns the process of an OCI spec, or that of a further process. Its args must be
+// a program.
+func (d *driver) specOf(text json.RawMessage) (*processSpec, error) {
+	var spec struct {
+		Process *processSpec `json:"process"`
 	}
-	if err := json.Unmarshal(spec, &s); err != nil {
+	var err error
+	if d.further {
+		err = json.Unmarshal(text, &spec.Process)
+	} else {
+		err = json.Unmarshal(text, &spec)
+	}
+	if err != nil {
 		return nil, executor.Errorf(executor.Invalid, "spec: %w", err)
 	}
-	if s.Process == nil || len(s.Process.Args) == 0 {
+	if spec.Process == nil || len(spec.Process.Args) == 0 {
 		return nil, executor.Errorf(executor.Invalid, "spec: process.args is empty")
 	}
-	_, err := parse(s.Process.Args)
-	return s.Process.Args, err
+	_, err = parse(spec.Process.Args)
+	return spec.Process, err
 }
 
 // parse parses a program. Errors have the codes of Create.
@@ -89,11 +123,23 @@ func parse(args []string) (program.Program, error) {
 	return p, executor.Errorf(code, "%w", err)
 }
 
-func (d *driver) dir() string { return filepath.Join(d.env.StateDir, "workloads") }
+func (d *driver) dir() string {
+	if d.further {
+		return filepath.Join(d.env.StateDir, "execs")
+	}
+	return filepath.Join(d.env.StateDir, "workloads")
+}
 
-func (d *driver) at(id string) place {
-	sum := sha256.Sum256([]byte(id)) // ids may be too long for a socket's path
-	return place{Dir: filepath.Join(d.dir(), id), Socket: filepath.Join(d.env.RunDir, hex.EncodeToString(sum[:8]))}
+// separator stands between the ids of a container and of a further process.
+const separator = "."
+
+func (d *driver) at(ref executor.Ref) place {
+	name, dir := ref.ID, "workloads"
+	if ref.Exec != "" {
+		name, dir = ref.ID+separator+ref.Exec, "execs"
+	}
+	sum := sha256.Sum256([]byte(name)) // ids may be too long for a socket's path
+	return place{Dir: filepath.Join(d.env.StateDir, dir, name), Socket: filepath.Join(d.env.RunDir, hex.EncodeToString(sum[:8]))}
 }
 
 // Start implements [lifecycle.Driver].
@@ -113,16 +159,24 @@ func (d *driver) Start(ctx context.Context, o order) (*process, executor.Status,
 	if err != nil {
 		return nil, executor.Status{}, err
 	}
-	p := &process{place: o.Place, machine: d.machine, answered: d.settings.config.Answered}
+	if err := d.fifos.Hold(o.Record.Ref, o.Record.Stdio); err != nil {
+		return nil, executor.Status{}, errors.Join(executor.Errorf(executor.Invalid, "output: %w", err), o.Place.remove())
+	}
+	p := d.process(o.Place)
 	if p.rec, err = d.machine.start(ctx, o); err != nil {
+		d.fifos.Drop(o.Record.Ref)
 		return nil, executor.Status{}, errors.Join(err, o.Place.remove())
 	}
 	return p, p.status(), nil
 }
 
+func (d *driver) process(at place) *process {
+	return &process{place: at, machine: d.machine, answered: d.settings.config.Answered, fifos: d.fifos}
+}
+
 // Find implements [lifecycle.Driver].
 func (d *driver) Find(_ context.Context, ref executor.Ref) (f lifecycle.Found[*process], ok bool, err error) {
-	p := &process{place: d.at(ref.ID), machine: d.machine, answered: d.settings.config.Answered}
+	p := d.process(d.at(ref))
 	switch err := readJSON(p.recordFile(), &p.rec); {
 	case errors.Is(err, fs.ErrNotExist): // about to start, or to be removed
 		return f, false, nil
@@ -147,17 +201,18 @@ func torn(err error) bool {
 }
 
 // List implements [lifecycle.Driver].
-func (d *driver) List(ctx context.Context, known func(string) bool) ([]lifecycle.Found[*process], error) {
+func (d *driver) List(ctx context.Context, known func(id, exec string) bool) ([]lifecycle.Found[*process], error) {
 	entries, err := os.ReadDir(d.dir())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	var all []lifecycle.Found[*process]
 	for _, e := range entries {
-		if known(e.Name()) {
+		id, exec, _ := strings.Cut(e.Name(), separator)
+		if known(id, exec) {
 			continue
 		}
-		f, ok, err := d.Find(ctx, executor.Ref{ID: e.Name()})
+		f, ok, err := d.Find(ctx, executor.Ref{ID: id, Exec: exec})
 		if err != nil {
 			return nil, err
 		}

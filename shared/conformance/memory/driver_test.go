@@ -42,13 +42,13 @@ func TestArgsOf(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := argsOf(spec); executor.CodeOf(err) != tt.want {
+			if _, err := (&driver{}).specOf(spec); executor.CodeOf(err) != tt.want {
 				t.Errorf("got %v, want code %q", err, tt.want)
 			}
 		})
 	}
 	for _, spec := range []string{"", "{", "[]", "{}", `{"process":7}`} {
-		if _, err := argsOf(json.RawMessage(spec)); !errors.Is(err, executor.Invalid) {
+		if _, err := (&driver{}).specOf(json.RawMessage(spec)); !errors.Is(err, executor.Invalid) {
 			t.Errorf("spec %q: got %v, want invalid", spec, err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/fifo"
 	"github.com/davit-run/davit/shared/lifecycle"
 	"github.com/hashicorp/go-hclog"
 )
@@ -57,8 +58,13 @@ func newExecutor(m machine) executor.Executor {
 			if len(diags) > 0 {
 				return nil, executor.Errorf(executor.Invalid, "%s", diags[0].Message)
 			}
-			d := &driver{env: env, settings: set, machine: m}
-			return &backend{lifecycle.New(d, host, hclog.FromContext(ctx)), d, set}, nil
+			log := hclog.FromContext(ctx)
+			d := &driver{env: env, settings: set, machine: m, fifos: &fifo.Holder{}}
+			further := *d
+			further.further = true
+			b := &backend{lifecycle.New(d, host, log), d, set}
+			b.Exec(lifecycle.New(&further, host, log))
+			return b, nil
 		},
 	}
 }

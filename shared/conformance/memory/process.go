@@ -8,6 +8,7 @@ import (
 
 	program "github.com/davit-run/davit/shared/conformance/workload"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/fifo"
 	"github.com/davit-run/davit/shared/lifecycle"
 )
 
@@ -17,6 +18,7 @@ type process struct {
 	rec      record
 	machine  machine
 	answered string // file that lists the exits for which the host has answered
+	fifos    *fifo.Holder
 }
 
 func (p *process) status() executor.Status {
@@ -54,6 +56,7 @@ func (p *process) readExit() *executor.Exit {
 
 // Wait implements [lifecycle.Process].
 func (p *process) Wait(ctx context.Context) (*executor.Exit, error) {
+	p.hold()
 	if reaped := p.machine.reaped(p.place); reaped != nil {
 		select {
 		case <-reaped:
@@ -74,10 +77,16 @@ func (p *process) Wait(ctx context.Context) (*executor.Exit, error) {
 }
 
 // Release implements [lifecycle.Process]. Workloads write to their files themselves,
-// so nothing is left to drain.
-func (p *process) Release(context.Context) (executor.Output, error) {
+// so nothing is left to drain but FIFOs.
+func (p *process) Release(ctx context.Context) (executor.Output, error) {
+	p.hold()
+	output, err := p.fifos.Drained(ctx, p.rec.Ref)
+	if err != nil {
+		return "", err
+	}
+	p.fifos.Drop(p.rec.Ref)
 	if p.answered == "" {
-		return executor.Complete, nil
+		return output, nil
 	}
 	f, err := os.OpenFile(p.answered, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
@@ -88,7 +97,7 @@ func (p *process) Release(context.Context) (executor.Output, error) {
 		code = *exit.Code
 	}
 	_, err = fmt.Fprintf(f, "%s %d\n", p.rec.Ref, code)
-	return executor.Complete, errors.Join(err, f.Close())
+	return output, errors.Join(err, f.Close())
 }
 
 // Signal implements [lifecycle.Process].
@@ -111,4 +120,31 @@ func (p *process) send(ctx context.Context, event byte) error {
 }
 
 // Remove implements [lifecycle.Process].
-func (p *process) Remove(context.Context) error { return p.remove() }
+func (p *process) Remove(context.Context) error {
+	p.fifos.Drop(p.rec.Ref)
+	return p.remove()
+}
+
+// hold takes up the FIFOs of a process that was found. It changes nothing for others.
+func (p *process) hold() {
+	_ = p.fifos.Hold(p.rec.Ref, p.rec.Stdio) // who has removed them reads no more
+}
+
+// CloseInput implements [lifecycle.InputCloser].
+func (p *process) CloseInput(ctx context.Context) error {
+	if p.rec.Stdio.Stdin.Kind == executor.StreamNull {
+		return executor.Errorf(executor.FailedPrecondition, "%s has no input", p.rec.Ref)
+	}
+	return p.send(ctx, closeInput)
+}
+
+// Resize implements [lifecycle.Resizer].
+func (p *process) Resize(ctx context.Context, size executor.TerminalSize) error {
+	if !p.rec.Stdio.Terminal {
+		return executor.Errorf(executor.FailedPrecondition, "%s has no terminal", p.rec.Ref)
+	}
+	if err := writeJSON(p.sizeFile(), size); err != nil {
+		return err
+	}
+	return p.send(ctx, resized)
+}

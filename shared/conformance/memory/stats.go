@@ -17,5 +17,12 @@ func (p *process) Stats(context.Context) (executor.Stats, error) {
 	if p.rec.PID != 0 {
 		stats.PIDs = []int{p.rec.PID}
 	}
+	limits := p.limits()
+	if m := limits.Memory; m != nil && m.Limit != nil && *m.Limit > 0 {
+		stats.MemoryLimit = new(uint64(*m.Limit))
+	}
+	if n := limits.Pids; n != nil && n.Limit != nil && *n.Limit > 0 {
+		stats.TasksLimit = new(uint64(*n.Limit))
+	}
 	return stats, nil
 }

@@ -19,10 +19,10 @@ func (b *backend) Strays(context.Context) ([]executor.Stray, error) {
 	var all []executor.Stray
 	for _, file := range notes {
 		var rec record
-		if readJSON(file, &rec) != nil {
+		if readJSON(file, &rec) != nil || rec.Ref.Exec != "" { // it ends with its attempt
 			continue
 		}
-		p := b.driver.at(rec.Ref.ID)
+		p := b.driver.at(rec.Ref)
 		if _, err := os.Stat(p.recordFile()); !errors.Is(err, fs.ErrNotExist) || !p.listens() {
 			continue
 		}
@@ -37,7 +37,7 @@ func (b *backend) Strays(context.Context) ([]executor.Stray, error) {
 // stray returns the place of a stray and its record.
 func (b *backend) stray(ref executor.Ref, key string) (place, record, error) {
 	var rec record
-	p := b.driver.at(ref.ID)
+	p := b.driver.at(ref)
 	if key != filepath.Base(p.noteFile()) || readJSON(p.noteFile(), &rec) != nil || rec.Ref != ref {
 		return p, rec, executor.Errorf(executor.NotFound, "there is no stray %s of %s", key, ref)
 	}

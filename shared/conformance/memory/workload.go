@@ -3,12 +3,12 @@ package memory
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -19,10 +19,13 @@ import (
 
 // order is what a workload's process reads from its stdin.
 type order struct {
-	Record record         `json:"record"`
-	Stdio  executor.Stdio `json:"stdio"`
-	Args   []string       `json:"args"`
-	Place  place          `json:"place"`
+	Record record   `json:"record"`
+	Args   []string `json:"args"`
+	Place  place    `json:"place"`
+	// Within is the socket of the workload with which it ends, if it is a further process.
+	Within string `json:"within,omitempty"`
+	// Size is that of its terminal.
+	Size executor.TerminalSize `json:"size"`
 }
 
 // record is what is known of a workload from its start.
@@ -31,6 +34,8 @@ type record struct {
 	Runtime   string       `json:"runtime,omitempty"`
 	PID       int          `json:"pid,omitempty"`
 	StartedAt time.Time    `json:"started_at"`
+
+	Stdio executor.Stdio `json:"stdio"`
 }
 
 // answer is what it writes to its stdout when it runs, or cannot.
@@ -75,21 +80,22 @@ func (o order) run(kill <-chan struct{}, started func(record)) error {
 		return err
 	}
 	var m program.Machine
-	var files [2]io.WriteCloser
-	for i, s := range []executor.Stream{o.Stdio.Stdout, o.Stdio.Stderr} {
-		if files[i], err = open(s); err != nil {
-			return err
-		}
-		defer files[i].Close()
+	s, err := openStreams(o.Record.Stdio)
+	if err != nil {
+		return err
 	}
-	m.Stdout, m.Stderr = files[0], files[1]
+	defer s.close()
+	m.Stdin, m.Stdout, m.Stderr, m.Size = s.stdin, s.stdout, s.stderr, o.Place.size
+	if err := writeJSON(o.Place.sizeFile(), o.Size); err != nil {
+		return err
+	}
 	l, err := net.Listen("unix", o.Place.Socket)
 	if err != nil {
 		return err
 	}
 	events := make(chan int)
 	m.Events = events
-	box := mailbox{place: o.Place, listener: l, events: events, ended: make(chan struct{}), conns: make(map[net.Conn]bool)}
+	box := mailbox{place: o.Place, streams: s, listener: l, events: events, ended: make(chan struct{}), conns: make(map[net.Conn]bool)}
 	go box.listen()
 	defer box.hangUp()
 	o.Record.StartedAt = time.Now()
@@ -104,36 +110,26 @@ func (o order) run(kill <-chan struct{}, started func(record)) error {
 	started(o.Record)
 
 	go box.killOn(kill)
+	go box.endWith(o.Within)
 	end := p.Run(m)
 	box.close()
+	if box.killed.Load() { // perhaps in the middle of a step
+		end = program.End{Code: 128 + int(syscall.SIGKILL), Signal: int(syscall.SIGKILL)}
+	}
 	exit := executor.Exit{Code: &end.Code, Signal: executor.Signal(end.Signal), OOM: &end.OOM, At: time.Now(), Source: executor.Observed}
 	return writeJSON(o.Place.exitFile(), exit)
-}
-
-func open(s executor.Stream) (io.WriteCloser, error) {
-	name := os.DevNull
-	switch s.Kind {
-	case executor.StreamNull:
-	case executor.StreamFile:
-		name = s.Path
-	default:
-		return nil, executor.Errorf(executor.Unsupported, "memory workloads write to files only, not to a %s", s.Kind)
-	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		return nil, executor.Errorf(executor.Invalid, "output file: %w", err)
-	}
-	return f, nil
 }
 
 // mailbox receives events for a program.
 type mailbox struct {
 	place    place
+	streams  *streams
 	listener net.Listener
 	events   chan<- int
 	ended    chan struct{} // closed when the program has ended
 	// answering is locked while an event is passed to the program and answered.
 	answering sync.RWMutex
+	killed    atomic.Bool
 
 	mu    sync.Mutex
 	conns map[net.Conn]bool // nil when all are closed
@@ -183,8 +179,21 @@ func (m *mailbox) serve(conn net.Conn) {
 func (m *mailbox) pass(conn net.Conn, event []byte) {
 	m.answering.RLock()
 	defer m.answering.RUnlock()
-	if event[0] == program.Pause {
+	switch event[0] {
+	case program.Pause:
 		m.place.setPaused(true)
+	case closeInput:
+		m.streams.closeInput()
+		_, _ = conn.Write(event)
+		return
+	case resized: // the program asks for the size
+		_, _ = conn.Write(event)
+		return
+	case byte(syscall.SIGKILL):
+		if m.kill() {
+			_, _ = conn.Write(event)
+		}
+		return
 	}
 	select {
 	case m.events <- int(event[0]):
@@ -203,10 +212,47 @@ func (m *mailbox) killOn(kill <-chan struct{}) {
 	case <-m.ended:
 		return
 	}
+	m.kill()
+}
+
+// kill ends the program, also if it waits for a reader or a writer. It reports whether the
+// program had not ended.
+func (m *mailbox) kill() bool {
+	select {
+	case m.events <- int(syscall.SIGKILL):
+		return true
+	case <-m.ended:
+		return false
+	case <-time.After(killPatience):
+	}
+	m.killed.Store(true)
+	m.streams.close()
 	select {
 	case m.events <- int(syscall.SIGKILL):
 	case <-m.ended:
 	}
+	return true
+}
+
+// killPatience is how long a program may be in the middle of something when it is killed.
+// Then its streams are closed.
+const killPatience = 100 * time.Millisecond
+
+// endWith kills the program when the workload ends that listens at a socket.
+func (m *mailbox) endWith(socket string) {
+	if socket == "" {
+		return
+	}
+	conn, err := net.Dial("unix", socket)
+	if err == nil {
+		defer conn.Close()
+		go func() { // ends the read
+			<-m.ended
+			_ = conn.Close()
+		}()
+		_, _ = conn.Read(make([]byte, 1))
+	}
+	m.kill()
 }
 
 // close accepts no more events, and waits until those that the program has received
@@ -237,6 +283,7 @@ func (p place) recordFile() string { return filepath.Join(p.Dir, "record.json") 
 
 // noteFile is a second record, which outlives the loss of the first.
 func (p place) noteFile() string   { return p.Socket + ".json" }
+func (p place) sizeFile() string   { return filepath.Join(p.Dir, "size.json") }
 func (p place) exitFile() string   { return filepath.Join(p.Dir, "exit.json") }
 func (p place) pausedFile() string { return filepath.Join(p.Dir, "paused") }
 

@@ -16,7 +16,11 @@ const poll = 5 * time.Millisecond
 
 // Machine is what a program runs on.
 type Machine struct {
+	// Stdin reads as empty if it is nil.
+	Stdin          io.Reader
 	Stdout, Stderr io.Writer
+	// Size returns the size of the terminal, zero where there is none. Nil means that.
+	Size func() (rows, columns int)
 	// Ignore and Trap arrange for signals that reach the program by other ways than
 	// Events. They are nil where there are none.
 	Ignore func(sig int)
@@ -81,6 +85,14 @@ func (r *run) step(s step) (end *End, err error) {
 		_, err = io.WriteString(r.stream(s), s.words[1]+"\n")
 	case "count":
 		return r.count(r.stream(s), s.n)
+	case "copy":
+		return r.copy(r.stream(s))
+	case "size":
+		rows, columns := 0, 0
+		if r.Size != nil {
+			rows, columns = r.Size()
+		}
+		_, err = fmt.Fprintf(r.stream(s), "%d %d\n", rows, columns)
 	case "sleep":
 		over := time.Now().Add(s.wait)
 		return r.until(func() time.Duration { return time.Until(over) }), nil
@@ -134,6 +146,28 @@ func (r *run) count(w io.Writer, n int) (*End, error) {
 		}
 	}
 	return nil, out.Flush()
+}
+
+// copy copies the input to w until its end, and handles events meanwhile.
+func (r *run) copy(w io.Writer) (*End, error) {
+	if r.Stdin == nil {
+		return nil, nil
+	}
+	copied := make(chan error, 1)
+	go func() { // ends with the input, or the program
+		_, err := io.Copy(w, r.Stdin)
+		copied <- err
+	}()
+	var err error
+	end := r.until(func() time.Duration {
+		select {
+		case err = <-copied:
+			return 0
+		default:
+			return poll
+		}
+	})
+	return end, err
 }
 
 func mark(file, text string) error {

@@ -21,6 +21,8 @@
 //	exit CODE          end with CODE
 //	die SIGNAL         end as if killed by SIGNAL
 //	oom                end as if killed for want of memory
+//	copy STREAM        copy stdin to STREAM until its end
+//	size STREAM        write the rows and columns of the terminal that is stdin
 //	exec PATH          must be the only step: succeeds if PATH can be executed
 //
 // A program that is malformed or cannot do a step ends with code 125.
@@ -44,6 +46,8 @@ func Main(args []string) int {
 		return failed
 	}
 	return p.Run(Machine{
+		Stdin:  os.Stdin,
+		Size:   func() (rows, columns int) { return terminalSize(os.Stdin.Fd()) },
 		Stdout: os.Stdout,
 		Stderr: os.Stderr,
 		Ignore: func(sig int) { signal.Ignore(syscall.Signal(sig)) },

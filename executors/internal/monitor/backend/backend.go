@@ -8,6 +8,7 @@ import (
 
 	"github.com/davit-run/davit/executors/internal/monitor"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/fifo"
 	"github.com/davit-run/davit/shared/lifecycle"
 	"github.com/hashicorp/go-hclog"
 )
@@ -20,6 +21,9 @@ type Prepare func(ctx context.Context, w executor.Workload) (monitor.Job, error)
 type Hooks struct {
 	// Hold is called before a workload is started, and release afterwards.
 	Hold func() (release func())
+	// Exec checks a further process, as Prepare does a workload. pid is the first process
+	// of its attempt, 0 if that does not run. Nil means that there are none.
+	Exec func(ctx context.Context, w executor.Workload, pid int) (monitor.Job, error)
 	// Removed is called when all that a workload has left is removed.
 	Removed func()
 }
@@ -35,14 +39,37 @@ type Backend[P lifecycle.Process] struct {
 // [Freezable].
 func Open[P lifecycle.Process](ctx context.Context, env executor.Environment, host executor.Host, as func(*Process) P, prepare Prepare, hooks Hooks) (*Backend[P], error) {
 	log := hclog.FromContext(ctx)
-	c := containers{dir: filepath.Join(env.StateDir, "containers"), log: log, hooks: hooks}
-	if err := os.MkdirAll(c.dir, 0o700); err != nil {
+	c := containers{dir: filepath.Join(env.StateDir, "containers"), log: log, hooks: hooks, fifos: &fifo.Holder{}}
+	if err := c.open(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.sweep(ctx); err != nil {
-		log.Warn("remains of earlier containers cannot be removed", "error", err)
+	b := &Backend[P]{lifecycle.New(&driver[P]{c, prepare, as}, host, log), &c}
+	if hooks.Exec != nil {
+		further, err := c.execs(ctx, filepath.Join(env.StateDir, "execs"))
+		if err != nil {
+			return nil, err
+		}
+		b.Exec(lifecycle.New(further, host, log))
 	}
-	return &Backend[P]{lifecycle.New(&driver[P]{c, prepare, as}, host, log), &c}, nil
+	return b, nil
+}
+
+// Close implements [executor.Closer].
+func (b *Backend[P]) Close(ctx context.Context) error {
+	err := b.Backend.Close(ctx)
+	b.in.fifos.Close()
+	return err
+}
+
+// open makes the directory, and sweeps it.
+func (c *containers) open(ctx context.Context) error {
+	if err := os.MkdirAll(c.dir, 0o700); err != nil {
+		return err
+	}
+	if err := c.sweep(ctx); err != nil {
+		c.log.Warn("remains of earlier containers cannot be removed", "error", err)
+	}
+	return nil
 }
 
 // sweep removes remains of creates and deletes that were cut off. Nothing works on them.

@@ -9,15 +9,29 @@ import (
 
 	"github.com/davit-run/davit/executors/internal/monitor"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/fifo"
 	"github.com/davit-run/davit/shared/linux"
 	"github.com/hashicorp/go-hclog"
 )
 
-// containers is the directory of a backend's containers.
+// containers is the directory of a backend's containers, or that of further processes.
+// Each has a name there: see nameOf.
 type containers struct {
+	fifos *fifo.Holder
 	dir   string
 	log   hclog.Logger
 	hooks Hooks
+}
+
+// separator stands between the ids of a container and of a further process.
+const separator = "."
+
+// nameOf returns the name of what a ref means, whatever the attempt.
+func nameOf(ref executor.Ref) string {
+	if ref.Exec != "" {
+		return ref.ID + separator + ref.Exec
+	}
+	return ref.ID
 }
 
 func (c *containers) path(id string) string { return filepath.Join(c.dir, id) }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/davit-run/davit/executors/internal/monitor"
@@ -30,34 +31,38 @@ type job struct {
 type note struct {
 	Ref     executor.Ref `json:"ref"`
 	Runtime string       `json:"runtime,omitempty"`
+
+	Stdio executor.Stdio `json:"stdio"`
 }
 
 // Prepare implements [lifecycle.Driver].
 func (d *driver[P]) Prepare(ctx context.Context, w executor.Workload) (job, error) {
 	planned, err := d.prepare(ctx, w)
 	if err == nil {
-		err = setStdio(&planned, w.Stdio)
+		err = setStdio(&planned, w)
 	}
 	if err == nil {
 		planned.Name = w.Ref.String()
-		planned.Note, err = json.Marshal(note{Ref: w.Ref, Runtime: w.Runtime.Name})
+		planned.Note, err = json.Marshal(note{Ref: w.Ref, Runtime: w.Runtime.Name, Stdio: w.Stdio})
 	}
 	return job{w, planned}, err
 }
 
 // setStdio sets the streams of a job. The error says which of them it cannot have.
-func setStdio(job *monitor.Job, s executor.Stdio) error {
-	if s.Stdin.Kind != executor.StreamNull {
-		return executor.Errorf(executor.Unsupported, "stdin is not offered by this executor")
+func setStdio(job *monitor.Job, w executor.Workload) error {
+	s := w.Stdio
+	if s.Stdin.Kind == executor.StreamFile {
+		return executor.Errorf(executor.Unsupported, "stdin from a file is not supported; use a fifo")
 	}
+	job.Stdin = s.Stdin
 	for _, v := range []struct {
 		name string
 		executor.Stream
 		to *executor.Stream
 	}{{"stdout", s.Stdout, &job.Stdout}, {"stderr", s.Stderr, &job.Stderr}} {
-		switch v.Kind {
-		case executor.StreamNull:
-		case executor.StreamFile:
+		switch {
+		case v.Kind == executor.StreamNull:
+		case v.Kind == executor.StreamFile, v.Kind == executor.StreamFIFO && w.Ref.Exec != "":
 			*v.to = v.Stream
 		default:
 			return executor.Errorf(executor.Unsupported, "%s: a stream of kind %q is not supported; use a file", v.name, v.Kind)
@@ -68,7 +73,7 @@ func setStdio(job *monitor.Job, s executor.Stdio) error {
 
 // Start implements [lifecycle.Driver].
 func (d *driver[P]) Start(ctx context.Context, j job) (p P, st executor.Status, err error) {
-	id := j.Ref.ID
+	id := nameOf(j.Ref)
 	if d.hooks.Hold != nil {
 		defer d.hooks.Hold()()
 	}
@@ -79,9 +84,13 @@ func (d *driver[P]) Start(ctx context.Context, j job) (p P, st executor.Status, 
 	}
 	var began monitor.Status
 	if err = d.reserveOutput(id); err == nil {
+		err = d.fifos.Hold(j.Ref, j.Stdio)
+	}
+	if err == nil {
 		began, err = monitor.Start(ctx, d.path(id), j.Job)
 	}
 	if err != nil {
+		d.fifos.Drop(j.Ref)
 		if derr := d.remove(ctx, id); derr != nil {
 			err = executor.Errorf(executor.OutcomeUnknown, "%w; and removing what was made failed: %w", err, derr)
 		}
@@ -113,7 +122,7 @@ var phases = map[monitor.Phase]lifecycle.Phase{
 // Find implements [lifecycle.Driver].
 func (d *driver[P]) Find(ctx context.Context, ref executor.Ref) (f lifecycle.Found[P], ok bool, err error) {
 	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
-		st, phase, known, err := d.look(ref.ID)
+		st, phase, known, err := d.look(nameOf(ref))
 		if err != nil || !known {
 			return f, false, err
 		}
@@ -130,7 +139,7 @@ func (d *driver[P]) Find(ctx context.Context, ref executor.Ref) (f lifecycle.Fou
 }
 
 // List implements [lifecycle.Driver].
-func (d *driver[P]) List(ctx context.Context, isKnown func(string) bool) ([]lifecycle.Found[P], error) {
+func (d *driver[P]) List(ctx context.Context, isKnown func(id, exec string) bool) ([]lifecycle.Found[P], error) {
 	entries, err := os.ReadDir(d.dir)
 	if err != nil {
 		return nil, err
@@ -140,7 +149,7 @@ func (d *driver[P]) List(ctx context.Context, isKnown func(string) bool) ([]life
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if isKnown(e.Name()) {
+		if id, exec, _ := strings.Cut(e.Name(), separator); isKnown(id, exec) {
 			continue
 		}
 		st, phase, known, err := d.look(e.Name())

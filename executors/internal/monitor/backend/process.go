@@ -28,7 +28,7 @@ func (c *containers) process(ref executor.Ref) *Process { return &Process{contai
 // Plain returns p as it is: with the capabilities that every monitor has.
 func Plain(p *Process) *Process { return p }
 
-func (p *Process) dir() string { return p.containers.path(p.ref.ID) }
+func (p *Process) dir() string { return p.containers.path(nameOf(p.ref)) }
 
 // Adopt implements [lifecycle.Adopter].
 func (p *Process) Adopt(stdio executor.Stdio) { p.stdio = stdio }
@@ -67,7 +67,7 @@ func (p *Process) Release(context.Context) (executor.Output, error) {
 	if p.end.Complete && !p.lost() {
 		output = executor.Complete
 	}
-	return output, p.containers.putOutput(p.ref.ID, output)
+	return output, p.containers.putOutput(nameOf(p.ref), output)
 }
 
 // lost reports whether the disk was full for some of the output.
@@ -98,4 +98,4 @@ func ended(err error) error {
 }
 
 // Remove implements [lifecycle.Process].
-func (p *Process) Remove(ctx context.Context) error { return p.containers.remove(ctx, p.ref.ID) }
+func (p *Process) Remove(ctx context.Context) error { return p.containers.remove(ctx, nameOf(p.ref)) }

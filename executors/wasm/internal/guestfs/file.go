@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/davit-run/davit/shared/linux"
 	experimentalsys "github.com/tetratelabs/wazero/experimental/sys"
 	"github.com/tetratelabs/wazero/sys"
 	"golang.org/x/sys/unix"
@@ -184,7 +185,7 @@ func (f *file) Utimens(atim, mtim int64) Errno {
 	if f.readOnly {
 		return experimentalsys.EROFS
 	}
-	return code(unix.UtimesNanoAt(unix.AT_FDCWD, procPath(f.fd), timespecs(atim, mtim), 0))
+	return code(unix.UtimesNanoAt(unix.AT_FDCWD, linux.FDPath(f.fd), timespecs(atim, mtim), 0))
 }
 
 // Close implements [experimentalsys.File].

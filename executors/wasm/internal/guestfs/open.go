@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/davit-run/davit/shared/linux"
 	experimentalsys "github.com/tetratelabs/wazero/experimental/sys"
 	"golang.org/x/sys/unix"
 )
@@ -102,7 +103,7 @@ func (t *Tree) openOnce(name string, flags int, perm uint32) (*file, error) {
 		return nil, unix.EROFS
 	}
 	flags &^= unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW
-	if fd, err = unix.Open(procPath(fd), flags|unix.O_CLOEXEC|unix.O_NOCTTY, 0); err != nil {
+	if fd, err = unix.Open(linux.FDPath(fd), flags|unix.O_CLOEXEC|unix.O_NOCTTY, 0); err != nil {
 		return nil, err
 	}
 	return t.newFile(fd, p, flags), nil

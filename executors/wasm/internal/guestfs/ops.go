@@ -3,9 +3,9 @@ package guestfs
 import (
 	"io/fs"
 	"path"
-	"strconv"
 	"strings"
 
+	"github.com/davit-run/davit/shared/linux"
 	experimentalsys "github.com/tetratelabs/wazero/experimental/sys"
 	"github.com/tetratelabs/wazero/sys"
 	"golang.org/x/sys/unix"
@@ -16,9 +16,6 @@ type Errno = experimentalsys.Errno
 
 // code returns wazero's number of an error.
 func code(err error) Errno { return experimentalsys.UnwrapOSError(err) }
-
-// procPath returns a path of an open file, which leads to that very file.
-func procPath(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 
 // Stat implements [experimentalsys.FS].
 func (t *Tree) Stat(name string) (sys.Stat_t, Errno) { return t.stat(name, true) }
@@ -143,7 +140,7 @@ func (t *Tree) Utimens(name string, atim, mtim int64) Errno {
 	case p.at.readOnly:
 		return experimentalsys.EROFS
 	case p.name == "":
-		return code(unix.UtimesNanoAt(unix.AT_FDCWD, procPath(p.at.fd), times, 0))
+		return code(unix.UtimesNanoAt(unix.AT_FDCWD, linux.FDPath(p.at.fd), times, 0))
 	}
 	return code(unix.UtimesNanoAt(p.at.fd, p.name, times, unix.AT_SYMLINK_NOFOLLOW))
 }

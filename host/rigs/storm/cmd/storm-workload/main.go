@@ -1,11 +1,12 @@
 // Storm-workload is what runs in the storm's containers. It notes that it was
 // started, prints numbered lines, counts in a file those that were taken from it, and
-// exits with the code in its arguments.
+// exits with the code in its arguments. Or it copies its input to its output instead.
 package main
 
 import (
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -21,13 +22,29 @@ func main() {
 	code := flag.Int("code", 0, "exit code")
 	steered := flag.Bool("steered", false, "go on until the file stop is in the directory")
 	quiet := flag.Bool("quiet", false, "print nothing on stderr")
+	echo := flag.String("echo", "", "copy the input to the output, and note the start in this `FILE` of the directory")
 	flag.String("token", "", "whatever makes the command line unique")
 	flag.Parse()
-	if err := run(*dir, *lines, *rate, *steered, *quiet); err != nil {
+	var err error
+	if *echo != "" {
+		err = copyInput(filepath.Join(*dir, *echo))
+	} else {
+		err = run(*dir, *lines, *rate, *steered, *quiet)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(255)
 	}
 	os.Exit(*code)
+}
+
+// copyInput copies the input to the output, in as many reads and writes as come.
+func copyInput(note string) error {
+	if err := noteStart(note); err != nil {
+		return err
+	}
+	_, err := io.Copy(struct{ io.Writer }{os.Stdout}, struct{ io.Reader }{os.Stdin})
+	return err
 }
 
 // errEvery is how many lines on stdout come with one on stderr.

@@ -1,0 +1,36 @@
+package api
+
+import (
+	"context"
+	"strings"
+	"testing"
+)
+
+// TestNetworkCalls passes calls on to the host, and the answers back.
+func TestNetworkCalls(t *testing.T) {
+	var asked []string
+	c, _ := serveFake(t, &fake{network: func(_ context.Context, what string) ([]Network, error) {
+		asked = append(asked, what)
+		return []Network{{Name: "web"}}, nil
+	}})
+	ctx := t.Context()
+	if list, err := c.Networks(ctx); err != nil || len(list) != 1 {
+		t.Errorf("list: got %v, %v", list, err)
+	}
+	if n, err := c.InspectNetwork(ctx, "web"); err != nil || n.Name != "web" {
+		t.Errorf("inspect: got %v, %v", n, err)
+	}
+	if n, err := c.CreateNetwork(ctx, NetworkOptions{Name: "web", Subnet: "10.1.0.0/24", Internal: true}); err != nil || n.Name != "web" {
+		t.Errorf("create: got %v, %v", n, err)
+	}
+	if err := c.RemoveNetwork(ctx, "web"); err != nil {
+		t.Errorf("remove: %v", err)
+	}
+	if list, err := c.PruneNetworks(ctx, PruneNetworksOptions{DryRun: true}); err != nil || len(list) != 1 {
+		t.Errorf("prune: got %v, %v", list, err)
+	}
+	want := "list|inspect web|create {web 10.1.0.0/24  true map[]}|remove web|prune {true}"
+	if got := strings.Join(asked, "|"); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}

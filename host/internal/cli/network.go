@@ -1,0 +1,152 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/davit-run/davit/host/api"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+var _ = Command(Containers, 135, (*App).networkCommand)
+
+func (a *App) networkCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "network",
+		Short: "Make, list and remove networks, which connect containers",
+		Long: `Make, list and remove networks. A container gets an address on one with --network NAME,
+and keeps it until it is removed. Containers of a network reach each other, this machine
+reaches them, and they reach what this machine does, unless the network is internal.
+Networks are kept apart from each other. The network default is made when it is first used.`,
+		Example: "  davit network create web\n  davit network ls\n  davit network rm web",
+	}
+	cmd.AddCommand(a.networkCreateCommand(), a.networkInspectCommand(), a.networkListCommand(), a.networkPruneCommand(), a.networkRemoveCommand())
+	return cmd
+}
+
+func (a *App) networkCreateCommand() *cobra.Command {
+	var opts api.NetworkOptions
+	cmd := &cobra.Command{
+		Use:     "create [flags] NAME",
+		Short:   "Make a network",
+		Long:    "Make a network, and print its name. Without --subnet it gets one that nothing else has.",
+		Example: "  davit network create web\n  davit network create --subnet 10.1.2.0/24 --internal db",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.Name = args[0]
+			n, err := a.Client().CreateNetwork(cmd.Context(), opts)
+			if err == nil {
+				fmt.Fprintln(a.Stdout, n.Name)
+			}
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.Var((*filled)(&opts.Subnet), "subnet", "`SUBNET` of its addresses, such as 10.1.2.0/24")
+	f.Var((*filled)(&opts.Gateway), "gateway", "`ADDRESS` of this machine on it (default: the first of the subnet)")
+	f.BoolVar(&opts.Internal, "internal", false, "keep it from leading anywhere else")
+	f.FuncP("label", "l", "`LABEL` NAME[=VALUE], for people and programs", func(s string) error { return addLabel(&opts.Labels, s) })
+	return cmd
+}
+
+func (a *App) networkInspectCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "inspect [flags] NETWORK...",
+		Short:   "Print all about networks, as a JSON array",
+		Example: "  davit network inspect web\n  davit network inspect -f '{{.subnet}}' web",
+		Args:    some,
+	}
+	inspects(a, cmd, (*api.Client).InspectNetwork, networkListing)
+	return cmd
+}
+
+func (a *App) networkListCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "ls [flags]",
+		Aliases: []string{"list"},
+		Short:   "List networks",
+		Example: "  davit network ls\n  davit network ls -q",
+		Args:    AtMost(0),
+	}
+	list := func(ctx context.Context) ([]api.Network, error) { return a.Client().Networks(ctx) }
+	lists(a, cmd, list, func(n api.Network) string { return n.Name }, networkListing)
+	return cmd
+}
+
+// networkListing returns the table of networks.
+func networkListing(list []api.Network) listing {
+	now := time.Now()
+	rows := make([][]string, len(list))
+	for i, n := range list {
+		rows[i] = []string{n.Name, n.Subnet.String(), n.Bridge, leadsTo(n), Number(len(n.Containers)), ago(n.CreatedAt, now)}
+	}
+	return listing{[]string{"NAME", "SUBNET", "BRIDGE", "REACH", "CONTAINERS", "CREATED"}, rows, list, func(i int) fields {
+		n := list[i]
+		return fields{
+			"Name": n.Name, "ID": n.Name, "Driver": "bridge", "Scope": "local", "Internal": n.Internal, "IPv4": true, "IPv6": false,
+			"Labels": labelList(n.Labels), "CreatedAt": n.CreatedAt.Format(time.RFC3339),
+		}
+	}}
+}
+
+// leadsTo says in a word what the containers of a network reach.
+func leadsTo(n api.Network) string {
+	if n.Internal {
+		return "internal"
+	}
+	return "outside"
+}
+
+func (a *App) networkPruneCommand() *cobra.Command {
+	var opts api.PruneNetworksOptions
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "prune [flags]",
+		Short: "Remove the networks that no container has",
+		Long: `Remove the networks on which no container has an address, whether it runs or not. It asks
+first, unless --force or --dry-run is given.`,
+		Example: "  davit network prune -f\n  davit network prune --dry-run",
+		Args:    AtMost(0),
+	}
+	cmd.Flags().BoolVarP(&opts.DryRun, "dry-run", "n", false, "only print what would be removed")
+	cmd.Flags().BoolVarP(&force, "force", "f", false, "do not ask")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := a.sure(force || opts.DryRun, "This removes all networks that no container has."); err != nil {
+			return err
+		}
+		removed, err := a.Client().PruneNetworks(cmd.Context(), opts)
+		for _, n := range removed {
+			fmt.Fprintln(a.Stdout, n.Name)
+		}
+		return err
+	}
+	return cmd
+}
+
+func (a *App) networkRemoveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "rm [flags] NETWORK...",
+		Aliases: []string{"remove"},
+		Short:   "Remove networks",
+		Long:    "Remove networks. One on which a container has an address, whether it runs or not, stays.",
+		Example: "  davit network rm web",
+		Args:    some,
+	}
+	a.removes(cmd, (*api.Client).RemoveNetwork)
+	return cmd
+}
+
+// networkFlags registers the flags of `davit run` for its network.
+func networkFlags(fs *pflag.FlagSet, o *api.ContainerOptions) {
+	const usage = "`NETWORK` to have an address on, such as default; none for no other than its own, host for the machine's (default: none, or the config's)"
+	fs.Var((*filled)(&o.Network), "network", usage)
+	fs.Var((*filled)(&o.Network), "net", "the same as --network")
+	_ = fs.MarkHidden("net") // it is there
+	fs.Var((*filled)(&o.IP), "ip", "`ADDRESS` on the network (default: a free one)")
+	fs.Func("network-alias", "`NAME` by which the others of its network find it, beside its own", appendTo(&o.NetworkAliases))
+	fs.Func("add-host", "`HOST` NAME:ADDRESS of its /etc/hosts; the address host-gateway is this machine's", appendTo(&o.AddHosts))
+	fs.Func("dns", "`ADDRESS` of a name server (default: those of this machine)", appendTo(&o.DNS))
+	fs.Func("dns-search", "`DOMAIN` in which to look for short names; . is none", appendTo(&o.DNSSearch))
+}

@@ -1,0 +1,93 @@
+package containers
+
+import (
+	"context"
+	"slices"
+
+	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/host/internal/store"
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// makeRoot makes the root file system of a container that is made from an image, or over a
+// directory, and puts into opts where it is, and what they leave open. For all others it
+// does nothing.
+func (m *Manager) makeRoot(ctx context.Context, id string, opts *api.ContainerOptions) (*store.ImageRef, error) {
+	roots := m.images.Roots()
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
+	if opts.RootfsOverlay {
+		if err := roots.CreateOver(id, opts.Rootfs); err != nil {
+			return nil, err
+		}
+		opts.RootfsOverlay, opts.Rootfs = false, roots.Path(id)
+	}
+	if opts.Image == "" {
+		return nil, nil
+	}
+	use, err := m.images.Use(ctx, opts.Image)
+	if err != nil {
+		return nil, err
+	}
+	defer use.Release() // then the root file system says what it needs
+	if err := use.Complete(opts); err != nil {
+		return nil, executor.Errorf(executor.CodeOf(err), "image %q: %w", opts.Image, err)
+	}
+	if err := roots.Create(id, use.Layers); err != nil {
+		return nil, err
+	}
+	if opts.Process.Cwd != "" {
+		if err := roots.MakeDir(id, opts.Process.Cwd); err != nil {
+			_ = roots.Remove(id) // the first error is the cause
+			return nil, err
+		}
+	}
+	ref := &store.ImageRef{ID: use.Image.ID, Name: opts.Image}
+	opts.Image, opts.Entrypoint, opts.Rootfs = "", nil, roots.Path(id)
+	return ref, nil
+}
+
+// removeFiles removes the output and the root file system of a container.
+func (m *Manager) removeFiles(id string) error {
+	had := m.images.Roots().Has(id)
+	if err := m.outputs.Remove(id); err != nil {
+		return err
+	}
+	if !had {
+		return nil
+	}
+	if err := m.images.Roots().Remove(id); err != nil {
+		return err
+	}
+	m.images.Free()
+	return nil
+}
+
+// removeLostRoots removes the root file systems of containers of which nothing else is
+// left: a host was killed while it made or removed them.
+func (m *Manager) removeLostRoots() {
+	ids, err := m.images.Roots().IDs()
+	if err != nil {
+		m.logger.Warn("root file systems without a container were not looked for", "error", err)
+		return
+	}
+	if len(ids) == 0 || m.store.Info().Incomplete() {
+		return
+	}
+	records, err := m.records()
+	if err != nil {
+		m.logger.Warn("root file systems without a container were not looked for", "error", err)
+		return
+	}
+	ids = slices.DeleteFunc(ids, func(id string) bool {
+		return m.outputs.Has(id) || slices.ContainsFunc(records, func(c *store.Container) bool { return c.ID == id })
+	})
+	m.background(func() {
+		for _, id := range ids {
+			if err := m.images.Roots().Remove(id); err != nil {
+				m.logger.Warn("a root file system without a container was not removed", "container", id, "error", err)
+			}
+		}
+	})
+}

@@ -1,0 +1,110 @@
+package networks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/davit-run/davit/host/internal/store"
+	"github.com/davit-run/davit/shared/executor"
+	"github.com/hashicorp/go-hclog"
+	"golang.org/x/sys/unix"
+)
+
+// Options are what a Manager needs. All but Own are required.
+type Options struct {
+	Store    *store.Store
+	Logger   hclog.Logger
+	StateDir string
+	RunDir   string
+	// Enabled allows networks. Without it nothing of the machine is touched.
+	Enabled bool
+	// Pool has the subnets from which networks get theirs.
+	Pool []netip.Prefix
+	// Own, if not empty, is part of the names of bridges and table, at most 8 letters and
+	// digits.
+	Own string
+}
+
+// Manager manages the networks of a host. It is safe for concurrent use.
+type Manager struct {
+	store  *store.Store
+	logger hclog.Logger
+	dir    string
+	// copyFile has a copy of the records.
+	copyFile string
+	enabled  bool
+	pool     []netip.Prefix
+	bridges  string // begins their names; a number follows
+	table    string
+
+	// changes is held by whoever changes networks, or what all containers share.
+	changes sync.Mutex
+
+	mu sync.Mutex
+	// last has the last address that was leased of each network.
+	last map[string]netip.Addr
+}
+
+// Open opens the networks of a host, and makes what an earlier host has left of them agree
+// with the records.
+func Open(ctx context.Context, opts Options) (*Manager, error) {
+	m := &Manager{
+		store: opts.Store, logger: opts.Logger, enabled: opts.Enabled, pool: opts.Pool,
+		dir: filepath.Join(opts.RunDir, "netns"), copyFile: filepath.Join(opts.StateDir, "networks.json"), bridges: "davit", table: "davit", last: map[string]netip.Addr{},
+	}
+	if opts.Own != "" {
+		m.bridges, m.table = "dv"+opts.Own+"n", "davit_"+opts.Own
+	}
+	if !m.enabled {
+		return m, nil
+	}
+	if err := os.MkdirAll(m.dir, 0o700); err != nil {
+		return nil, executor.ExplainDisk(opts.RunDir, executor.Errorf(executor.Unavailable, "network namespaces: %w", err))
+	}
+	if m.store.Info().Incomplete() {
+		if err := m.restore(ctx); err != nil {
+			m.logger.Error("records of networks were not made again", "file", m.copyFile, "error", err)
+		}
+	}
+	if err := m.recover(ctx); err != nil {
+		m.logger.Error("networks of an earlier host were not made again; each start tries it for its container", "error", err)
+	}
+	return m, nil
+}
+
+// Path returns the path of the network namespace of a container.
+func (m *Manager) Path(id string) string { return filepath.Join(m.dir, id) }
+
+// LinkName returns the name of the machine's end of a container's link.
+func LinkName(id string) string {
+	const length = 11 // of 15 that the kernel allows
+	return "veth" + id[:min(length, len(id))]
+}
+
+// errOff returns the error for networks that the config forbids.
+func errOff() error {
+	return executor.Errorf(executor.FailedPrecondition, "networks are off in the config (network { enabled = false }); use --network none or host, or set it to true")
+}
+
+// explain gives an error of the kernel a code, and says what to do.
+func explain(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*executor.Error](err); ok {
+		return err
+	}
+	err = fmt.Errorf("%s: %w", what, err)
+	switch {
+	case errors.Is(err, unix.EPERM):
+		return executor.Errorf(executor.FailedPrecondition, "%w; the host needs CAP_NET_ADMIN and CAP_SYS_ADMIN for networks, and --network none and host work without", err)
+	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EPROTONOSUPPORT), errors.Is(err, unix.EAFNOSUPPORT):
+		return executor.Errorf(executor.FailedPrecondition, "%w; networks need bridges, veth and nftables in the kernel, and --network none and host work without", err)
+	}
+	return executor.Errorf(executor.Unavailable, "%w", err)
+}

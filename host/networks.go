@@ -1,0 +1,48 @@
+package host
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/host/internal/networks"
+	"github.com/hashicorp/go-hclog"
+)
+
+// openNetworks opens the networks. Only the host of the default state directory, of which
+// there is one, has names without an id.
+func (h *Host) openNetworks(ctx context.Context, cfg config.Config, logger hclog.Logger) (*networks.Manager, error) {
+	const length = 8
+	own := h.store.Info().HostID[:length]
+	if filepath.Clean(cfg.StateDir) == (config.Config{}).WithDefaults().StateDir {
+		own = ""
+	}
+	pool, _ := cfg.Network.Subnets() // was validated
+	return networks.Open(ctx, networks.Options{
+		Store: h.store, Logger: logger, StateDir: cfg.StateDir, RunDir: cfg.RunDir, Enabled: *cfg.Network.Enabled, Pool: pool, Own: own,
+	})
+}
+
+// Networks returns all networks, by name.
+func (h *Host) Networks() ([]api.Network, error) { return h.networks.List() }
+
+// InspectNetwork returns a network.
+func (h *Host) InspectNetwork(name string) (api.Network, error) { return h.networks.Inspect(name) }
+
+// CreateNetwork makes a network. It checks opts before it makes anything. The error is
+// [executor.AlreadyExists] if there is one with the name.
+func (h *Host) CreateNetwork(ctx context.Context, opts api.NetworkOptions) (api.Network, error) {
+	return h.networks.Create(ctx, opts)
+}
+
+// RemoveNetwork removes a network. The error is [executor.FailedPrecondition] for one on which
+// containers have addresses, whether they run or not.
+func (h *Host) RemoveNetwork(ctx context.Context, name string) error {
+	return h.networks.Remove(ctx, name)
+}
+
+// PruneNetworks removes the networks on which no container has an address, and returns them.
+func (h *Host) PruneNetworks(ctx context.Context, opts api.PruneNetworksOptions) ([]api.Network, error) {
+	return h.networks.Prune(ctx, opts)
+}

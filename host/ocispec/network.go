@@ -1,0 +1,30 @@
+package ocispec
+
+// Networks that always exist: a loopback of the container's own and nothing else, and the
+// machine's.
+const (
+	NetworkNone = "none"
+	NetworkHost = "host"
+)
+
+// MaxNetworkName is the longest name of a network, in bytes.
+const MaxNetworkName = 64
+
+var networkPattern = pattern(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+
+// ValidateNetworkName checks the name of a network: up to [MaxNetworkName] letters, digits,
+// '_', '.' and '-', beginning with a letter or digit. The words none, host and container are
+// no names.
+func ValidateNetworkName(name string) error {
+	switch {
+	case name == "":
+		return invalid("network name is empty")
+	case len(name) > MaxNetworkName:
+		return invalid("network name %.20q… has %d bytes, at most %d are allowed", name, len(name), MaxNetworkName)
+	case !networkPattern().MatchString(name):
+		return invalid("network name %q is not allowed; use letters, digits, '_', '.' and '-', beginning with a letter or digit", name)
+	case name == NetworkNone || name == NetworkHost || name == "container":
+		return invalid("network name %q is not allowed: it has a meaning of its own", name)
+	}
+	return nil
+}

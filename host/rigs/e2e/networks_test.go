@@ -1,0 +1,147 @@
+package e2e
+
+import (
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+)
+
+// ownNetwork gives the rest of a test, and the programs that it starts, a network of their
+// own, so that hosts change none of the machine's.
+func ownNetwork(t *testing.T) {
+	t.Helper()
+	runtime.LockOSThread()
+	before, err := netns.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := netns.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := netns.Set(before); err != nil {
+			t.Error(err) // and the thread ends with the test
+		} else {
+			runtime.UnlockOSThread()
+		}
+		_ = made.Close()
+		_ = before.Close()
+	})
+	lo, err := netlink.LinkByName("lo")
+	if err == nil {
+		err = netlink.LinkSetUp(lo)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// links returns the names of the links that hosts have made.
+func links(t *testing.T) (names []string) {
+	t.Helper()
+	all, err := netlink.LinkList()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range all {
+		if l.Type() == "bridge" || l.Type() == "veth" {
+			names = append(names, l.Attrs().Name)
+		}
+	}
+	return names
+}
+
+// get returns the host name that a web server of a container's says to this machine.
+func get(address string) string {
+	conn, err := net.DialTimeout("tcp4", address+":80", time.Minute) // by this thread, as no client of HTTP would
+	if err != nil {
+		return ""
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
+	if _, err := io.WriteString(conn, "GET /hostname HTTP/1.0\r\n\r\n"); err != nil {
+		return ""
+	}
+	text, _ := io.ReadAll(conn)
+	_, body, _ := strings.Cut(string(text), "\r\n\r\n")
+	return strings.TrimSpace(body)
+}
+
+// TestNetworks connects containers of two backends on one network, over kills and restarts.
+func TestNetworks(t *testing.T) {
+	need(t, debian)
+	ownNetwork(t)
+	s := newSite(t, "default_backend = \"shim\"", "backend \"shim\" {\n  executor = \"shim\"\n}\n", "backend \"process\" {\n  executor = \"process\"\n}\n", containerdBackend("containerd", debian, ""))
+	s.must("network", "create", "web")
+	ids, addresses := map[string]string{}, map[string]string{}
+	for _, backend := range []string{"shim", "containerd"} {
+		ids[backend] = s.must("run", "-d", "--name", backend, "--backend", backend, "--network", "web", "--network-alias", "the-"+backend, "--rootfs", rootfs, "busybox", "httpd", "-f", "-p", "80", "-h", "/etc")
+		addresses[backend] = s.must("inspect", "-f", "{{.NetworkSettings.IPAddress}}", backend)
+	}
+	check := func(when string) {
+		t.Helper()
+		for _, backend := range []string{"shim", "containerd"} {
+			if got := s.must("inspect", "-f", "{{.NetworkSettings.IPAddress}}", backend); got != addresses[backend] {
+				t.Errorf("%s: %s had the address %s and has %s", when, backend, addresses[backend], got)
+			}
+			s.waitFor(when+", the machine reaches "+backend, func() bool { return get(addresses[backend]) == ids[backend] })
+		}
+		for from, to := range map[string]string{"shim": "containerd", "containerd": "shim"} {
+			for _, name := range []string{addresses[to], to, "the-" + to, ids[to]} {
+				if got := s.must("exec", from, "busybox", "wget", "-qO-", "http://"+name+"/hostname"); got != ids[to] {
+					t.Errorf("%s: from %s to %s: got %q", when, from, name, got)
+				}
+			}
+		}
+	}
+	check("at first")
+	s.must("restart", "-t", "0", "shim", "containerd")
+	check("after restarts")
+	s.kill()
+	s.start()
+	s.waitBackend("shim")
+	s.waitBackend("containerd")
+	check("under the next host")
+
+	if r := s.runRootfs("--rm", "--network", "default", "busybox", "wget", "-T", "1", "-qO-", "http://"+addresses["shim"]+"/hostname"); r.code == 0 {
+		t.Errorf("another network reaches it: %+v", r)
+	}
+	if r := s.runRootfs("--rm", "--backend", "process", "--network", "web", "true"); r.code == 0 || !strings.Contains(r.stderr, "linux.namespaces") {
+		t.Errorf("a plain process on a network: %+v", r)
+	}
+	for network, alone := range map[string]bool{"none": true, "host": false} {
+		if got := s.runRootfs("--rm", "--network", network, "busybox", "ip", "-o", "link").stdout; strings.Contains(got, "veth") == alone {
+			t.Errorf("network %s has the links %q", network, got)
+		}
+	}
+	if r := s.run("network", "rm", "web"); r.code != 1 || !strings.Contains(r.stderr, "network web is used by containers") {
+		t.Errorf("removal of a network in use: %+v", r)
+	}
+	s.must("rename", "containerd", "renamed")
+	s.must("rm", "-f", "shim")
+	hosts := s.must("exec", "renamed", "cat", "/etc/hosts")
+	for line, want := range map[string]bool{
+		"\n" + addresses["containerd"] + "\trenamed the-containerd ": true,
+		"\n" + addresses["containerd"] + "\tcontainerd ":             false,
+		"\n" + addresses["shim"]:                                     false,
+	} {
+		if strings.Contains(hosts, line) != want {
+			t.Errorf("after a rename and a removal, %q is in %q: %v, want %v", line, hosts, !want, want)
+		}
+	}
+	s.must("rm", "-f", "renamed")
+	s.must("network", "prune", "-f")
+	s.waitFor("no links are left", func() bool { return len(links(t)) == 0 })
+	if left, err := os.ReadDir(filepath.Join(s.dir, "run/netns")); len(left) > 0 || err != nil {
+		t.Errorf("left are namespaces: %v, %v", left, err)
+	}
+}

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package workload
+
+func terminalSize(uintptr) (rows, columns int) { return 0, 0 }
