@@ -69,9 +69,7 @@ func (p *process) askToKill(ctx context.Context) (hangs bool, err error) {
 	asking, cancel := context.WithTimeout(ctx, killTimeout)
 	defer cancel()
 	_, err = p.driver.conn.tasks.Kill(asking, &tasksapi.KillRequest{ContainerID: p.cid, Signal: uint32(unix.SIGKILL)})
-	// Containerd may notice that the time is over a moment before we do.
-	late := asking.Err() != nil || errors.Is(err, context.DeadlineExceeded) || errdefs.IsDeadlineExceeded(err)
-	return late && ctx.Err() == nil, err
+	return err != nil && oci.Expired(asking) != nil && ctx.Err() == nil, err
 }
 
 // settle waits until a shim answers that did not when the process was found, and starts

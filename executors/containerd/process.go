@@ -147,7 +147,7 @@ func (p *process) deleteTask(ctx context.Context) (executor.Output, error) {
 		begin := time.Now()
 		deleting, cancel := context.WithTimeout(ctx, deleteTimeout)
 		_, err := d.conn.tasks.Delete(deleting, &tasksapi.DeleteTaskRequest{ContainerID: p.cid}, grpc.WaitForReady(true))
-		hangs := deleting.Err() != nil
+		hangs := oci.Expired(deleting) != nil
 		cancel()
 		switch {
 		case err == nil:

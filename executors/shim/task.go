@@ -12,6 +12,7 @@ import (
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
 	"github.com/containerd/errdefs/pkg/errgrpc"
 	"github.com/containerd/ttrpc"
+	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/shared/executor"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -75,8 +76,8 @@ func (t *task) close() { _ = t.client.Close() }
 func (t *task) call(ctx context.Context, method string, req, resp proto.Message) error {
 	ctx = ttrpc.WithMetadata(ctx, ttrpc.MD{"containerd-namespace-ttrpc": {t.ns}})
 	err := t.client.Call(ctx, t.service, method, req, resp)
-	if errors.Is(err, ttrpc.ErrClosed) || ctx.Err() != nil {
-		return errors.Join(err, ctx.Err())
+	if over := oci.Expired(ctx); err != nil && (errors.Is(err, ttrpc.ErrClosed) || over != nil) {
+		return errors.Join(err, over)
 	}
 	return errgrpc.ToNative(err)
 }

@@ -22,6 +22,17 @@ func Detach(ctx context.Context, d time.Duration) (context.Context, context.Canc
 	return context.WithTimeout(context.WithoutCancel(ctx), d)
 }
 
+// Expired returns why ctx has ended, or will any moment: [context.DeadlineExceeded] when
+// its deadline has passed, also if its timer has not fired yet. Whoever was sent the
+// deadline with a call may notice first that the time is over, and answers with an error
+// of its own.
+func Expired(ctx context.Context) error {
+	if at, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(at) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
+}
+
 // Pause waits for d and reports whether ctx is still alive.
 func Pause(ctx context.Context, d time.Duration) bool {
 	select {

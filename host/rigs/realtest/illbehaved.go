@@ -122,7 +122,7 @@ const hangTimeout = 3 * time.Second
 // that nothing is left.
 func Misbehave(t *testing.T, b executor.Backend, h *Host, i IllBehaved, w executor.Workload) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	creating := ctx
 	if i.How == "hangs" {
