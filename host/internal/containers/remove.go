@@ -34,6 +34,11 @@ func (m *Manager) RemoveWith(ctx context.Context, reference string, opts api.Rem
 			return err
 		}
 	}
+	return m.carryOn(c.ID, func() error { return m.endAndRemove(ctx, c) })
+}
+
+// endAndRemove removes a container, which is killed first if it has not ended.
+func (m *Manager) endAndRemove(ctx context.Context, c *store.Container) (err error) {
 	if !ended(c) {
 		// The intent is on disk before the backend is asked, which may not answer.
 		if c, err = m.setDesired(ctx, c.ID, store.WantRemoved); err != nil {

@@ -17,7 +17,17 @@ func (m *Manager) Restart(ctx context.Context, reference string, timeout time.Du
 	if err != nil {
 		return api.Container{}, err
 	}
-	err = m.store.Update(ctx, func(tx *store.Tx) error {
+	var v api.Container
+	err = m.carryOn(c.ID, func() error {
+		v, err = m.restartNow(ctx, c, timeout)
+		return err
+	})
+	return v, err
+}
+
+func (m *Manager) restartNow(ctx context.Context, c *store.Container, timeout time.Duration) (api.Container, error) {
+	err := m.store.Update(ctx, func(tx *store.Tx) error {
+		var err error
 		if c, err = tx.Container(c.ID); err != nil || c.Desired == store.WantRemoved || ended(c) || c.State == store.Creating {
 			return err
 		}

@@ -52,13 +52,15 @@ func (m *Manager) Stop(ctx context.Context, reference string, timeout time.Durat
 	if err != nil {
 		return err
 	}
-	if c, err = m.setDesired(ctx, c.ID, store.WantStopped); err != nil || ended(c) {
-		return err
-	}
-	if err := m.stop(ctx, c, timeout); err != nil {
-		return m.pending(ctx, c, "stop", err)
-	}
-	return nil
+	return m.carryOn(c.ID, func() error {
+		if c, err = m.setDesired(ctx, c.ID, store.WantStopped); err != nil || ended(c) {
+			return err
+		}
+		if err := m.stop(ctx, c, timeout); err != nil {
+			return m.pending(ctx, c, "stop", err)
+		}
+		return nil
+	})
 }
 
 // stop ends the present attempt of a container.

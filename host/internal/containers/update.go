@@ -34,6 +34,10 @@ func (m *Manager) Update(ctx context.Context, reference string, opts api.UpdateO
 		return err
 	}
 	defer unlock()
+	return m.carryOn(c.ID, func() error { return m.update(ctx, c, opts) })
+}
+
+func (m *Manager) update(ctx context.Context, c *store.Container, opts api.UpdateOptions) error {
 	before, err := m.recordUpdate(ctx, c.ID, opts)
 	if err != nil {
 		return err
