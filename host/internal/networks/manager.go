@@ -11,6 +11,7 @@ import (
 
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/keyed"
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sys/unix"
 )
@@ -45,6 +46,9 @@ type Manager struct {
 	// changes is held by whoever changes networks, or what all containers share.
 	changes sync.Mutex
 
+	// spaces has a lock for each network namespace that is being made or removed, by id.
+	spaces keyed.Mutex
+
 	mu sync.Mutex
 	// last has the last address that was leased of each network.
 	last map[string]netip.Addr
@@ -77,7 +81,7 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 	return m, nil
 }
 
-// Path returns the path of the network namespace of a container.
+// Path returns the path of the network namespace that is named after a container.
 func (m *Manager) Path(id string) string { return filepath.Join(m.dir, id) }
 
 // LinkName returns the name of the machine's end of a container's link.

@@ -50,7 +50,7 @@ func (m *Manager) upAll(ctx context.Context, containers []*store.Container) erro
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, recoverParallel)
 	for _, c := range containers {
-		if len(c.Leases) == 0 || !pinned(m.Path(c.ID)) || ctx.Err() != nil {
+		if len(c.Leases) == 0 || !pinned(m.Path(c.NetNS())) || ctx.Err() != nil {
 			continue
 		}
 		slots <- struct{}{}
@@ -70,7 +70,9 @@ func (m *Manager) upAll(ctx context.Context, containers []*store.Container) erro
 func (m *Manager) sweep(all []*store.Network, containers []*store.Container) error {
 	has := map[string]bool{}
 	for _, c := range containers {
-		has[c.ID] = len(c.Leases) > 0
+		if len(c.Leases) > 0 || c.Joined != "" {
+			has[c.NetNS()] = true
+		}
 	}
 	for _, n := range all {
 		has[n.Bridge] = true
