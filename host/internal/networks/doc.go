@@ -17,6 +17,10 @@
 // removes it. So none can leak, and a restart of container, host or machine changes none.
 // The first of a container's leases is the address of its eth0.
 //
+// A container that joins the network namespace of another has no leases of its own. When that
+// is removed, its leases go to another container of the namespace in the same transaction, and
+// the namespace goes with the last one, whose id it need not have in its name.
+//
 // All else follows from the records. [Manager.Up] makes what is missing for one container and
 // is called before each start; Open does so for all whose namespaces are there, and removes
 // what no record names. Both can be interrupted anywhere and repeated.
