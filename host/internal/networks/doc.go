@@ -39,6 +39,10 @@
 // moment to take a namespace down, in which two would answer for one address, and peers
 // remember who had it.
 //
+// Why is what others remove made again? A firewall that is reloaded takes all rules with it,
+// and whoever reloads it does not know whose they were. The kernel tells of each change, so
+// nothing is asked again and again; see [Manager.Obstacles] for what is left to people.
+//
 // Why one table, replaced as a whole? What is computed from the records cannot drift from
 // them, and a transaction leaves no moment without rules.
 package networks

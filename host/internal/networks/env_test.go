@@ -48,6 +48,9 @@ func openDir(dir string) (*Manager, func(), error) {
 	return m, func() {
 		if !closed {
 			closed = true
+			if m != nil {
+				m.Close()
+			}
 			_ = st.Close()
 		}
 	}, err

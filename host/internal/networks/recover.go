@@ -56,7 +56,7 @@ func (m *Manager) upAll(ctx context.Context, containers []*store.Container) erro
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if err := m.Up(c); err != nil {
+			if err := m.upIf(c, func() bool { return pinned(m.Path(c.NetNS())) }); err != nil {
 				m.logger.Error("the network of a container was not made again; its next start tries it", "container", c.ID, "error", err)
 			}
 		})
@@ -113,6 +113,7 @@ func (m *Manager) declare(all ...*store.Network) error {
 	if slices.ContainsFunc(all, func(n *store.Network) bool { return !n.Internal }) {
 		m.forward()
 	}
+	m.sayObstacles.Do(m.logObstacles)
 	return nil
 }
 

@@ -16,7 +16,10 @@ import (
 
 // Up makes the network namespace of a container with its addresses, as far as it is missing.
 // It does nothing for a container without addresses.
-func (m *Manager) Up(c *store.Container) error {
+func (m *Manager) Up(c *store.Container) error { return m.upIf(c, func() bool { return true }) }
+
+// upIf does what Up does if ok returns true while nobody else makes or removes the namespace.
+func (m *Manager) upIf(c *store.Container, ok func() bool) error {
 	leases, err := m.Leases(c)
 	if err != nil {
 		return err
@@ -35,6 +38,9 @@ func (m *Manager) Up(c *store.Container) error {
 		return err
 	}
 	defer unlock()
+	if !ok() {
+		return nil
+	}
 	for _, lease := range leases {
 		if err := m.up(c.NetNS(), lease); err != nil {
 			return explain(fmt.Sprintf("network %s of container %s", lease.Network, c.ID), err)
