@@ -210,6 +210,9 @@ func (h *Host) close() error {
 	if h.ports != nil {
 		h.ports.Close()
 	}
+	if h.networks != nil {
+		h.networks.Close()
+	}
 	if h.images != nil {
 		h.images.Close()
 	}

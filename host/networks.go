@@ -6,6 +6,7 @@ import (
 
 	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/host/diag"
 	"github.com/davit-run/davit/host/internal/networks"
 	"github.com/hashicorp/go-hclog"
 )
@@ -26,6 +27,10 @@ func (h *Host) openNetworks(ctx context.Context, cfg config.Config, logger hclog
 
 // Networks returns all networks, by name.
 func (h *Host) Networks() ([]api.Network, error) { return h.networks.List() }
+
+// CheckNetworks returns what would keep containers from reaching each other, and more than
+// this machine, now. The findings have no range.
+func (h *Host) CheckNetworks() (diag.Diagnostics, error) { return h.networks.Obstacles() }
 
 // InspectNetwork returns a network.
 func (h *Host) InspectNetwork(name string) (api.Network, error) { return h.networks.Inspect(name) }

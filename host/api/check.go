@@ -21,6 +21,26 @@ var checkRoute = define(route[checker, backendRequest, diag.Diagnostics]{
 	},
 })
 
+type networksChecker interface {
+	CheckNetworks() (diag.Diagnostics, error)
+}
+
+var checkNetworksRoute = define(route[networksChecker, none, diag.Diagnostics]{
+	Name:   "CheckNetworks",
+	Method: http.MethodGet,
+	Path:   "/v1/check/networks",
+	Doc:    "returns what would keep containers from reaching each other, and more than this machine, now",
+	Serve: func(_ context.Context, h networksChecker, _ *none) (diag.Diagnostics, error) {
+		return h.CheckNetworks()
+	},
+})
+
+// CheckNetworks returns what would keep containers from reaching each other, and more than the
+// machine, now.
+func (c *Client) CheckNetworks(ctx context.Context) (diag.Diagnostics, error) {
+	return checkNetworksRoute.call(ctx, c, none{})
+}
+
 // Check asks a backend what would keep workloads from running now.
 func (c *Client) Check(ctx context.Context, backend string) (diag.Diagnostics, error) {
 	return checkRoute.call(ctx, c, backendRequest{backend})

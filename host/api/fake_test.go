@@ -245,6 +245,10 @@ func (f *fake) PruneImages(ctx context.Context, o PruneImagesOptions) (PrunedIma
 }
 
 func (f *fake) Networks() ([]Network, error) { return f.network(context.Background(), "list") }
+func (f *fake) CheckNetworks() (diag.Diagnostics, error) {
+	_, err := f.network(context.Background(), "check")
+	return diag.Diagnostics{{Message: "closed"}}, err
+}
 func (f *fake) InspectNetwork(name string) (Network, error) {
 	_, err := f.network(context.Background(), "inspect "+name)
 	return Network{Name: name}, err

@@ -17,6 +17,9 @@ func TestNetworkCalls(t *testing.T) {
 	if list, err := c.Networks(ctx); err != nil || len(list) != 1 {
 		t.Errorf("list: got %v, %v", list, err)
 	}
+	if found, err := c.CheckNetworks(ctx); err != nil || len(found) != 1 || found[0].Message != "closed" {
+		t.Errorf("check: got %v, %v", found, err)
+	}
 	if n, err := c.InspectNetwork(ctx, "web"); err != nil || n.Name != "web" {
 		t.Errorf("inspect: got %v, %v", n, err)
 	}
@@ -29,7 +32,7 @@ func TestNetworkCalls(t *testing.T) {
 	if list, err := c.PruneNetworks(ctx, PruneNetworksOptions{DryRun: true}); err != nil || len(list) != 1 {
 		t.Errorf("prune: got %v, %v", list, err)
 	}
-	want := "list|inspect web|create {web 10.1.0.0/24  true map[]}|remove web|prune {true}"
+	want := "list|check|inspect web|create {web 10.1.0.0/24  true map[]}|remove web|prune {true}"
 	if got := strings.Join(asked, "|"); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -7,6 +7,10 @@ const (
 	NetworkHost = "host"
 )
 
+// NetworkContainer begins a network that is the network namespace of another container, whose
+// name or id follows.
+const NetworkContainer = "container:"
+
 // MaxNetworkName is the longest name of a network, in bytes.
 const MaxNetworkName = 64
 

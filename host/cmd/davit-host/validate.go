@@ -23,12 +23,13 @@ func validateCommand(a *cli.App) *cobra.Command {
 		Short: "Check a config",
 		Long: `Check a config. Each executor is asked which settings it knows and whether it accepts
 these; neither a host nor the backends need to run. With --live, the running host's
-backends are also asked what would keep containers from running now.`,
+backends are also asked what would keep containers from running now, and the firewall of
+this machine what would keep them from reaching each other.`,
 		Example: "  davit validate\n  davit validate --config ./davit.hcl\n  davit validate --live",
 		Args:    cli.AtMost(0),
 	}
 	path := configFlag(cmd)
-	live := cmd.Flags().Bool("live", false, "also ask the backends of the running host")
+	live := cmd.Flags().Bool("live", false, "also ask the backends of the running host, and look at the firewall")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, diags, name := loadConfig(cmd, *path)
 		if !diags.HasErrors() {
@@ -79,7 +80,10 @@ func checkLive(ctx context.Context, a *cli.App, cfg *config.Config) (diag.Diagno
 	if err != nil {
 		return nil, err
 	}
-	var diags diag.Diagnostics
+	diags, err := client.CheckNetworks(ctx)
+	if err != nil {
+		return nil, err
+	}
 	fail := func(backend string, err error) {
 		diags = append(diags, diag.Diagnostic{Severity: executor.SeverityError, Message: fmt.Sprintf("backend %q: %s", backend, err)})
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -125,6 +126,12 @@ func networkNames(ctx context.Context, c *api.Client) (names []string) {
 // networkModes returns what --network may be.
 func networkModes(ctx context.Context, c *api.Client) []string {
 	names := append(networkNames(ctx, c), ocispec.NetworkNone, ocispec.NetworkHost, api.DefaultNetwork)
+	all, _ := c.List(ctx)
+	for _, other := range all {
+		if len(other.Addresses) > 0 || strings.HasPrefix(other.Network, ocispec.NetworkContainer) {
+			names = append(names, ocispec.NetworkContainer+cmp.Or(other.Name, other.ID))
+		}
+	}
 	slices.Sort(names)
 	return slices.Compact(names)
 }

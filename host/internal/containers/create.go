@@ -225,7 +225,7 @@ func (m *Manager) prepare(ctx context.Context, id string, opts api.ContainerOpti
 	if opts.StartTimeout < 0 {
 		return fail(executor.Errorf(executor.Invalid, "start timeout %s: give more than 0; 0 is the backend's default", opts.StartTimeout))
 	}
-	leases, err := m.useNetwork(ctx, id, &opts, picked.Config.Defaults.Network)
+	leases, joined, err := m.useNetwork(ctx, id, &opts, picked.Config.Defaults.Network)
 	if err != nil {
 		return fail(err)
 	}
@@ -264,7 +264,7 @@ func (m *Manager) prepare(ctx context.Context, id string, opts api.ContainerOpti
 	return &store.Container{
 		ID: id, Name: opts.Name, RequestID: opts.RequestID,
 		Backend: backend, Runtime: runtime, Command: command,
-		Network: opts.Network, Leases: leases, Names: names, Publish: opts.Publish,
+		Network: opts.Network, Leases: leases, Joined: joined, Names: names, Publish: opts.Publish,
 		Labels: opts.Labels, AutoRemove: opts.AutoRemove, Restart: restart,
 		StopSignal: opts.StopSignal, StopTimeout: opts.StopTimeout, StartTimeout: opts.StartTimeout,
 		Stdio: stdio, HealthCheck: check, CreatedAt: time.Now(),

@@ -1,6 +1,7 @@
 package containers
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,9 +25,46 @@ func (m *Manager) etcDir(id string) string {
 }
 
 // makeEtc makes the files for /etc that a container's spec mounts. Those that exist stay
-// as they are: the container may have changed them.
+// as they are: the container may have changed them. Containers of one network namespace have
+// the same ones.
 func (m *Manager) makeEtc(c *store.Container, spec json.RawMessage) error {
+	unlock, err := m.etcs.Lock(context.WithoutCancel(m.ctx), c.NetNS())
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if c.Joined != "" {
+		err = m.shareEtc(c, spec)
+	} else {
+		err = m.writeEtc(c, spec)
+	}
+	if err != nil {
+		return executor.ExplainDisk(m.etcDir(c.ID), executor.Errorf(executor.Unavailable, "files for /etc of %s: %w", c.ID, err))
+	}
+	return nil
+}
+
+// writeEtc writes the files for /etc that a container lacks.
+func (m *Manager) writeEtc(c *store.Container, spec json.RawMessage) error {
+	names, hostname, err := m.etcOf(c.ID, spec)
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	if hostname == "" { // the machine's own
+		hostname, _ = os.Hostname()
+	}
 	dir := m.etcDir(c.ID)
+	err = os.MkdirAll(dir, 0o700)
+	for _, name := range names {
+		if err == nil {
+			err = writeNew(filepath.Join(dir, name), func() (string, error) { return m.etcFile(name, hostname, c) })
+		}
+	}
+	return err
+}
+
+// etcOf returns which files for /etc a spec mounts, and its host name.
+func (m *Manager) etcOf(id string, spec json.RawMessage) (names []string, hostname string, err error) {
 	var read struct {
 		Hostname string `json:"hostname"`
 		Mounts   []struct {
@@ -34,30 +72,15 @@ func (m *Manager) makeEtc(c *store.Container, spec json.RawMessage) error {
 		} `json:"mounts"`
 	}
 	if err := json.Unmarshal(spec, &read); err != nil {
-		return err
+		return nil, "", err
 	}
-	var missing []string
+	dir := m.etcDir(id)
 	for _, mount := range read.Mounts {
 		if name := filepath.Base(mount.Source); filepath.Dir(mount.Source) == dir && slices.Contains(ocispec.EtcFiles(), name) {
-			missing = append(missing, name)
+			names = append(names, name)
 		}
 	}
-	if len(missing) == 0 {
-		return nil
-	}
-	if read.Hostname == "" { // the machine's own
-		read.Hostname, _ = os.Hostname()
-	}
-	err := os.MkdirAll(dir, 0o700)
-	for _, name := range missing {
-		if err == nil {
-			err = writeNew(filepath.Join(dir, name), func() (string, error) { return m.etcFile(name, read.Hostname, c) })
-		}
-	}
-	if err != nil {
-		return executor.ExplainDisk(dir, executor.Errorf(executor.Unavailable, "files for /etc of %s: %w", c.ID, err))
-	}
-	return nil
+	return names, read.Hostname, nil
 }
 
 // etcFile returns what a file below /etc says in a container at first.

@@ -75,6 +75,10 @@ type Manager struct {
 	// copies has a lock for each container whose copy is being written, by id.
 	copies keyed.Mutex
 
+	// etcs has a lock for each network namespace whose containers' files for /etc are being
+	// made, by id.
+	etcs keyed.Mutex
+
 	// hosts has a lock for each network whose containers' /etc/hosts are being changed.
 	hosts keyed.Mutex
 

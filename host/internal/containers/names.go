@@ -1,6 +1,7 @@
 package containers
 
 import (
+	"errors"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -86,7 +87,8 @@ func (m *Manager) syncNetwork(network string) error {
 			if cerr != nil {
 				continue // it is damaged, and has no name that is known
 			}
-			ids = append(ids, id)
+			sharers, serr := tx.Sharers(c.NetNS())
+			ids, err = append(ids, sharers...), errors.Join(err, serr)
 			lines = append(lines, hostsLine(c, address))
 		}
 		return err

@@ -109,13 +109,20 @@ func (m *Manager) removeState(ctx context.Context, id string) error {
 			}
 		}
 	}
+	// Nobody who shares its files for /etc may make them again meanwhile.
+	unlock, err := m.lockEtc(id)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	if err := m.removeFiles(id); err != nil {
 		return err
 	}
 	var execs []*store.Exec
 	var dropped []string
 	var leases []store.Lease
-	err := m.store.Update(ctx, func(tx *store.Tx) error {
+	netns := id
+	err = m.store.Update(ctx, func(tx *store.Tx) error {
 		c, err := tx.Container(id)
 		if errors.Is(err, executor.NotFound) {
 			return nil
@@ -126,7 +133,7 @@ func (m *Manager) removeState(ctx context.Context, id string) error {
 		if execs, err = tx.Execs(id); err != nil {
 			return err
 		}
-		dropped, leases = removedVolumes(c), c.Leases
+		dropped, leases, netns = removedVolumes(c), c.Leases, c.NetNS()
 		if err := errors.Join(tx.RemoveContainer(id), m.volumes.RemoveRecords(tx, dropped)); err != nil {
 			return err
 		}
@@ -140,8 +147,11 @@ func (m *Manager) removeState(ctx context.Context, id string) error {
 		m.volumes.Drop(name) // none that has a record
 	}
 	if err == nil {
-		if derr := m.networks.Down(id); derr != nil {
+		if derr := m.networks.Down(netns); derr != nil {
 			m.logger.Warn("the network of a container was not removed; the next host tries it again", "container", id, "error", derr)
+		}
+		if len(leases) > 0 {
+			m.keepHeir(netns)
 		}
 		m.syncHosts(leases)
 	}

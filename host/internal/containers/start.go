@@ -59,7 +59,8 @@ func (m *Manager) start(ctx context.Context, session *backends.Session, record *
 		err = m.networks.Up(record)
 	}
 	if err == nil {
-		m.syncHosts(record.Leases)
+		leases, _ := m.networks.Leases(record) // Up has found them
+		m.syncHosts(leases)
 		err = m.holdPorts(context.WithoutCancel(ctx), record.ID, again)
 	}
 	if err != nil {

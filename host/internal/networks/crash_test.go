@@ -40,8 +40,19 @@ func churn(dir string) {
 		if i == 0 {
 			_ = os.WriteFile(filepath.Join(dir, "churning"), nil, 0o600)
 		}
+		if err == nil && i%4 < 2 {
+			if c, err = m.join(id+"-joined", id); err == nil {
+				err = m.Up(c)
+			}
+			if err == nil && i%8 < 4 {
+				err = m.remove(id + "-joined")
+			}
+		}
 		if err == nil && i%2 == 0 {
 			err = m.remove(id)
+		}
+		if err == nil && i%4 == 0 && i%8 >= 4 {
+			err = m.remove(id + "-joined")
 		}
 		if err == nil && i%3 == 0 && i%2 == 0 {
 			err = m.Remove(context.Background(), network)
@@ -116,19 +127,25 @@ func (m *Manager) checkRecorded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if leases != len(all) {
-		t.Errorf("%d containers have %d leases", len(all), leases)
+	spaces := map[string]bool{}
+	for _, c := range all {
+		spaces[c.NetNS()] = true
+	}
+	if leases != len(spaces) {
+		t.Errorf("%d containers with %d namespaces have %d leases", len(all), len(spaces), leases)
 	}
 	entries, err := os.ReadDir(m.dir)
-	if err != nil || len(entries) > len(all) {
+	if err != nil || len(entries) > len(spaces) {
 		t.Errorf("%d containers have %d namespaces, %v", len(all), len(entries), err)
 	}
 	seen := map[netip.Addr]bool{}
 	for _, c := range all {
-		if a := c.Leases[0].Address; seen[a] {
-			t.Errorf("two containers have %s", a)
+		for _, l := range c.Leases {
+			if seen[l.Address] {
+				t.Errorf("two containers have %s", l.Address)
+			}
+			seen[l.Address] = true
 		}
-		seen[c.Leases[0].Address] = true
 		if err := m.Up(c); err != nil {
 			t.Errorf("container %s: %v", c.ID, err)
 		}

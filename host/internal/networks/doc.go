@@ -17,6 +17,10 @@
 // removes it. So none can leak, and a restart of container, host or machine changes none.
 // The first of a container's leases is the address of its eth0.
 //
+// A container that joins the network namespace of another has no leases of its own. When that
+// is removed, its leases go to another container of the namespace in the same transaction, and
+// the namespace goes with the last one, whose id it need not have in its name.
+//
 // All else follows from the records. [Manager.Up] makes what is missing for one container and
 // is called before each start; Open does so for all whose namespaces are there, and removes
 // what no record names. Both can be interrupted anywhere and repeated.
@@ -34,6 +38,10 @@
 // Why is the next address a new one, although an earlier one is free? The kernel takes a
 // moment to take a namespace down, in which two would answer for one address, and peers
 // remember who had it.
+//
+// Why is what others remove made again? A firewall that is reloaded takes all rules with it,
+// and whoever reloads it does not know whose they were. The kernel tells of each change, so
+// nothing is asked again and again; see [Manager.Obstacles] for what is left to people.
 //
 // Why one table, replaced as a whole? What is computed from the records cannot drift from
 // them, and a transaction leaves no moment without rules.

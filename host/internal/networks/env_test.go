@@ -14,6 +14,7 @@ import (
 
 	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/internal/store"
+	"github.com/davit-run/davit/host/ocispec"
 	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/linux"
 	"github.com/hashicorp/go-hclog"
@@ -47,6 +48,9 @@ func openDir(dir string) (*Manager, func(), error) {
 	return m, func() {
 		if !closed {
 			closed = true
+			if m != nil {
+				m.Close()
+			}
 			_ = st.Close()
 		}
 	}, err
@@ -59,6 +63,21 @@ func (m *Manager) create(id, network, ip string) (*store.Container, error) {
 		return nil, err
 	}
 	c := &store.Container{ID: id, Name: "name-" + id, Network: network, Leases: leases, CreatedAt: time.Now()}
+	return c, m.store.Update(context.Background(), func(tx *store.Tx) error {
+		if err := m.Lease(tx, c); err != nil {
+			return err
+		}
+		return tx.CreateContainer(c, []byte("{}"))
+	})
+}
+
+// join records a container that has the network of another.
+func (m *Manager) join(id, other string) (*store.Container, error) {
+	mode, with, err := m.Join(ocispec.NetworkContainer+other, id)
+	if err != nil {
+		return nil, err
+	}
+	c := &store.Container{ID: id, Name: "name-" + id, Network: mode, Joined: with.NetNS(), CreatedAt: time.Now()}
 	return c, m.store.Update(context.Background(), func(tx *store.Tx) error {
 		if err := m.Lease(tx, c); err != nil {
 			return err
@@ -82,9 +101,15 @@ func (m *Manager) run(t *testing.T, id, network string) *store.Container {
 
 // remove removes a container.
 func (m *Manager) remove(id string) error {
-	err := m.store.Update(context.Background(), func(tx *store.Tx) error { return tx.RemoveContainer(id) })
+	netns := id
+	err := m.store.Update(context.Background(), func(tx *store.Tx) error {
+		if c, err := tx.Container(id); err == nil {
+			netns = c.NetNS()
+		}
+		return tx.RemoveContainer(id)
+	})
 	if err == nil {
-		err = m.Down(id)
+		err = m.Down(netns)
 	}
 	return err
 }

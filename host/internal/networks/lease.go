@@ -15,8 +15,8 @@ import (
 
 // Check checks the network that a container asks for, makes the network default if that is
 // it, and returns the lease that the container is to have, which [Manager.Lease] completes.
-// mode is none, host, the name of a network, or empty if the container's spec decides; ip is
-// an address, or empty for any.
+// mode is none, host, the name of a network, one of [Manager.Join], or empty if the
+// container's spec decides; ip is an address, or empty for any.
 func (m *Manager) Check(ctx context.Context, mode, ip string) ([]store.Lease, error) {
 	wish := store.Lease{Network: mode}
 	if ip != "" {
@@ -51,7 +51,7 @@ func (m *Manager) Check(ctx context.Context, mode, ip string) ([]store.Lease, er
 
 // named reports whether a network is one that gives an address.
 func named(mode string) bool {
-	return mode != "" && mode != ocispec.NetworkNone && mode != ocispec.NetworkHost
+	return mode != "" && mode != ocispec.NetworkNone && mode != ocispec.NetworkHost && !strings.HasPrefix(mode, ocispec.NetworkContainer)
 }
 
 // Namespace returns what the spec of a container has as its network namespace; see
@@ -65,11 +65,21 @@ func (m *Manager) Namespace(mode, id string) string {
 	case ocispec.NetworkHost:
 		return ocispec.NamespaceHost
 	}
+	if joined, ok := strings.CutPrefix(mode, ocispec.NetworkContainer); ok {
+		id = joined
+	}
 	return m.Path(id)
 }
 
 // Lease completes the leases of a container, in the transaction that creates it.
 func (m *Manager) Lease(tx *store.Tx, c *store.Container) error {
+	if c.Joined != "" {
+		_, err := tx.LeaseHolder(c.Joined)
+		if errors.Is(err, executor.NotFound) {
+			err = executor.Errorf(executor.NotFound, "container %s, whose network is asked for, has just been removed", c.Joined)
+		}
+		return err
+	}
 	for i, wish := range c.Leases {
 		address, err := m.pick(tx, wish)
 		if err != nil {

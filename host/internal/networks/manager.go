@@ -11,6 +11,7 @@ import (
 
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/keyed"
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sys/unix"
 )
@@ -42,8 +43,17 @@ type Manager struct {
 	bridges  string // begins their names; a number follows
 	table    string
 
+	// cancel ends the watch for changes by others, and done waits for its end.
+	cancel, done func()
+
 	// changes is held by whoever changes networks, or what all containers share.
 	changes sync.Mutex
+
+	// spaces has a lock for each network namespace that is being made or removed, by id.
+	spaces keyed.Mutex
+
+	// sayObstacles logs what keeps packets from the networks, once.
+	sayObstacles sync.Once
 
 	mu sync.Mutex
 	// last has the last address that was leased of each network.
@@ -60,6 +70,7 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 	if opts.Own != "" {
 		m.bridges, m.table = "dv"+opts.Own+"n", "davit_"+opts.Own
 	}
+	m.cancel, m.done = func() {}, func() {}
 	if !m.enabled {
 		return m, nil
 	}
@@ -74,16 +85,29 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 	if err := m.recover(ctx); err != nil {
 		m.logger.Error("networks of an earlier host were not made again; each start tries it for its container", "error", err)
 	}
+	var err error
+	ctx, m.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	if m.done, err = m.watch(ctx); err != nil {
+		m.logger.Debug("what other programs remove of networks is only made again when a container is started", "error", err)
+	}
 	return m, nil
 }
 
-// Path returns the path of the network namespace of a container.
+// Path returns the path of the network namespace that is named after a container.
 func (m *Manager) Path(id string) string { return filepath.Join(m.dir, id) }
+
+// Close ends what Open has begun. The networks stay.
+func (m *Manager) Close() {
+	m.cancel()
+	m.done()
+}
+
+const linkPrefix = "veth"
 
 // LinkName returns the name of the machine's end of a container's link.
 func LinkName(id string) string {
 	const length = 11 // of 15 that the kernel allows
-	return "veth" + id[:min(length, len(id))]
+	return linkPrefix + id[:min(length, len(id))]
 }
 
 // errOff returns the error for networks that the config forbids.

@@ -50,13 +50,13 @@ func (m *Manager) upAll(ctx context.Context, containers []*store.Container) erro
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, recoverParallel)
 	for _, c := range containers {
-		if len(c.Leases) == 0 || !pinned(m.Path(c.ID)) || ctx.Err() != nil {
+		if len(c.Leases) == 0 || !pinned(m.Path(c.NetNS())) || ctx.Err() != nil {
 			continue
 		}
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if err := m.Up(c); err != nil {
+			if err := m.upIf(c, func() bool { return pinned(m.Path(c.NetNS())) }); err != nil {
 				m.logger.Error("the network of a container was not made again; its next start tries it", "container", c.ID, "error", err)
 			}
 		})
@@ -70,7 +70,9 @@ func (m *Manager) upAll(ctx context.Context, containers []*store.Container) erro
 func (m *Manager) sweep(all []*store.Network, containers []*store.Container) error {
 	has := map[string]bool{}
 	for _, c := range containers {
-		has[c.ID] = len(c.Leases) > 0
+		if len(c.Leases) > 0 || c.Joined != "" {
+			has[c.NetNS()] = true
+		}
 	}
 	for _, n := range all {
 		has[n.Bridge] = true
@@ -111,6 +113,7 @@ func (m *Manager) declare(all ...*store.Network) error {
 	if slices.ContainsFunc(all, func(n *store.Network) bool { return !n.Internal }) {
 		m.forward()
 	}
+	m.sayObstacles.Do(m.logObstacles)
 	return nil
 }
 

@@ -56,6 +56,18 @@ func (m *Manager) hasRules() (bool, error) {
 	return false, err
 }
 
+// ruleCount returns how many rules the table has.
+func ruleCount(all []*store.Network) int {
+	n := 1 // between bridges
+	for _, network := range all {
+		n += 2
+		if network.Internal {
+			n++
+		}
+	}
+	return n
+}
+
 // addMasquerade gives packets that leave a network for elsewhere an address of the machine.
 func addMasquerade(c *nftables.Conn, table *nftables.Table, all []*store.Network) {
 	chain := c.AddChain(&nftables.Chain{

@@ -1,6 +1,7 @@
 package networks
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -14,10 +15,16 @@ import (
 )
 
 // Up makes the network namespace of a container with its addresses, as far as it is missing.
-// It does nothing for a container without addresses. Nobody else may call Up or Down for the
-// container meanwhile.
-func (m *Manager) Up(c *store.Container) error {
-	if len(c.Leases) == 0 {
+// It does nothing for a container without addresses.
+func (m *Manager) Up(c *store.Container) error { return m.upIf(c, func() bool { return true }) }
+
+// upIf does what Up does if ok returns true while nobody else makes or removes the namespace.
+func (m *Manager) upIf(c *store.Container, ok func() bool) error {
+	leases, err := m.Leases(c)
+	if err != nil {
+		return err
+	}
+	if len(leases) == 0 {
 		if named(c.Network) {
 			return executor.Errorf(executor.FailedPrecondition, "container %s has lost its address on network %s, with the state of the host; make it again", c.ID, c.Network)
 		}
@@ -26,14 +33,23 @@ func (m *Manager) Up(c *store.Container) error {
 	if !m.enabled {
 		return errOff()
 	}
-	for _, lease := range c.Leases {
-		if err := m.up(c.ID, lease); err != nil {
+	unlock, err := m.spaces.Lock(context.Background(), c.NetNS())
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if !ok() {
+		return nil
+	}
+	for _, lease := range leases {
+		if err := m.up(c.NetNS(), lease); err != nil {
 			return explain(fmt.Sprintf("network %s of container %s", lease.Network, c.ID), err)
 		}
 	}
 	return nil
 }
 
+// up makes a network namespace with an address.
 func (m *Manager) up(id string, lease store.Lease) error {
 	var n *store.Network
 	err := m.store.View(func(tx *store.Tx) (err error) {
@@ -55,13 +71,26 @@ func (m *Manager) up(id string, lease store.Lease) error {
 	return connect(id, path, n, lease.Address)
 }
 
-// Down removes the network namespace of a container that has no record any more. What is
-// still in it keeps it.
+// Down removes a network namespace, which [store.Container.NetNS] names, unless a container
+// that has it has a record. What is still in it keeps it.
 func (m *Manager) Down(id string) error {
 	if !m.enabled {
 		return nil
 	}
-	return explain("network of container "+id, unpin(m.Path(id)))
+	unlock, err := m.spaces.Lock(context.Background(), id)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	var sharers []string
+	err = m.store.View(func(tx *store.Tx) (err error) {
+		sharers, err = tx.Sharers(id)
+		return err
+	})
+	if err == nil && len(sharers) == 0 {
+		err = unpin(m.Path(id))
+	}
+	return explain("network of container "+id, err)
 }
 
 // connect makes a container's link to a bridge, with its address, as far as it is missing.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/davit-run/davit/host/publish"
@@ -62,7 +63,10 @@ type Container struct {
 	// are its addresses, of which no other container has one.
 	Network string  `json:"network,omitempty"`
 	Leases  []Lease `json:"leases,omitempty"`
-	Names   Names   `json:"names,omitzero"`
+	// Joined is the id of the container whose network namespace it has, which lasts for as
+	// long as one of those that have it; empty means one of its own. See [Tx.RemoveContainer].
+	Joined string `json:"joined,omitempty"`
+	Names  Names  `json:"names,omitzero"`
 	// Publish are the ports that it publishes as they were asked for, and Ports, if there are
 	// any, those that were bound for them last, in the same order.
 	Publish []publish.Port `json:"publish,omitempty"`
@@ -150,6 +154,9 @@ type VolumeMount struct {
 
 // Ref returns the reference of the present attempt.
 func (c *Container) Ref() executor.Ref { return executor.Ref{ID: c.ID, Attempt: c.Attempt} }
+
+// NetNS names the network namespace of the container: the id of the one that had it first.
+func (c *Container) NetNS() string { return cmp.Or(c.Joined, c.ID) }
 
 // RestartPolicy says when a container that ended is started again.
 type RestartPolicy struct {

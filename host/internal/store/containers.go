@@ -32,7 +32,7 @@ func (tx *Tx) CreateContainer(c *Container, spec json.RawMessage) error {
 	if err := tx.claim(requests, "request id", c.RequestID, c.ID); err != nil {
 		return err
 	}
-	if err := tx.changeLeases(c.ID, nil, c.Leases); err != nil {
+	if err := errors.Join(tx.changeLeases(c.ID, nil, c.Leases), tx.join(c)); err != nil {
 		return err
 	}
 	if err := tx.put(specs, id, spec); err != nil {
@@ -42,7 +42,7 @@ func (tx *Tx) CreateContainer(c *Container, spec json.RawMessage) error {
 }
 
 // PutContainer writes a container that exists. Its name and addresses may have changed; its
-// request id must not.
+// request id and network namespace must not.
 func (tx *Tx) PutContainer(c *Container) error {
 	old, err := tx.Container(c.ID)
 	if err != nil {
@@ -50,6 +50,9 @@ func (tx *Tx) PutContainer(c *Container) error {
 	}
 	if c.RequestID != old.RequestID {
 		return executor.Errorf(executor.Invalid, "container %s: the request id %q cannot become %q", c.ID, old.RequestID, c.RequestID)
+	}
+	if c.Joined != old.Joined {
+		return executor.Errorf(executor.Invalid, "container %s: the network namespace %q cannot become %q", c.ID, old.Joined, c.Joined)
 	}
 	if c.Name != old.Name {
 		if err := tx.claim(names, "name", c.Name, c.ID); err != nil {
@@ -99,7 +102,8 @@ func (tx *Tx) claim(index bucket, what, key, id string) error {
 }
 
 // RemoveContainer removes a container with its spec, name, request id, addresses, exits and
-// execs. It is no error if there is none. Its events stay.
+// execs. It is no error if there is none. Its events stay. Its addresses go to another
+// container that has its network namespace, if there is one.
 func (tx *Tx) RemoveContainer(id string) error {
 	c, err := tx.Container(id)
 	if errors.Is(err, executor.NotFound) {
@@ -116,7 +120,7 @@ func (tx *Tx) RemoveContainer(id string) error {
 			return err
 		}
 	}
-	if err := tx.changeLeases(id, c.Leases, nil); err != nil {
+	if err := errors.Join(tx.changeLeases(id, c.Leases, nil), tx.leave(c)); err != nil {
 		return err
 	}
 	for _, b := range []bucket{exits, execs} {

@@ -38,14 +38,16 @@ const (
 	networks
 	// leases: NETWORK/ADDRESS → id.
 	leases
+	// joins: NAMESPACE/ID → id, of the containers that have the network namespace of another.
+	joins
 
-	bucketCount = int(leases) + 1
+	bucketCount = int(joins) + 1
 	// firstBuckets is how many buckets the first release had. A store may lack later ones,
 	// and then gets them.
 	firstBuckets = int(events) + 1
 )
 
-var bucketNames = [bucketCount]string{"containers", "specs", "names", "requests", "exits", "events", "images", "execs", "volumes", "networks", "leases"}
+var bucketNames = [bucketCount]string{"containers", "specs", "names", "requests", "exits", "events", "images", "execs", "volumes", "networks", "leases", "joins"}
 
 func (b bucket) name() string {
 	if b == meta {

@@ -1,0 +1,152 @@
+package networks
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+
+	"github.com/davit-run/davit/host/internal/store"
+	"github.com/google/nftables"
+	"github.com/vishvananda/netlink"
+)
+
+// repair makes again what is missing after changes by others, and says so. It reports whether
+// something was missing.
+func (m *Manager) repair(ctx context.Context, seen *changes) bool {
+	var all []*store.Network
+	var containers []*store.Container
+	err := m.store.View(func(tx *store.Tx) error {
+		var nerr, cerr error
+		all, nerr = tx.Networks()
+		containers, cerr = tx.Containers()
+		return errors.Join(nerr, cerr)
+	})
+	if err != nil {
+		m.logger.Error("what others have changed of networks was not looked at", "error", err)
+	}
+	missing, without, err := m.repairShared(all, seen)
+	var cut []*store.Container
+	for _, c := range containers {
+		if len(c.Leases) == 0 {
+			continue
+		}
+		lost := (seen.all || seen.links[LinkName(c.NetNS())]) && m.linkMissing(c.NetNS())
+		if lost {
+			missing = append(missing, "the link of container "+c.ID)
+		}
+		for _, l := range c.Leases {
+			lost = lost || without[l.Network]
+		}
+		if lost {
+			cut = append(cut, c)
+		}
+	}
+	err = errors.Join(err, m.upAll(ctx, cut))
+	if len(missing) > 0 && ctx.Err() == nil {
+		m.logger.Warn("another program has removed what networks need; it is made again", "removed", strings.Join(missing, ", "))
+	}
+	if err != nil && ctx.Err() == nil {
+		m.logger.Error("what another program has removed of networks was not made again; the next start of a container tries it", "error", err)
+	}
+	return len(missing) > 0 || err != nil
+}
+
+// linkMissing reports whether a network namespace that there is has lost its link.
+func (m *Manager) linkMissing(netns string) bool {
+	unlock, err := m.spaces.Lock(context.Background(), netns)
+	if err != nil {
+		return false
+	}
+	defer unlock()
+	if !pinned(m.Path(netns)) {
+		return false
+	}
+	link, err := find(LinkName(netns))
+	return err == nil && link == nil
+}
+
+// repairShared makes again what containers share. It returns what was missing of it, and the
+// names of the networks whose bridge was.
+func (m *Manager) repairShared(all []*store.Network, seen *changes) (missing []string, without map[string]bool, err error) {
+	without = map[string]bool{}
+	m.changes.Lock()
+	defer m.changes.Unlock()
+	var lost []*store.Network
+	for _, n := range all {
+		if !seen.all && !seen.links[n.Bridge] {
+			continue
+		}
+		// It may have been removed since it was read.
+		if err := m.store.View(func(tx *store.Tx) error { _, err := tx.Network(n.Name); return err }); err != nil {
+			continue
+		}
+		if ok, berr := bridgeIntact(n); !ok && berr == nil {
+			lost, missing = append(lost, n), append(missing, "bridge "+n.Bridge+" of network "+n.Name)
+			without[n.Name] = true
+		}
+	}
+	if seen.rules || seen.all {
+		if ok, rerr := m.rulesIntact(); !ok && rerr == nil {
+			missing = append(missing, "rules of nftables in table "+m.table)
+			return missing, without, m.declare(lost...)
+		}
+	}
+	if len(lost) > 0 {
+		err = m.declare(lost...)
+	}
+	return missing, without, err
+}
+
+// bridgeIntact reports whether the bridge of a network is as it is declared.
+func bridgeIntact(n *store.Network) (bool, error) {
+	link, err := find(n.Bridge)
+	if err != nil || link == nil {
+		return false, err
+	}
+	addresses, err := netlink.AddrList(link, netlink.FAMILY_V4)
+	if err != nil {
+		return false, err
+	}
+	for _, a := range addresses {
+		if a.IP.Equal(n.Gateway.AsSlice()) {
+			return link.Attrs().Flags&net.FlagUp != 0, nil
+		}
+	}
+	return false, nil
+}
+
+// rulesIntact reports whether the host's table has as many rules as it should.
+func (m *Manager) rulesIntact() (bool, error) {
+	var all []*store.Network
+	err := m.store.View(func(tx *store.Tx) (err error) {
+		all, err = tx.Networks()
+		return err
+	})
+	if err != nil || len(all) == 0 {
+		return err == nil, err
+	}
+	there, err := m.hasRules()
+	if err != nil || !there {
+		return false, err
+	}
+	c, err := nftables.New()
+	if err != nil {
+		return false, err
+	}
+	chains, err := c.ListChainsOfTableFamily(nftables.TableFamilyIPv4)
+	if err != nil {
+		return false, err
+	}
+	rules := 0
+	for _, chain := range chains {
+		if chain.Table.Name == m.table {
+			list, err := c.GetRules(chain.Table, chain)
+			if err != nil {
+				return false, err
+			}
+			rules += len(list)
+		}
+	}
+	return rules == ruleCount(all), nil
+}

@@ -1,0 +1,200 @@
+package networks
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// gather is how long changes are gathered before what is missing is made again: a tool
+	// that removes one thing often removes more. Where others remove it each time again, that
+	// becomes longer and longer, up to maxGather.
+	gather    = 50 * time.Millisecond
+	maxGather = 30 * time.Second
+)
+
+// changes are changes of the machine's network that may be of what the records declare.
+type changes struct {
+	// rules means the host's table.
+	rules bool
+	// links has the names of bridges, and of ends of containers' links that are gone.
+	links map[string]bool
+	// all means that changes may have been missed.
+	all bool
+}
+
+// none reports whether there are no changes.
+func (c *changes) none() bool { return !c.rules && !c.all && len(c.links) == 0 }
+
+// watcher gathers changes that the kernel tells of.
+type watcher struct {
+	manager *Manager
+	sockets []*os.File
+
+	mu   sync.Mutex
+	seen changes
+	// ring has a value once something is seen.
+	ring chan struct{}
+}
+
+// watch makes again what others remove of what the records declare, until ctx ends. The kernel
+// tells of it. done waits for the end.
+func (m *Manager) watch(ctx context.Context) (done func(), err error) {
+	w := &watcher{manager: m, ring: make(chan struct{}, 1)}
+	links, err := listen(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR)
+	if err != nil {
+		return func() {}, err
+	}
+	rules, err := listen(unix.NETLINK_NETFILTER, unix.NFNLGRP_NFTABLES)
+	if err != nil {
+		_ = links.Close()
+		return func() {}, err
+	}
+	w.sockets = []*os.File{links, rules}
+	var wg sync.WaitGroup
+	wg.Go(func() { w.read(links, w.link) })
+	wg.Go(func() { w.read(rules, w.rule) })
+	wg.Go(func() { w.run(ctx) })
+	stop := context.AfterFunc(ctx, func() {
+		for _, s := range w.sockets {
+			_ = s.Close()
+		}
+	})
+	return func() { wg.Wait(); stop() }, nil
+}
+
+// listen opens a socket to which the kernel sends what groups are told.
+func listen(protocol int, groups ...uint) (*os.File, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	address := &unix.SockaddrNetlink{Family: unix.AF_NETLINK}
+	for _, g := range groups {
+		address.Groups |= 1 << (g - 1)
+	}
+	if err := unix.Bind(fd, address); err != nil {
+		_ = unix.Close(fd)
+		return nil, os.NewSyscallError("bind", err)
+	}
+	return os.NewFile(uintptr(fd), "netlink"), nil
+}
+
+// read passes on what a socket gets, until it is closed.
+func (w *watcher) read(socket *os.File, take func(syscall.NetlinkMessage)) {
+	const size = 1 << 16 // of the largest message of a group
+	buffer := make([]byte, size)
+	for {
+		n, err := socket.Read(buffer)
+		var all []syscall.NetlinkMessage
+		if err == nil {
+			all, err = syscall.ParseNetlinkMessage(buffer[:n])
+		}
+		switch {
+		case errors.Is(err, os.ErrClosed):
+			return
+		case err != nil: // most likely ENOBUFS: there were too many
+			w.note(func(c *changes) { c.all = true })
+		}
+		for _, message := range all {
+			take(message)
+		}
+	}
+}
+
+// note adds to the changes that are seen.
+func (w *watcher) note(add func(*changes)) {
+	w.mu.Lock()
+	add(&w.seen)
+	none := w.seen.none()
+	w.mu.Unlock()
+	if !none {
+		select {
+		case w.ring <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// link notes a change of a link or an address.
+func (w *watcher) link(message syscall.NetlinkMessage) {
+	skip := unix.SizeofIfInfomsg
+	if message.Header.Type == unix.RTM_NEWADDR || message.Header.Type == unix.RTM_DELADDR {
+		skip = unix.SizeofIfAddrmsg
+	}
+	const nameType = unix.IFLA_IFNAME // the same as IFA_LABEL
+	name := attribute(message.Data, skip, nameType)
+	gone := message.Header.Type == unix.RTM_DELLINK
+	if w.manager.ownBridge(name) || gone && strings.HasPrefix(name, linkPrefix) {
+		w.note(func(c *changes) {
+			if c.links == nil {
+				c.links = map[string]bool{}
+			}
+			c.links[name] = true
+		})
+	}
+}
+
+// rule notes a change of the host's table.
+func (w *watcher) rule(message syscall.NetlinkMessage) {
+	const (
+		header    = 4 // family, version and an id
+		tableType = 1 // of all messages about what belongs to a table
+	)
+	if message.Header.Type>>8 == unix.NFNL_SUBSYS_NFTABLES && attribute(message.Data, header, tableType) == w.manager.table {
+		w.note(func(c *changes) { c.rules = true })
+	}
+}
+
+// attribute returns the text of an attribute of a message, or "".
+func attribute(data []byte, skip int, kind uint16) string {
+	const header, align = 4, 4
+	for data = data[min(skip, len(data)):]; len(data) >= header; {
+		size := int(binary.NativeEndian.Uint16(data))
+		if size < header || size > len(data) {
+			break
+		}
+		if binary.NativeEndian.Uint16(data[2:])&^unix.NLA_F_NESTED == kind {
+			text, _, _ := strings.Cut(string(data[header:size]), "\x00")
+			return text
+		}
+		data = data[min((size+align-1)&^(align-1), len(data)):]
+	}
+	return ""
+}
+
+// run repairs what changes have removed, until ctx ends.
+func (w *watcher) run(ctx context.Context) {
+	pause := gather
+	var last time.Time
+	for {
+		select {
+		case <-w.ring:
+		case <-ctx.Done():
+			return
+		}
+		if time.Since(last) > 4*pause {
+			pause = gather
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+		w.mu.Lock()
+		seen := w.seen
+		w.seen = changes{}
+		w.mu.Unlock()
+		if w.manager.repair(ctx, &seen) {
+			last, pause = time.Now(), min(2*pause, maxGather)
+		}
+	}
+}
