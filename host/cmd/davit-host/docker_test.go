@@ -95,7 +95,9 @@ func readPage(t *testing.T) comparison {
 		case strings.HasPrefix(block, "| docker | davit |"):
 			page.readTable(&f, block)
 		case strings.HasPrefix(block, "| davit |"):
-			page.also = append(page.also, commandsIn(block)...)
+			for line := range strings.Lines(block) {
+				page.also = append(page.also, commandsIn(strings.Split(line, "|")[1])...)
+			}
 		}
 		if section != "" {
 			page.flags[section] = f
