@@ -45,8 +45,8 @@ func (h *Host) KillExec(ctx context.Context, reference, exec string, sig executo
 	return h.containers.KillExec(ctx, reference, exec, sig)
 }
 
-// ExecLogs copies the output of a further process to sink, if it goes to files, from
-// opts.From on. With Follow it goes on until the process has ended.
+// ExecLogs copies the output of a further process to sink, if it goes to files, as opts say.
+// With Follow it goes on until the process has ended. There are no attempts to choose from.
 func (h *Host) ExecLogs(ctx context.Context, reference, exec string, opts api.LogOptions, sink api.Sink) error {
 	return h.containers.ExecLogs(ctx, reference, exec, opts, sink)
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -123,12 +124,32 @@ type execLogger interface {
 }
 
 type execLogsRequest struct {
-	Ref    string `path:"ref" json:"-"`
-	Exec   string `path:"exec" json:"-"`
-	Follow bool   `query:"follow" json:"-"`
+	Ref        string    `path:"ref" json:"-"`
+	Exec       string    `path:"exec" json:"-"`
+	Follow     bool      `query:"follow" json:"-"`
+	Tail       *int      `query:"tail" json:"-"`
+	Stdout     bool      `query:"stdout" json:"-"`
+	Stderr     bool      `query:"stderr" json:"-"`
+	Since      time.Time `query:"since" json:"-"`
+	Until      time.Time `query:"until" json:"-"`
+	Timestamps bool      `query:"timestamps" json:"-"`
 	// FromStdout and FromStderr are offsets to begin at.
 	FromStdout int64 `query:"from_stdout" json:"-"`
 	FromStderr int64 `query:"from_stderr" json:"-"`
+}
+
+func newExecLogsRequest(reference, exec string, o LogOptions) execLogsRequest {
+	return execLogsRequest{
+		Ref: reference, Exec: exec, Follow: o.Follow, Tail: o.Tail, Stdout: o.Stdout, Stderr: o.Stderr, Since: o.Since, Until: o.Until,
+		Timestamps: o.Timestamps, FromStdout: o.From.Stdout, FromStderr: o.From.Stderr,
+	}
+}
+
+func (r *execLogsRequest) options(f *frames) LogOptions {
+	return LogOptions{
+		From: Cursor{Stdout: r.FromStdout, Stderr: r.FromStderr}, Follow: r.Follow, Tail: r.Tail, Stdout: r.Stdout, Stderr: r.Stderr,
+		Since: r.Since, Until: r.Until, Timestamps: r.Timestamps, Begun: f.cursor, Dropped: f.dropped,
+	}
 }
 
 var execLogsRoute = define(route[execLogger, execLogsRequest, outputStream]{
@@ -138,18 +159,17 @@ var execLogsRoute = define(route[execLogger, execLogsRequest, outputStream]{
 	Doc:    "streams the output of a further process that was started without a client, or with a terminal",
 	Stream: func(ctx context.Context, h execLogger, r *execLogsRequest, w http.ResponseWriter) error {
 		f := newFrames(w)
-		o := LogOptions{Follow: r.Follow, From: Cursor{Stdout: r.FromStdout, Stderr: r.FromStderr}, Begun: f.cursor, Dropped: f.dropped}
-		return f.fail(ctx, h.ExecLogs(ctx, r.Ref, r.Exec, o, f.write))
+		return f.fail(ctx, h.ExecLogs(ctx, r.Ref, r.Exec, r.options(f), f.write))
 	},
 })
 
-// ExecLogs copies the output of a further process to sink, from opts.From on; see the
-// method of host.Host.
+// ExecLogs copies the output of a further process to sink, as opts say; see the method of
+// host.Host.
 func (c *Client) ExecLogs(ctx context.Context, reference, exec string, opts LogOptions, sink Sink) error {
 	f := follower{opts: opts, sink: sink}
 	return c.retry(ctx, func() error {
 		return f.follow(ctx, c, func() (*http.Response, error) {
-			return execLogsRoute.open(ctx, c, execLogsRequest{reference, exec, f.opts.Follow, f.opts.From.Stdout, f.opts.From.Stderr})
+			return execLogsRoute.open(ctx, c, newExecLogsRequest(reference, exec, f.opts))
 		})
 	})
 }

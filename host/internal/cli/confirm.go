@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/spf13/pflag"
 )
 
 // confirm asks whether to go on, and reports whether the answer is yes.
@@ -25,4 +27,9 @@ func (a *App) sure(already bool, warning string) error {
 		return nil
 	}
 	return errors.New("nothing is removed; to do so without being asked, use --force")
+}
+
+// unaskedFlag registers --force for a command that never asks, since those of docker do.
+func unaskedFlag(fs *pflag.FlagSet) {
+	fs.BoolP("force", "f", false, "as without it: nothing is asked")
 }

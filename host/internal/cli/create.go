@@ -1,6 +1,9 @@
 package cli
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/davit-run/davit/host/api"
+	"github.com/spf13/cobra"
+)
 
 var _ = Command(Containers, 15, (*App).createCommand)
 
@@ -19,7 +22,7 @@ func (a *App) createCommand() *cobra.Command {
 				return err
 			}
 			defer ids.close()
-			if err := a.pullFor(cmd.Context(), opts.Image, flags.pull, flags.platform); err != nil {
+			if err := a.pullFor(cmd.Context(), opts.Image, flags.pull, api.PullOptions{Platform: flags.platform}, flags.quiet); err != nil {
 				return err
 			}
 			opts.NoStart = true

@@ -17,17 +17,22 @@ var _ = Command(Host, 60, (*App).eventsCommand)
 func (a *App) eventsCommand() *cobra.Command {
 	opts := api.EventOptions{}
 	var after uint64
+	only := eventFilters{}
 	cmd := &cobra.Command{
 		Use:   "events [flags]",
 		Short: "Print what happened to containers and backends",
 		Long: `Print what happened to containers and backends, from the host's journal: time,
-Number, type and details of each event. As JSON, an event is one line.`,
-		Example: "  davit events\n  davit events -f -n 0\n  davit events --after 41 --format json",
+number, type and details of each event. As JSON, an event is one line. With --until and
+--follow it ends at the first event after that time.`,
+		Example: "  davit events\n  davit events -f -n 0\n  davit events --after 41 --format json\n  davit events --since 1h --filter container=web --filter event=exited",
 		Args:    AtMost(0),
 	}
 	cmd.Flags().BoolVarP(&opts.Follow, "follow", "f", false, "go on with what happens from now on")
 	cmd.Flags().VarP(tailFlag(&opts.Tail), "tail", "n", "the latest `N` events, or all that are kept")
 	cmd.Flags().Uint64Var(&after, "after", 0, "those after event `NUMBER`")
+	cmd.Flags().Func("filter", "only events with `KEY=VALUE`; keys are "+strings.Join(eventFilterKeys, ", "), only.add)
+	cmd.Flags().Func("since", "what happened since `TIME`: 10m (ago), 2026-01-31T12:00:00Z, or Unix seconds", timeFlag(&only.since))
+	cmd.Flags().Func("until", "what happened until `TIME`", timeFlag(&only.until))
 	cmd.MarkFlagsMutuallyExclusive("tail", "after")
 	a.patienceFlag(cmd)
 	form := listFormatFlag(cmd)
@@ -35,9 +40,19 @@ Number, type and details of each event. As JSON, an event is one line.`,
 		if cmd.Flags().Changed("after") {
 			opts.After = &after
 		}
-		for e, err := range a.Client().Events(cmd.Context(), opts) {
+		client := a.Client()
+		if err := only.resolve(cmd.Context(), client); err != nil {
+			return err
+		}
+		for e, err := range client.Events(cmd.Context(), opts) {
 			if err != nil {
 				return err
+			}
+			if only.over(e) {
+				return nil
+			}
+			if !only.pass(e) {
+				continue
 			}
 			if err := a.printEvent(e, *form); err != nil {
 				return err

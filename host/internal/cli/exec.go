@@ -34,7 +34,10 @@ cannot be found, else the command's own.
 At a terminal, ` + defaultDetachKeys + ` leaves the command running; a ctrl-p alone goes to it after
 a moment. When davit goes away otherwise, the command is hung up, and then killed,
 unless --keep is set. When the host is restarted, upgraded or killed meanwhile, davit
-waits for it and goes on where it was.`,
+waits for it and goes on where it was.
+
+` + "`davit execs`" + ` lists the commands of a container, and ` + "`davit logs --exec`" + ` prints the output of
+one that was started with -d.`,
 		Example: `  davit exec -it web sh
   tar c . | davit exec -i web tar x -C /srv
   davit exec -d web sh -c 'sleep 60; touch /tmp/done'`,

@@ -82,6 +82,10 @@ func matchers() map[string]func(c api.Container, value string) bool {
 		"exited": func(c api.Container, v string) bool {
 			return c.Exit != nil && c.Exit.Code != nil && strconv.Itoa(*c.Exit.Code) == v && c.State == api.StateExited
 		},
+		"ancestor": func(c api.Container, v string) bool { return isImage(c, v) },
+		"network": func(c api.Container, v string) bool {
+			return c.Network == v || slices.ContainsFunc(c.Addresses, func(a api.Address) bool { return a.Network == v })
+		},
 		"volume": func(c api.Container, v string) bool {
 			return slices.ContainsFunc(c.Volumes, func(m api.MountedVolume) bool { return m.Name == v || m.Target == v })
 		},
@@ -137,4 +141,21 @@ func inOrder(key string, at, than time.Time) bool {
 		return at.Before(than)
 	}
 	return at.After(than)
+}
+
+// isImage reports whether a container was made from an image: a name, of which no tag means
+// latest, an id or the beginning of one.
+func isImage(c api.Container, image string) bool {
+	if c.Image == "" {
+		return false
+	}
+	whole := func(name string) string {
+		name = strings.TrimPrefix(strings.TrimPrefix(name, "docker.io/"), "library/") // which lists leave out
+		if _, tag := cutTag(name); tag == "" && !strings.Contains(name, "@") {
+			name += ":latest"
+		}
+		return name
+	}
+	id, start := strings.TrimPrefix(c.ImageID, "sha256:"), strings.TrimPrefix(image, "sha256:")
+	return whole(c.Image) == whole(image) || len(start) >= 4 && strings.HasPrefix(id, start)
 }

@@ -13,9 +13,9 @@ import (
 func TestFilters(t *testing.T) {
 	all := []api.Container{
 		{ID: "a1", Name: "web", Backend: "shim", Runtime: "runc", State: api.StateRunning, Health: &api.Health{Status: api.HealthHealthy}, Labels: map[string]string{"app": "web", "tier": "1"}},
-		{ID: "a2", Name: "web-2", Backend: "process", State: api.StatePaused, Labels: map[string]string{"app": "web"}, Volumes: []api.MountedVolume{{Name: "data", Target: "/d"}}},
+		{ID: "a2", Name: "web-2", Backend: "process", State: api.StatePaused, Labels: map[string]string{"app": "web"}, Image: "web", ImageID: "sha256:12345", Network: "front", Volumes: []api.MountedVolume{{Name: "data", Target: "/d"}}},
 		{ID: "b3", Name: "db", Backend: "shim", Runtime: "crun", State: api.StateExited, Exit: &api.End{Exit: executor.Exit{Code: new(3)}}},
-		{ID: "b4", State: api.StateExited, Exit: &api.End{}},
+		{ID: "b4", Image: "r:5000/db:1", Addresses: []api.Address{{Network: "back"}}, State: api.StateExited, Exit: &api.End{}},
 	}
 	for args, want := range map[string]string{
 		"":                                   "a1 a2 b3 b4",
@@ -32,6 +32,13 @@ func TestFilters(t *testing.T) {
 		"-f exited=0":                        "",
 		"-f volume=data":                     "a2",
 		"-f volume=/d":                       "a2",
+		"-f ancestor=web:latest":             "a2",
+		"-f ancestor=docker.io/library/web":  "a2",
+		"-f ancestor=web:2":                  "",
+		"-f ancestor=1234":                   "a2",
+		"-f ancestor=12":                     "",
+		"-f ancestor=r:5000/db:1":            "b4",
+		"-f network=front -f network=back":   "a2 b4",
 		"-f label=app":                       "a1 a2",
 		"-f label=app=web -f label=tier":     "a1",
 		"-f label=app=db":                    "",

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 
@@ -24,15 +23,38 @@ func (a *App) imageCommand() *cobra.Command {
 }
 
 func (a *App) imageInspectCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:                   "inspect IMAGE...",
-		DisableFlagsInUseLine: true,
-		Short:                 "Print all about images, as a JSON array",
-		Example:               "  davit image inspect busybox | jq .[0].config.cmd",
-		Args:                  some,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			all, err := found(cmd.Context(), a, args, (*api.Client).InspectImage)
-			return cmp.Or(err, PrintJSON(a.Stdout, all))
+	cmd := &cobra.Command{
+		Use:     "inspect [flags] IMAGE...",
+		Short:   "Print all about images, as a JSON array",
+		Example: "  davit image inspect busybox | jq .[0].config.cmd\n  davit image inspect -f '{{.Config.Cmd}}' busybox",
+		Args:    some,
+	}
+	inspects(a, cmd, (*api.Client).InspectImage, func(all []api.ImageDetails) listing {
+		return listing{items: all, more: func(i int) fields { return imageFields(all[i]) }}
+	})
+	return cmd
+}
+
+// imageFields are fields by the names that docker image inspect has.
+func imageFields(image api.ImageDetails) fields {
+	system, architecture, _ := strings.Cut(image.Platform, "/")
+	set := func(list []string) map[string]any {
+		all := map[string]any{}
+		for _, name := range list {
+			all[name] = struct{}{}
+		}
+		return all
+	}
+	labels := map[string]any{}
+	for name, value := range image.Config.Labels {
+		labels[name] = value
+	}
+	return fields{
+		"Id": image.ID, "ID": image.ID, "RepoTags": image.Names, "Created": rfc3339(image.CreatedAt), "Size": image.Size, "Os": system, "Architecture": architecture,
+		"Config": map[string]any{
+			"Cmd": image.Config.Cmd, "Entrypoint": image.Config.Entrypoint, "Env": image.Config.Env, "User": image.Config.User, "WorkingDir": image.Config.WorkingDir,
+			"StopSignal": image.Config.StopSignal, "Labels": labels, "ExposedPorts": set(image.Config.ExposedPorts), "Volumes": set(image.Config.Volumes),
+			"Healthcheck": healthCheckFields(image.Config.HealthCheck),
 		},
 	}
 }
@@ -49,6 +71,7 @@ has left. What a container needs is never removed.`,
 	}
 	cmd.Flags().BoolVarP(&opts.All, "all", "a", false, "also those with a name")
 	cmd.Flags().BoolVarP(&opts.DryRun, "dry-run", "n", false, "only print what would be removed")
+	unaskedFlag(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		done, err := a.Client().PruneImages(cmd.Context(), opts)
 		if err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,16 +14,20 @@ import (
 var _ = Command(Images, 10, (*App).imagesCommand)
 
 func (a *App) imagesCommand() *cobra.Command {
-	var quiet, whole bool
+	var quiet, whole, digests bool
+	filters := imageFilters{}
 	cmd := &cobra.Command{
 		Use:     "images [flags] [NAME[:TAG]]",
 		Short:   "List images, the newest first",
-		Example: "  davit images\n  davit images web\n  davit rmi $(davit images -q)",
+		Example: "  davit images\n  davit images web\n  davit images --format '{{.Repository}}:{{.Tag}}'\n  davit rmi $(davit images -q -f dangling=true)",
 		Args:    AtMost(1),
 	}
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "print only ids")
 	cmd.Flags().BoolVar(&whole, "no-trunc", false, "print whole ids")
-	form := FormatFlag(cmd)
+	cmd.Flags().BoolVar(&digests, "digests", false, "show the digests of their manifests")
+	cmd.Flags().FuncP("filter", "f", "only images with `KEY=VALUE`; keys are "+strings.Join(imageFilterKeys, ", "), filters.add)
+	cmd.Flags().BoolP("all", "a", false, "as without it: no image is hidden")
+	form := listFormatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		list, err := a.Client().Images(cmd.Context())
 		if err != nil {
@@ -30,6 +35,9 @@ func (a *App) imagesCommand() *cobra.Command {
 		}
 		if len(args) > 0 {
 			list = imagesNamed(list, args[0])
+		}
+		if list, err = filters.apply(cmd.Context(), a.Client(), list); err != nil {
+			return err
 		}
 		id := func(image api.Image) string {
 			if whole {
@@ -46,7 +54,7 @@ func (a *App) imagesCommand() *cobra.Command {
 		case *form == AsJSON:
 			return PrintJSON(a.Stdout, list)
 		}
-		return PrintTable(a.Stdout, []string{"NAME", "ID", "PLATFORM", "CREATED", "SIZE"}, imageRows(list, id, time.Now()))
+		return imageListing(list, id, digests, time.Now()).print(a.Stdout, *form)
 	}
 	return cmd
 }
@@ -67,17 +75,42 @@ func imagesNamed(list []api.Image, name string) []api.Image {
 	return found
 }
 
-// imageRows returns a row for each name of each image.
-func imageRows(list []api.Image, id func(api.Image) string, now time.Time) [][]string {
-	var rows [][]string
+// imageListing returns the table of images, with a row for each name of each image.
+func imageListing(list []api.Image, id func(api.Image) string, digests bool, now time.Time) listing {
+	l := listing{header: []string{"NAME", "ID", "PLATFORM", "CREATED", "SIZE"}}
+	if digests {
+		l.header = append(l.header, "DIGEST")
+	}
+	var each []api.Image // for each row
 	for _, image := range list {
 		names := image.Names
 		if len(names) == 0 {
 			names = []string{""}
 		}
 		for _, name := range names {
-			rows = append(rows, []string{name, id(image), image.Platform, ago(image.CreatedAt, now), size(image.Size)})
+			row := []string{name, id(image), image.Platform, ago(image.CreatedAt, now), size(image.Size)}
+			if digests {
+				row = append(row, image.Digest)
+			}
+			l.rows, each = append(l.rows, row), append(each, image)
 		}
 	}
-	return rows
+	l.items = each
+	l.more = func(i int) fields { // docker's names
+		repository, tag := cutTag(l.rows[i][0])
+		return fields{
+			"ID": l.rows[i][1], "Repository": cmp.Or(repository, "<none>"), "Tag": cmp.Or(tag, "<none>"), "Digest": each[i].Digest,
+			"CreatedSince": ago(each[i].CreatedAt, now), "CreatedAt": rfc3339(each[i].CreatedAt), "Containers": each[i].Containers,
+		}
+	}
+	return l
+}
+
+// cutTag splits the name of an image. A colon of the registry's port is before a slash.
+func cutTag(name string) (repository, tag string) {
+	name, _, _ = strings.Cut(name, "@")
+	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
+		return name[:i], name[i+1:]
+	}
+	return name, ""
 }

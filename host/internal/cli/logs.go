@@ -13,7 +13,7 @@ var _ = Command(Containers, 40, (*App).logsCommand)
 
 func (a *App) logsCommand() *cobra.Command {
 	opts := api.LogOptions{}
-	previous := false
+	previous, exec := false, ""
 	cmd := &cobra.Command{
 		Use:   "logs [flags] CONTAINER",
 		Short: "Print the output of a container",
@@ -23,17 +23,15 @@ start of a container is an attempt: printed are all that are kept, in their orde
 With --timestamps a time that is not certain is followed by ~ and a duration: the line
 was written then, or up to that much earlier. davit's own shim, and the executors
 process and wasm, know when each line came; with other shims the host looks once a
-second.`,
-		Example: "  davit logs web\n  davit logs -f -n 10 web\n  davit logs -t --since 10m web\n  davit logs --previous web",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if err := some(cmd, args); err != nil {
-				return err
-			}
-			return AtMost(1)(cmd, args)
-		},
+second.
+
+With --exec it is the output of a further command that was started with ` + "`davit exec -d`" + `, or
+that has a terminal.`,
+		Example: "  davit logs web\n  davit logs -f -n 10 web\n  davit logs -t --since 10m web\n  davit logs --previous web\n  davit logs -f --exec $(davit exec -d web make) web",
+		Args:    oneContainer,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Dropped = a.dropped
-			if opts.Follow {
+			if opts.Follow && exec == "" {
 				defer a.explainWait(cmd.Context(), args[0], 0)()
 			}
 			if previous {
@@ -42,10 +40,14 @@ second.`,
 				}
 				opts.Attempt = -1
 			}
+			if exec != "" {
+				return a.execLogs(cmd.Context(), args[0], exec, opts)
+			}
 			return a.Client().Logs(cmd.Context(), args[0], opts, a.output)
 		},
 	}
 	cmd.Flags().BoolVarP(&opts.Follow, "follow", "f", false, "go on, over restarts, until the container has ended")
+	a.execFlag(cmd, &exec, "the output of exec `ID`, or of the one whose id begins so")
 	cmd.Flags().Var((*attemptValue)(&opts.Attempt), "attempt", "only attempt `N`, from 1, or all; with --follow one to come is waited for")
 	cmd.Flags().BoolVarP(&previous, "previous", "p", false, "only the attempt before the present one")
 	cmd.Flags().VarP(tailFlag(&opts.Tail), "tail", "n", "begin `N` lines before the end, or with all")

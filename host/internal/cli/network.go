@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/davit-run/davit/host/api"
@@ -67,10 +68,15 @@ func (a *App) networkListCommand() *cobra.Command {
 		Use:     "ls [flags]",
 		Aliases: []string{"list"},
 		Short:   "List networks",
-		Example: "  davit network ls\n  davit network ls -q",
+		Example: "  davit network ls\n  davit network ls -q --filter dangling=true",
 		Args:    AtMost(0),
 	}
-	list := func(ctx context.Context) ([]api.Network, error) { return a.Client().Networks(ctx) }
+	filters := networkFilters{}
+	cmd.Flags().FuncP("filter", "f", "only networks with `KEY=VALUE`; keys are "+strings.Join(networkFilterKeys, ", "), filters.add)
+	list := func(ctx context.Context) ([]api.Network, error) {
+		all, err := a.Client().Networks(ctx)
+		return filters.apply(all), err
+	}
 	lists(a, cmd, list, func(n api.Network) string { return n.Name }, networkListing)
 	return cmd
 }

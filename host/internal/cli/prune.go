@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/davit-run/davit/host/api"
@@ -31,6 +33,14 @@ see "retention" in it.`,
 	}
 	cmd.Flags().Var(&older, "older", "only those that have ended longer ago than a `DURATION` or seconds")
 	cmd.Flags().BoolVarP(&opts.DryRun, "dry-run", "n", false, "only print what would be removed")
+	cmd.Flags().Func("filter", "the same as --older, as `until=DURATION`", func(s string) error {
+		d, ok := strings.CutPrefix(s, "until=")
+		if !ok {
+			return errors.New("it is not of the form until=DURATION, such as until=24h")
+		}
+		return older.Set(d)
+	})
+	unaskedFlag(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		opts.Older = older.Or(0)
 		done, err := a.Client().Prune(cmd.Context(), opts)

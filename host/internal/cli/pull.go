@@ -72,7 +72,7 @@ func (p *pullPolicy) Set(s string) error {
 }
 
 // pullFor pulls the image of a container, if there is one and the policy says so.
-func (a *App) pullFor(ctx context.Context, image string, policy pullPolicy, platform string) error {
+func (a *App) pullFor(ctx context.Context, image string, policy pullPolicy, opts api.PullOptions, quiet bool) error {
 	if image == "" {
 		return nil
 	}
@@ -81,7 +81,7 @@ func (a *App) pullFor(ctx context.Context, image string, policy pullPolicy, plat
 		_, err = a.Client().InspectImage(ctx, image)
 	}
 	if errors.Is(err, executor.NotFound) && policy != pullNever {
-		_, err = a.pull(ctx, image, api.PullOptions{Platform: platform}, false)
+		_, err = a.pull(ctx, image, opts, quiet)
 	}
 	switch executor.CodeOf(err) {
 	case executor.NotFound, executor.Unavailable: // the commonest mistake

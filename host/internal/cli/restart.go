@@ -17,7 +17,7 @@ has ended is started. Returns once they run.`,
 		Example: "  davit restart web\n  davit restart -t 1m db queue",
 		Args:    some,
 	}
-	cmd.Flags().VarP(&timeout, "timeout", "t", "how long to wait before killing, a `DURATION` or seconds; -1 is for ever (default: the container's own)")
+	timeoutFlag(cmd.Flags(), &timeout)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		d := timeout.Or(api.OwnStopTimeout)
 		client := a.Client()

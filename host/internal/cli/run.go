@@ -47,7 +47,7 @@ container's first run and leaves the rest to the host, as docker does.`,
 				return err
 			}
 			defer ids.close()
-			if err := a.pullFor(cmd.Context(), opts.Image, flags.pull, flags.platform); err != nil {
+			if err := a.pullFor(cmd.Context(), opts.Image, flags.pull, api.PullOptions{Platform: flags.platform}, flags.quiet); err != nil {
 				return err
 			}
 			switch {

@@ -30,6 +30,7 @@ type runFlags struct {
 	// pull and platform are about the image.
 	pull     pullPolicy
 	platform string
+	quiet    bool
 }
 
 func (f *runFlags) register(fs *pflag.FlagSet, env func(string) (string, bool)) {
@@ -41,6 +42,7 @@ func (f *runFlags) register(fs *pflag.FlagSet, env func(string) (string, bool)) 
 	f.pull = pullMissing
 	fs.Var(&f.pull, "pull", "`WHEN` to pull the image: missing, always or never")
 	fs.StringVar(&f.platform, "platform", "", "`PLATFORM` of the image to pull, such as linux/arm64 (default: the host's)")
+	fs.BoolVarP(&f.quiet, "quiet", "q", false, "do not show the progress of a pull")
 	fs.Var((*filled)(&o.Backend), "backend", "`NAME` of the backend (default: the host's)")
 	fs.Var((*filled)(&o.Runtime), "runtime", "`NAME` of the runtime (default: the backend's)")
 	f.streams.inputFlags(fs)
@@ -55,7 +57,8 @@ func (f *runFlags) register(fs *pflag.FlagSet, env func(string) (string, bool)) 
 	fs.Var((*filled)(&f.entrypoint), "entrypoint", "`PROGRAM` to run, with the arguments as its own")
 	fs.VarP((*filled)(&p.Cwd), "workdir", "w", "working `DIR` in the container")
 	fs.VarP((*filled)(&p.User), "user", "u", "`USER` to run as: USER[:GROUP], names or numbers")
-	fs.Var((*filled)(&p.Hostname), "hostname", "host `NAME` in the container")
+	fs.VarP((*filled)(&p.Hostname), "hostname", "h", "host `NAME` in the container")
+	fs.Bool("help", false, "help for this command") // without -h, as in docker
 	networkFlags(fs, o)
 	publishFlags(fs, o)
 	fs.FuncP("volume", "v", "`MOUNT` DIR:TARGET[:ro] of a directory, or NAME:TARGET[:ro] of a volume, or TARGET", func(s string) error {

@@ -21,7 +21,7 @@ var _ = Command(Containers, 34, (*App).statsCommand)
 const statsPause = time.Second
 
 func (a *App) statsCommand() *cobra.Command {
-	var once bool
+	var o statsOptions
 	cmd := &cobra.Command{
 		Use:   "stats [flags] [CONTAINER...]",
 		Short: "Show what containers use, of all that run if none is named",
@@ -31,12 +31,21 @@ CPU is in percent of one processor, over the last second. Memory is without page
 files that nothing has used for a while.`,
 		Example: "  davit stats\n  davit stats --no-stream web db\n  davit stats --format json",
 	}
-	cmd.Flags().BoolVar(&once, "no-stream", false, "show it once")
+	cmd.Flags().BoolVarP(&o.all, "all", "a", false, "also those that do not run")
+	cmd.Flags().BoolVar(&o.once, "no-stream", false, "show it once")
+	cmd.Flags().BoolVar(&o.full, "no-trunc", false, "do not shorten names")
 	form := listFormatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.stats(cmd.Context(), args, once, *form)
+		o.form = *form
+		return a.stats(cmd.Context(), args, o)
 	}
 	return cmd
+}
+
+// statsOptions are the flags of `davit stats`.
+type statsOptions struct {
+	all, once, full bool
+	form            Format
 }
 
 // usage is what one container used between two looks.
@@ -51,11 +60,11 @@ type usage struct {
 }
 
 // stats shows what containers use, for as long as ctx lasts.
-func (a *App) stats(ctx context.Context, refs []string, once bool, form Format) error {
-	screen := isTerminal(a.Stdout) && !once && form == AsTable
+func (a *App) stats(ctx context.Context, refs []string, o statsOptions) error {
+	screen := isTerminal(a.Stdout) && !o.once && o.form == AsTable
 	var before map[string]usage
 	for {
-		now, err := a.measure(ctx, refs, before)
+		now, err := a.measure(ctx, refs, o.all, before)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -71,7 +80,7 @@ func (a *App) stats(ctx context.Context, refs []string, once bool, form Format) 
 			if screen {
 				fmt.Fprint(a.Stdout, "\x1b[H\x1b[J")
 			}
-			if err := printUsage(a, now, form); err != nil || once {
+			if err := printUsage(a, now, o); err != nil || o.once {
 				return err
 			}
 		}
@@ -83,8 +92,8 @@ func (a *App) stats(ctx context.Context, refs []string, once bool, form Format) 
 	}
 }
 
-// measure looks at containers: those that are named, or all that run.
-func (a *App) measure(ctx context.Context, refs []string, before map[string]usage) ([]usage, error) {
+// measure looks at containers: those that are named, or all that run, or all there are.
+func (a *App) measure(ctx context.Context, refs []string, ended bool, before map[string]usage) ([]usage, error) {
 	client := a.Client()
 	all, err := client.List(ctx)
 	if err != nil {
@@ -102,7 +111,7 @@ func (a *App) measure(ctx context.Context, refs []string, before map[string]usag
 		if len(refs) > 0 {
 			return !chosen[c.ID]
 		}
-		return c.State != api.StateRunning && c.State != api.StatePaused
+		return !ended && c.State != api.StateRunning && c.State != api.StatePaused
 	})
 	list := make([]usage, len(all))
 	var wg sync.WaitGroup
@@ -119,13 +128,13 @@ func (a *App) measure(ctx context.Context, refs []string, before map[string]usag
 	}
 	wg.Wait()
 	gone := func(u usage) bool {
-		return u.Error != "" && len(refs) == 0 && u.At.IsZero() && ended(ctx, client, u.ID)
+		return u.Error != "" && len(refs) == 0 && u.At.IsZero() && !ended && hasEnded(ctx, client, u.ID)
 	}
 	return slices.DeleteFunc(list, gone), nil
 }
 
-// ended reports whether a container has ended, or is removed.
-func ended(ctx context.Context, client *api.Client, id string) bool {
+// hasEnded reports whether a container has ended, or is removed.
+func hasEnded(ctx context.Context, client *api.Client, id string) bool {
 	c, err := client.Inspect(ctx, id)
 	return errors.Is(err, executor.NotFound) || err == nil && c.State != api.StateRunning && c.State != api.StatePaused
 }
@@ -140,8 +149,8 @@ func percent(before, now executor.Stats) *float64 {
 }
 
 // printUsage prints what containers use.
-func printUsage(a *App, list []usage, form Format) error {
-	if form == AsJSON {
+func printUsage(a *App, list []usage, o statsOptions) error {
+	if o.form == AsJSON {
 		return PrintJSON(a.Stdout, list)
 	}
 	size := func(n *uint64) string {
@@ -162,6 +171,9 @@ func printUsage(a *App, list []usage, form Format) error {
 		if name == "" {
 			name = u.ID
 		}
+		if !o.full {
+			name = shorten(name, 20)
+		}
 		cpu, memory := "", ""
 		if u.CPUPercent != nil {
 			cpu = fmt.Sprintf("%.1f%%", *u.CPUPercent)
@@ -170,7 +182,7 @@ func printUsage(a *App, list []usage, form Format) error {
 			memory = fmt.Sprintf("%.1f%%", 100*float64(*u.Memory)/float64(*u.MemoryLimit))
 		}
 		rows[i] = []string{
-			shorten(name, 20), cpu, size(u.Memory) + " / " + size(u.MemoryLimit), memory,
+			name, cpu, size(u.Memory) + " / " + size(u.MemoryLimit), memory,
 			number(u.Tasks), size(u.BlockRead) + " / " + size(u.BlockWritten),
 		}
 	}
@@ -180,5 +192,5 @@ func printUsage(a *App, list []usage, form Format) error {
 			"CPUPerc": rows[i][1], "MemUsage": rows[i][2], "MemPerc": rows[i][3], "PIDs": rows[i][4], "BlockIO": rows[i][5],
 		}
 	}
-	return listing{[]string{"CONTAINER", "CPU", "MEMORY / LIMIT", "MEM", "TASKS", "READ / WRITTEN"}, rows, list, more}.print(a.Stdout, form)
+	return listing{[]string{"CONTAINER", "CPU", "MEMORY / LIMIT", "MEM", "TASKS", "READ / WRITTEN"}, rows, list, more}.print(a.Stdout, o.form)
 }

@@ -39,7 +39,7 @@ func TestPrintUsage(t *testing.T) {
 		{ID: "c2", Error: "not offered"},
 	}
 	var out bytes.Buffer
-	if err := printUsage(&App{Stdout: &out}, list, AsTable); err != nil {
+	if err := printUsage(&App{Stdout: &out}, list, statsOptions{form: AsTable}); err != nil {
 		t.Fatal(err)
 	}
 	const want = `CONTAINER   CPU     MEMORY / LIMIT   MEM     TASKS   READ / WRITTEN

@@ -64,7 +64,7 @@ func TestDockerFields(t *testing.T) {
 	a := &App{Stdout: &b}
 	n := uint64(3)
 	list := []usage{{ID: "1234", Name: "web", Stats: executor.Stats{Tasks: &n}}}
-	if err := printUsage(a, list, "{{.Container}} {{.Name}} {{.CPUPerc}} {{.PIDs}}"); err != nil || b.String() != "web web  3\n" {
+	if err := printUsage(a, list, statsOptions{form: "{{.Container}} {{.Name}} {{.CPUPerc}} {{.PIDs}}"}); err != nil || b.String() != "web web  3\n" {
 		t.Errorf("stats: got %q, %v", b.String(), err)
 	}
 	b.Reset()

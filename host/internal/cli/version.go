@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -38,21 +39,28 @@ func (a *App) versionCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "version [flags]",
 		Short:   "Print the versions of this program and of the host",
-		Example: "  davit version\n  davit version --format json",
+		Example: "  davit version\n  davit version --format json\n  davit version -f '{{.host.version}}'",
 		Args:    AtMost(0),
 	}
-	form := FormatFlag(cmd)
+	form := AsTable
+	cmd.Flags().BoolFunc("json", "short for --format json", func(string) error { return form.Set(string(AsJSON)) })
+	cmd.Flags().VarP(listFormat{&form}, "format", "f", "print a table, json, or what a Go `TEMPLATE` makes of it, such as '{{.host.version}}'")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		ctx, cancel := context.WithTimeout(cmd.Context(), 2*time.Second)
 		defer cancel()
 		client := a.Client()
 		there, err := client.Version(ctx)
-		if *form == AsJSON {
-			both := map[string]any{"client": a.Build}
-			if err == nil {
-				both["host"] = there
-			}
+		both := map[string]any{"client": a.Build}
+		if err == nil {
+			both["host"] = there
+		}
+		switch {
+		case form == AsJSON:
 			return PrintJSON(a.Stdout, both)
+		case form.templated():
+			both["host"] = there // a template may ask for the client alone
+			l := listing{items: []map[string]any{both}, more: func(int) fields { return versionFields(a.Build, there) }}
+			return errors.Join(l.print(a.Stdout, form), err)
 		}
 		fmt.Fprintf(a.Stdout, "davit  %s\n", versionLine(a.Build))
 		if err != nil {
@@ -63,6 +71,14 @@ func (a *App) versionCommand() *cobra.Command {
 		return nil
 	}
 	return cmd
+}
+
+// versionFields are fields by the names that docker version has.
+func versionFields(client, host api.Version) fields {
+	of := func(v api.Version) map[string]any {
+		return map[string]any{"Version": v.Version, "GitCommit": v.Commit, "GoVersion": v.Go}
+	}
+	return fields{"Client": of(client), "Server": of(host)}
 }
 
 func versionLine(v api.Version) string {

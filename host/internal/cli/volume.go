@@ -37,6 +37,12 @@ Without a name it gets a long one, and is anonymous.`,
 		Args:    AtMost(1),
 	}
 	cmd.Flags().FuncP("label", "l", "`LABEL` NAME[=VALUE], for people and programs", func(s string) error { return addLabel(&opts.Labels, s) })
+	cmd.Flags().FuncP("driver", "d", "`DRIVER` of the volume: local, the only one there is", func(s string) error {
+		if s != "local" {
+			return errors.New("all volumes are local: directories of this machine")
+		}
+		return nil
+	})
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
 			if opts.Name = args[0]; opts.Name == "" {

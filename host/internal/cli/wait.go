@@ -13,15 +13,22 @@ var _ = Command(Containers, 80, (*App).waitCommand)
 
 func (a *App) waitCommand() *cobra.Command {
 	var condition waitCondition
+	exec := ""
 	cmd := &cobra.Command{
 		Use:   "wait [flags] CONTAINER...",
 		Short: "Wait until containers have ended and print their exit codes",
 		Long: `Wait until containers have ended and print their exit codes. That of one that has ended
 is printed at once, and one that was not started yet is waited for. A wait for healthy
 prints nothing; it fails if a container has no health check, or has ended.`,
-		Example: "  davit wait web\n  code=$(davit wait web)\n  davit wait --condition removed web\n  davit wait --condition healthy web",
+		Example: "  davit wait web\n  code=$(davit wait web)\n  davit wait --condition removed web\n  davit wait --condition healthy web\n  davit wait --exec 4f2a web",
 		Args:    some,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if exec != "" {
+				if err := execOf(args); err != nil {
+					return err
+				}
+				return a.waitExec(cmd.Context(), args[0], exec)
+			}
 			client := a.Client()
 			return a.each(args, func(ref string) error {
 				end, err := a.wait(cmd.Context(), client, ref, api.WaitCondition(condition))
@@ -41,6 +48,8 @@ prints nothing; it fails if a container has no health check, or has ended.`,
 		},
 	}
 	cmd.Flags().Var(&condition, "condition", "wait for `CONDITION`: not-running, next-exit (of now, or of the next start), removed or healthy")
+	a.execFlag(cmd, &exec, "wait for exec `ID` of the container instead, or for the one whose id begins so")
+	cmd.MarkFlagsMutuallyExclusive("exec", "condition")
 	a.patienceFlag(cmd)
 	return cmd
 }

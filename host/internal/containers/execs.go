@@ -144,8 +144,8 @@ func (m *Manager) signalExec(ctx context.Context, e *store.Exec, sig executor.Si
 	return err
 }
 
-// ExecLogs copies the output of an exec to sink, if it goes to files, from opts.From on. With
-// Follow it goes on until the exec has ended.
+// ExecLogs copies the output of an exec to sink, if it goes to files, as opts say. With Follow
+// it goes on until the exec has ended.
 func (m *Manager) ExecLogs(ctx context.Context, reference, exec string, opts api.LogOptions, sink api.Sink) error {
 	e, err := m.anyExec(reference, exec)
 	if err != nil {
