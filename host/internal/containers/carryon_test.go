@@ -82,7 +82,9 @@ func TestRequestsThatPanic(t *testing.T) {
 				return err
 			},
 			func(c *store.Container) bool { return c.Again },
-			func(c *store.Container, err error) bool { return err == nil && c.Attempt == 2 && c.State == store.Running },
+			func(c *store.Container, err error) bool {
+				return err == nil && c.Attempt == 2 && c.State == store.Running
+			},
 		},
 		{
 			"update",

@@ -99,9 +99,9 @@ func (m *Manager) lockEtc(id string) (unlock func(), err error) {
 	return m.etcs.Lock(context.WithoutCancel(m.ctx), netns)
 }
 
-// keepHeir writes the copy of the container that has got the addresses of one that is removed,
+// keepLeaseHolder writes the copy of the container that has got the addresses of one that is removed,
 // since it has the same network namespace.
-func (m *Manager) keepHeir(netns string) {
+func (m *Manager) keepLeaseHolder(netns string) {
 	var holder *store.Container
 	err := m.store.View(func(tx *store.Tx) (err error) {
 		holder, err = tx.LeaseHolder(netns)

@@ -101,8 +101,11 @@ func (w *watcher) read(socket *os.File, take func(syscall.NetlinkMessage)) {
 		switch {
 		case errors.Is(err, os.ErrClosed):
 			return
-		case err != nil: // most likely ENOBUFS: there were too many
+		case err != nil: // mostly ENOBUFS: there were too many
 			w.note(func(c *changes) { c.all = true })
+			if !errors.Is(err, unix.ENOBUFS) {
+				time.Sleep(gather)
+			}
 		}
 		for _, message := range all {
 			take(message)

@@ -34,12 +34,12 @@ func (tx *Tx) leave(c *Container) error {
 	}
 	ids, err := tx.Sharers(c.NetNS())
 	for _, id := range ids {
-		heir, err := tx.Container(id)
+		next, err := tx.Container(id)
 		if err != nil {
 			continue // it is damaged, and can have no addresses
 		}
-		heir.Leases = c.Leases
-		return tx.PutContainer(heir)
+		next.Leases = c.Leases
+		return tx.PutContainer(next)
 	}
 	return err
 }
