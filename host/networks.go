@@ -41,6 +41,22 @@ func (h *Host) CreateNetwork(ctx context.Context, opts api.NetworkOptions) (api.
 	return h.networks.Create(ctx, opts)
 }
 
+// ConnectNetwork gives a container an address on a network in addition, whether it runs or not.
+// The others of the network find it by its name, id and aliases. The error is
+// [executor.AlreadyExists] if it has one, and [executor.FailedPrecondition] for a container
+// whose network is none, the machine's or that of another container. The change is recorded
+// before it is made, and lasts until the container is removed.
+func (h *Host) ConnectNetwork(ctx context.Context, network, container string, opts api.ConnectOptions) error {
+	return h.containers.ConnectNetwork(ctx, network, container, opts)
+}
+
+// DisconnectNetwork takes the address that a container has on a network, whether it runs or
+// not. The error is [executor.FailedPrecondition] for the last one of a container, for that to
+// which its published ports lead, and for one that it does not have.
+func (h *Host) DisconnectNetwork(ctx context.Context, network, container string) error {
+	return h.containers.DisconnectNetwork(ctx, network, container)
+}
+
 // RemoveNetwork removes a network. The error is [executor.FailedPrecondition] for one on which
 // containers have addresses, whether they run or not.
 func (h *Host) RemoveNetwork(ctx context.Context, name string) error {

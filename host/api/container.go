@@ -186,7 +186,7 @@ type Container struct {
 	// those that the container has, whether it runs or not, until it is removed.
 	Network   string    `json:"network,omitempty"`
 	Addresses []Address `json:"addresses,omitempty"`
-	// NetworkAliases are names that the others of its network find it by, beside its own.
+	// NetworkAliases are the aliases on the network with which it was made.
 	NetworkAliases []string `json:"network_aliases,omitempty"`
 	// Publish are the ports that it publishes, as they were asked for, and Ports those on
 	// which they are now, in the same order. There are none while it does not run.
@@ -227,6 +227,8 @@ type MountedVolume struct {
 type Address struct {
 	Network string     `json:"network"`
 	IP      netip.Addr `json:"ip"`
+	// Aliases are names that the others of the network find it by, beside its own.
+	Aliases []string `json:"aliases,omitempty"`
 }
 
 // OutputUsage describes how much of a stream of output was written and dropped.

@@ -257,6 +257,14 @@ func (f *fake) CreateNetwork(ctx context.Context, o NetworkOptions) (Network, er
 	_, err := f.network(ctx, fmt.Sprint("create ", o))
 	return Network{Name: o.Name}, err
 }
+func (f *fake) ConnectNetwork(ctx context.Context, network, container string, o ConnectOptions) error {
+	_, err := f.network(ctx, fmt.Sprint("connect ", network, " ", container, " ", o))
+	return err
+}
+func (f *fake) DisconnectNetwork(ctx context.Context, network, container string) error {
+	_, err := f.network(ctx, "disconnect "+network+" "+container)
+	return err
+}
 func (f *fake) RemoveNetwork(ctx context.Context, name string) error {
 	_, err := f.network(ctx, "remove "+name)
 	return err

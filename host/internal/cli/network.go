@@ -20,10 +20,12 @@ func (a *App) networkCommand() *cobra.Command {
 		Long: `Make, list and remove networks. A container gets an address on one with --network NAME,
 and keeps it until it is removed. Containers of a network reach each other, this machine
 reaches them, and they reach what this machine does, unless the network is internal.
-Networks are kept apart from each other. The network default is made when it is first used.`,
+Networks are kept apart from each other. The network default is made when it is first used.
+A container can be on more networks, with connect, and has the network of another container
+with --network container:NAME.`,
 		Example: "  davit network create web\n  davit network ls\n  davit network rm web",
 	}
-	cmd.AddCommand(a.networkCreateCommand(), a.networkInspectCommand(), a.networkListCommand(), a.networkPruneCommand(), a.networkRemoveCommand())
+	cmd.AddCommand(a.networkConnectCommand(), a.networkDisconnectCommand(), a.networkCreateCommand(), a.networkInspectCommand(), a.networkListCommand(), a.networkPruneCommand(), a.networkRemoveCommand())
 	return cmd
 }
 

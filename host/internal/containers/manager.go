@@ -79,7 +79,7 @@ type Manager struct {
 	// made, by id.
 	etcs keyed.Mutex
 
-	// hosts has a lock for each network whose containers' /etc/hosts are being changed.
+	// hosts has one lock, for who changes containers' /etc/hosts.
 	hosts keyed.Mutex
 
 	mu      sync.Mutex

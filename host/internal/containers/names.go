@@ -73,28 +73,32 @@ func (m *Manager) syncHosts(leases []store.Lease) {
 
 // syncNetwork makes the files of all containers of a network say what the records do.
 func (m *Manager) syncNetwork(network string) error {
-	unlock, err := m.hosts.Lock(m.ctx, network)
+	// A container may be on more networks than one, of which each has names for its file.
+	unlock, err := m.hosts.Lock(m.ctx, "")
 	if err != nil {
 		return nil // the next host does it
 	}
 	defer unlock()
-	var lines []string
-	var ids []string
+	files := map[string][]string{} // by the ids of containers, what is to be in them
 	err = m.store.View(func(tx *store.Tx) error {
-		owners, err := tx.Leases(network)
-		for address, id := range owners {
-			c, cerr := tx.Container(id)
-			if cerr != nil {
-				continue // it is damaged, and has no name that is known
+		lines, members, err := networkLines(tx, network)
+		for _, c := range members {
+			own := lines
+			for _, l := range c.Leases {
+				if l.Network != network {
+					more, _, merr := networkLines(tx, l.Network)
+					own, err = slices.Concat(own, more), errors.Join(err, merr)
+				}
 			}
 			sharers, serr := tx.Sharers(c.NetNS())
-			ids, err = append(ids, sharers...), errors.Join(err, serr)
-			lines = append(lines, hostsLine(c, address))
+			err = errors.Join(err, serr)
+			for _, id := range sharers {
+				files[id] = own
+			}
 		}
 		return err
 	})
-	slices.Sort(lines)
-	for _, id := range ids {
+	for id, lines := range files {
 		if serr := hostsfile.Sync(filepath.Join(m.etcDir(id), "hosts"), lines); serr != nil && err == nil {
 			err = serr
 		}
@@ -102,12 +106,36 @@ func (m *Manager) syncNetwork(network string) error {
 	return err
 }
 
-// hostsLine returns the line by which others find a container.
-func hostsLine(c *store.Container, address netip.Addr) string {
-	names := append([]string{c.Name}, c.Names.Aliases...)
+// networkLines returns the lines by which containers of a network find each other, and the
+// containers.
+func networkLines(tx *store.Tx, network string) (lines []string, members []*store.Container, err error) {
+	owners, err := tx.Leases(network)
+	for address, id := range owners {
+		c, cerr := tx.Container(id)
+		if cerr != nil {
+			continue // it is damaged, and has no name that is known
+		}
+		members = append(members, c)
+		lines = append(lines, hostsLine(c, network, address))
+	}
+	slices.Sort(lines)
+	return lines, members, err
+}
+
+// hostsLine returns the line by which others of a network find a container.
+func hostsLine(c *store.Container, network string, address netip.Addr) string {
+	names := append([]string{c.Name}, aliasesOn(c, network)...)
 	names = append(names, c.ID)
 	names = slices.DeleteFunc(names, func(name string) bool { return name == "" })
 	return address.String() + "\t" + strings.Join(names, " ")
+}
+
+// aliasesOn returns the names that others of a network find a container by, beside its own.
+func aliasesOn(c *store.Container, network string) []string {
+	if later, ok := c.Names.Later[network]; ok || network != c.Network {
+		return later
+	}
+	return c.Names.Aliases
 }
 
 // syncAllHosts does for all networks what an earlier host may have left undone.

@@ -67,8 +67,10 @@ func TestHostsLine(t *testing.T) {
 	for want, c := range map[string]*store.Container{
 		"10.1.0.2\tweb www w 0123": {ID: "0123", Name: "web", Names: store.Names{Aliases: []string{"www", "w"}}},
 		"10.1.0.2\t0123":           {ID: "0123"},
+		"10.1.0.2\tweb 0123":       {ID: "0123", Name: "web", Network: "first", Names: store.Names{Aliases: []string{"www"}, Later: map[string][]string{"other": {"w"}}}},
+		"10.1.0.2\tweb w 0123":     {ID: "0123", Name: "web", Network: "first", Names: store.Names{Aliases: []string{"www"}, Later: map[string][]string{"": {"w"}}}},
 	} {
-		if got := hostsLine(c, a); got != want {
+		if got := hostsLine(c, "", a); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}

@@ -75,7 +75,7 @@ func (m *Manager) hostname(id string) (string, error) {
 // addresses returns what users see of the leases of a container.
 func addresses(c *store.Container) (all []api.Address) {
 	for _, l := range c.Leases {
-		all = append(all, api.Address{Network: l.Network, IP: l.Address})
+		all = append(all, api.Address{Network: l.Network, IP: l.Address, Aliases: aliasesOn(c, l.Network)})
 	}
 	return all
 }

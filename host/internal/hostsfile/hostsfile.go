@@ -77,6 +77,56 @@ func Sync(path string, lines []string) error {
 	return comment(path, gone)
 }
 
+// Move gives the names that lines of a file have for an address another address, except in
+// lines that Sync keeps. It does nothing, and returns nil, if there is no file. Nobody else may
+// call Sync or Move for the file meanwhile.
+func Move(path, from, to string) error {
+	f, err := linux.Open(path, os.O_RDWR|os.O_APPEND|unix.O_NOFOLLOW)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxSize+1))
+	if err != nil {
+		return err
+	}
+	if len(text) > maxSize {
+		return fmt.Errorf("%s has more than %d bytes, and is left alone", path, maxSize)
+	}
+	var gone []int64
+	var moved strings.Builder
+	offset := int64(0)
+	for line := range bytes.Lines(text) {
+		names, ok := bytes.CutPrefix(line, []byte(from+"\t"))
+		if _, own := kept(string(line)); ok && !own {
+			gone = append(gone, offset)
+			moved.WriteString(to + "\t" + strings.TrimSuffix(string(names), "\n") + "\n")
+		}
+		offset += int64(len(line))
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	if len(text) > 0 && text[len(text)-1] != '\n' {
+		text = append(text, '\n')
+		if _, err := f.WriteString("\n"); err != nil {
+			return err
+		}
+	}
+	if room := pageSize - len(text)%pageSize; room < moved.Len() && moved.Len() <= pageSize {
+		if _, err := f.WriteString(padding(room)); err != nil {
+			return err
+		}
+	}
+	if _, err := f.WriteString(moved.String()); err != nil {
+		return err
+	}
+	return comment(path, gone)
+}
+
 // kept returns a line of a file without its mark, if it has one and is no comment.
 func kept(line string) (string, bool) {
 	line, ok := strings.CutSuffix(strings.TrimSuffix(line, "\n"), mark)

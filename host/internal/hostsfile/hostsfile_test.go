@@ -45,6 +45,30 @@ func TestSync(t *testing.T) {
 	}
 }
 
+// TestMove gives the names of an address another one, except those that Sync keeps.
+func TestMove(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hosts")
+	if err := Move(path, "10.1.0.2", "10.2.0.2"); err != nil {
+		t.Errorf("without a file: %v", err)
+	}
+	for text, want := range map[string]string{
+		"127.0.0.1\tlocalhost\n10.1.0.2\tme\n10.1.0.20\tother\n10.1.0.2\ta\t# davit\n": "127.0.0.1\tlocalhost\n#0.1.0.2\tme\n10.1.0.20\tother\n10.1.0.2\ta\t# davit\n10.2.0.2\tme\n",
+		"10.1.0.2\tme": "#0.1.0.2\tme\n10.2.0.2\tme\n",
+		"10.3.0.2\tme": "10.3.0.2\tme",
+		"":             "",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := Move(path, "10.1.0.2", "10.2.0.2"); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := os.ReadFile(path); string(got) != want {
+			t.Errorf("got  %q\nwant %q", got, want)
+		}
+	}
+}
+
 // TestReaders reads while other lines come and go: the one that stays is always there.
 func TestReaders(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hosts")

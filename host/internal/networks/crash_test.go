@@ -29,13 +29,23 @@ func churn(dir string) {
 		id, network := fmt.Sprintf("%d-%d", os.Getpid(), i), "default"
 		if i%3 == 0 {
 			network = "n" + id
-			if _, err = m.Create(context.Background(), api.NetworkOptions{Name: network}); err != nil {
+			_, err = m.Create(context.Background(), api.NetworkOptions{Name: network})
+			if executor.CodeOf(err) == executor.FailedPrecondition { // earlier hosts have left all subnets in use
+				network, err = "default", nil
+			}
+			if err != nil {
 				break
 			}
 		}
 		var c *store.Container
 		if c, err = m.create(id, network, ""); err == nil {
 			err = m.Up(c)
+		}
+		if err == nil && network != "default" {
+			_, err = m.connect(id, "default", "")
+			if err == nil && i%4 > 0 {
+				_, err = m.disconnect(id, []string{"", "default", network, "default"}[i%4])
+			}
 		}
 		if i == 0 {
 			_ = os.WriteFile(filepath.Join(dir, "churning"), nil, 0o600)
@@ -54,7 +64,7 @@ func churn(dir string) {
 		if err == nil && i%4 == 0 && i%8 >= 4 {
 			err = m.remove(id + "-joined")
 		}
-		if err == nil && i%3 == 0 && i%2 == 0 {
+		if err == nil && network != "default" && i%2 == 0 {
 			err = m.Remove(context.Background(), network)
 		}
 		if executor.CodeOf(err) == executor.FailedPrecondition { // all addresses or subnets
@@ -128,11 +138,13 @@ func (m *Manager) checkRecorded(t *testing.T) {
 		t.Fatal(err)
 	}
 	spaces := map[string]bool{}
+	recorded := 0
 	for _, c := range all {
 		spaces[c.NetNS()] = true
+		recorded += len(c.Leases)
 	}
-	if leases != len(spaces) {
-		t.Errorf("%d containers with %d namespaces have %d leases", len(all), len(spaces), leases)
+	if leases != recorded || leases < len(spaces) {
+		t.Errorf("%d containers with %d namespaces have %d leases, of which %d are in their records", len(all), len(spaces), leases, recorded)
 	}
 	entries, err := os.ReadDir(m.dir)
 	if err != nil || len(entries) > len(spaces) {
@@ -141,13 +153,16 @@ func (m *Manager) checkRecorded(t *testing.T) {
 	seen := map[netip.Addr]bool{}
 	for _, c := range all {
 		for _, l := range c.Leases {
-			if seen[l.Address] {
+			if seen[l.Address] { // no two networks share any
 				t.Errorf("two containers have %s", l.Address)
 			}
 			seen[l.Address] = true
 		}
 		if err := m.Up(c); err != nil {
 			t.Errorf("container %s: %v", c.ID, err)
+		}
+		if len(c.Leases) > 0 {
+			m.checkLinks(t, c)
 		}
 	}
 }
@@ -162,16 +177,16 @@ func TestHalfMade(t *testing.T) {
 			if err := pin(m.Path(c.ID)); err != nil {
 				return err
 			}
-			f, err := os.Open(m.Path(c.ID))
+			s, err := enter(c.ID, m.Path(c.ID))
 			if err != nil {
 				return err
 			}
-			defer f.Close()
+			defer s.close()
 			n, err := m.Inspect("default")
 			if err != nil {
 				return err
 			}
-			return addLink(c.ID, int(f.Fd()), &store.Network{Name: n.Name, MTU: n.MTU}, c.Leases[0].Address)
+			return s.addLink(&store.Network{Name: n.Name, MTU: n.MTU}, c.Leases[0])
 		},
 		"another namespace": func(m *Manager, c *store.Container) error {
 			if err := m.Up(c); err != nil {

@@ -4,6 +4,7 @@
 //	networks.json      a copy of the records, in the state directory, in case that is damaged
 //	RUN_DIR/netns/ID   the network namespace of container ID; see [Manager.Path]
 //	vethXXXXXXXXXXX    its end on the machine, named by [LinkName]; the other is eth0 within
+//	vethXXXXXXXXX-N    that of its link ethN to a network to which it was connected later
 //	davit0, davit1, …  the bridge of each network, which has the gateway's address
 //	table ip davit     all rules of nftables
 //
@@ -15,7 +16,8 @@
 // The store alone says so: the record of a container has its leases ([store.Lease]), which
 // are made in the transaction that records the container, and are gone in the one that
 // removes it. So none can leak, and a restart of container, host or machine changes none.
-// The first of a container's leases is the address of its eth0.
+// The first of a container's leases is the address by which it knows itself. A lease says
+// which link it belongs to; links that belong to none are removed.
 //
 // A container that joins the network namespace of another has no leases of its own. When that
 // is removed, its leases go to another container of the namespace in the same transaction, and

@@ -86,6 +86,37 @@ func (m *Manager) join(id, other string) (*store.Container, error) {
 	})
 }
 
+// connect connects a container to a network in addition.
+func (m *Manager) connect(id, network, ip string) (c *store.Container, err error) {
+	wish, err := m.CheckConnect(context.Background(), network, ip)
+	if err != nil {
+		return nil, err
+	}
+	return m.change(id, func(tx *store.Tx, c *store.Container) error { return m.Connect(tx, c, wish) })
+}
+
+// disconnect disconnects a container from a network.
+func (m *Manager) disconnect(id, network string) (c *store.Container, err error) {
+	return m.change(id, func(tx *store.Tx, c *store.Container) error { return m.Disconnect(tx, c, network) })
+}
+
+// change records a change of a container, and makes it.
+func (m *Manager) change(id string, do func(*store.Tx, *store.Container) error) (c *store.Container, err error) {
+	err = m.store.Update(context.Background(), func(tx *store.Tx) error {
+		if c, err = tx.Container(id); err != nil {
+			return err
+		}
+		if err := do(tx, c); err != nil {
+			return err
+		}
+		return tx.PutContainer(c)
+	})
+	if err == nil {
+		err = m.Apply(c)
+	}
+	return c, err
+}
+
 // run records a container and makes its network.
 func (m *Manager) run(t *testing.T, id, network string) *store.Container {
 	t.Helper()

@@ -49,11 +49,11 @@ func (m *Manager) Join(mode, name string) (resolved string, other *store.Contain
 	return ocispec.NetworkContainer + other.NetNS(), other, nil
 }
 
-// Leases returns the addresses of a container's network namespace. Those of one that has
-// joined that of another are in the record of one that has it.
+// Leases returns the addresses of a container's network namespace, as they are recorded now.
+// Those of one that has joined that of another are in the record of one that has it.
 func (m *Manager) Leases(c *store.Container) (leases []store.Lease, err error) {
-	if c.Joined == "" || len(c.Leases) > 0 {
-		return c.Leases, nil
+	if c.Joined == "" && len(c.Leases) == 0 {
+		return nil, nil
 	}
 	err = m.store.View(func(tx *store.Tx) error {
 		holder, err := tx.LeaseHolder(c.NetNS())
@@ -62,7 +62,7 @@ func (m *Manager) Leases(c *store.Container) (leases []store.Lease, err error) {
 		}
 		return err
 	})
-	if errors.Is(err, executor.NotFound) {
+	if errors.Is(err, executor.NotFound) && c.Joined != "" {
 		err = executor.Errorf(executor.FailedPrecondition, "the network of container %s is that of container %s, of which the address is lost, with the state of the host; make both again", c.ID, c.Joined)
 	}
 	return leases, err

@@ -15,8 +15,8 @@ import (
 
 // Check checks the network that a container asks for, makes the network default if that is
 // it, and returns the lease that the container is to have, which [Manager.Lease] completes.
-// mode is none, host, the name of a network, one of [Manager.Join], or empty if the
-// container's spec decides; ip is an address, or empty for any.
+// mode is none, host, the name of a network, or empty if the container's spec decides; ip is
+// an address, or empty for any. See [Manager.Join] for the network of another container.
 func (m *Manager) Check(ctx context.Context, mode, ip string) ([]store.Lease, error) {
 	wish := store.Lease{Network: mode}
 	if ip != "" {
@@ -29,7 +29,7 @@ func (m *Manager) Check(ctx context.Context, mode, ip string) ([]store.Lease, er
 			return nil, executor.Errorf(executor.Invalid, "an address (%s) is given, and no network; give --network NAME too", ip)
 		}
 	}
-	if !named(mode) {
+	if !named(mode) && !strings.HasPrefix(mode, ocispec.NetworkContainer) {
 		return nil, nil
 	}
 	if err := ocispec.ValidateNetworkName(mode); err != nil {

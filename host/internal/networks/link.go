@@ -13,8 +13,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inside is the name of a container's end of its link.
-const inside = "eth0"
+// insidePrefix begins the names of a container's ends of its links; their numbers follow.
+const insidePrefix = "eth"
+
+// maxLinks bounds the links of a container, and the length of their names.
+const maxLinks = 36
+
+// insideName returns the name of a container's end of a link.
+func insideName(number int) string { return insidePrefix + strconv.Itoa(number) }
+
+// outsideName returns the name of the machine's end of a link of a container. That of the
+// first is [LinkName].
+func outsideName(id string, number int) string {
+	if number == 0 {
+		return LinkName(id)
+	}
+	const length, base = 9, 36 // of 15 that the kernel allows
+	return linkPrefix + id[:min(length, len(id))] + "-" + strconv.FormatInt(int64(number), base)
+}
 
 // ownBridge reports whether a name is that of a bridge of this host, or was.
 func (m *Manager) ownBridge(name string) bool {

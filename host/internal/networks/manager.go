@@ -104,7 +104,7 @@ func (m *Manager) Close() {
 
 const linkPrefix = "veth"
 
-// LinkName returns the name of the machine's end of a container's link.
+// LinkName returns the name of the machine's end of a container's first link.
 func LinkName(id string) string {
 	const length = 11 // of 15 that the kernel allows
 	return linkPrefix + id[:min(length, len(id))]

@@ -31,11 +31,13 @@ func (m *Manager) repair(ctx context.Context, seen *changes) bool {
 		if len(c.Leases) == 0 {
 			continue
 		}
-		lost := (seen.all || seen.links[LinkName(c.NetNS())]) && m.linkMissing(c.NetNS())
-		if lost {
-			missing = append(missing, "the link of container "+c.ID)
-		}
+		lost := false
 		for _, l := range c.Leases {
+			name := outsideName(c.NetNS(), l.Link)
+			if (seen.all || seen.links[name]) && m.linkMissing(c.NetNS(), name) {
+				missing = append(missing, "a link of container "+c.ID)
+				lost = true
+			}
 			lost = lost || without[l.Network]
 		}
 		if lost {
@@ -52,8 +54,8 @@ func (m *Manager) repair(ctx context.Context, seen *changes) bool {
 	return len(missing) > 0 || err != nil
 }
 
-// linkMissing reports whether a network namespace that there is has lost its link.
-func (m *Manager) linkMissing(netns string) bool {
+// linkMissing reports whether a network namespace that there is has lost a link.
+func (m *Manager) linkMissing(netns, name string) bool {
 	unlock, err := m.spaces.Lock(context.Background(), netns)
 	if err != nil {
 		return false
@@ -62,7 +64,7 @@ func (m *Manager) linkMissing(netns string) bool {
 	if !pinned(m.Path(netns)) {
 		return false
 	}
-	link, err := find(LinkName(netns))
+	link, err := find(name)
 	return err == nil && link == nil
 }
 

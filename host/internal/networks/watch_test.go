@@ -113,7 +113,7 @@ func TestRemovedByOthers(t *testing.T) {
 			}
 			return err
 		}, "bridge " + bridge + " of network default"},
-		{"ip link del of a container's link", remove(LinkName("c")), "the link of container c"},
+		{"ip link del of a container's link", remove(LinkName("c")), "a link of container c"},
 	} {
 		before := strings.Count(log.String(), tt.said)
 		if err := tt.do(); err != nil {

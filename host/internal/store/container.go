@@ -125,8 +125,10 @@ type Container struct {
 
 // Names say how a container resolves names, and by which it is found.
 type Names struct {
-	// Aliases are names that the others of its networks find it by, beside its own.
-	Aliases []string `json:"aliases,omitempty"`
+	// Aliases are names that the others of the network find it by with which it was made,
+	// beside its own, and Later those on networks to which it was connected later.
+	Aliases []string            `json:"aliases,omitempty"`
+	Later   map[string][]string `json:"later,omitempty"`
 	// Hosts are lines of its /etc/hosts.
 	Hosts []string `json:"hosts,omitempty"`
 	// Servers are addresses of name servers, and Search the domains in which they are asked

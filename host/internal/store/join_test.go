@@ -14,7 +14,7 @@ import (
 // TestJoin keeps the addresses of a network namespace for as long as a container has it, in
 // whichever order they are removed.
 func TestJoin(t *testing.T) {
-	lease := Lease{"web", netip.MustParseAddr("10.1.0.2")}
+	lease := Lease{Network: "web", Address: netip.MustParseAddr("10.1.0.2")}
 	for _, order := range [][]string{{"a", "b", "c"}, {"c", "b", "a"}, {"b", "a", "c"}, {"c", "a", "b"}} {
 		s, err := Open(filepath.Join(t.TempDir(), "davit.db"), Options{})
 		if err != nil {

@@ -26,11 +26,13 @@ type Network struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// Lease is the address that a container has on a network, from when it is made until it is
-// removed.
+// Lease is the address that a container has on a network, from when it is made or connected to
+// it until it is removed or disconnected.
 type Lease struct {
 	Network string     `json:"network"`
 	Address netip.Addr `json:"address"`
+	// Link is the number of its link. It never changes.
+	Link int `json:"link,omitempty"`
 }
 
 // key is that in the bucket. No name of a network has a slash.

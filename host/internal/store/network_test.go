@@ -42,11 +42,11 @@ func TestLeases(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := errors.Join(create("c1", Lease{"web", a2}), create("c2", Lease{"web", a3}, Lease{"web2", a2})); err != nil {
+	if err := errors.Join(create("c1", Lease{Network: "web", Address: a2}), create("c2", Lease{Network: "web", Address: a3}, Lease{Network: "web2", Address: a2})); err != nil {
 		t.Fatal(err)
 	}
 	check(map[netip.Addr]string{a2: "c1", a3: "c2"})
-	if err := create("c3", Lease{"web", a2}); !errors.Is(err, executor.AlreadyExists) {
+	if err := create("c3", Lease{Network: "web", Address: a2}); !errors.Is(err, executor.AlreadyExists) {
 		t.Errorf("an address that is taken: got %v", err)
 	}
 	check(map[netip.Addr]string{a2: "c1", a3: "c2"})
@@ -60,7 +60,7 @@ func TestLeases(t *testing.T) {
 			return tx.PutContainer(c)
 		})
 	}
-	if err := change("c1", Lease{"web", a3}); !errors.Is(err, executor.AlreadyExists) {
+	if err := change("c1", Lease{Network: "web", Address: a3}); !errors.Is(err, executor.AlreadyExists) {
 		t.Errorf("a change to an address that is taken: got %v", err)
 	}
 	check(map[netip.Addr]string{a2: "c1", a3: "c2"})
@@ -72,7 +72,7 @@ func TestLeases(t *testing.T) {
 		t.Fatal(err)
 	}
 	check(nil)
-	if err := create("c3", Lease{"web2", a2}); err != nil {
+	if err := create("c3", Lease{Network: "web2", Address: a2}); err != nil {
 		t.Errorf("an address that is free again: got %v", err)
 	}
 }

@@ -1,0 +1,76 @@
+package api
+
+import (
+	"context"
+	"net/http"
+)
+
+// EventConnected and EventDisconnected occur when a container, after it was made, got an
+// address on a network or lost it. Data has both.
+const (
+	EventConnected    = "container.connected"
+	EventDisconnected = "container.disconnected"
+)
+
+// ConnectOptions say how a container is connected to a network.
+type ConnectOptions struct {
+	// IP is the address that it is to have; empty means a free one.
+	IP string `json:"ip,omitempty"`
+	// Aliases are names that the others of the network find it by, beside its own.
+	Aliases []string `json:"aliases,omitempty"`
+}
+
+type connectRequest struct {
+	Network   string `path:"name" json:"-"`
+	Container string `json:"container"`
+	ConnectOptions
+}
+
+type networkConnecter interface {
+	ConnectNetwork(ctx context.Context, network, container string, opts ConnectOptions) error
+}
+
+var connectNetworkRoute = define(route[networkConnecter, connectRequest, none]{
+	Name:      "ConnectNetwork",
+	Method:    http.MethodPost,
+	Path:      "/v1/networks/{name}/connect",
+	Doc:       "gives a container an address on a network in addition",
+	NeedsBody: true,
+	Serve: func(ctx context.Context, h networkConnecter, r *connectRequest) (none, error) {
+		return none{}, h.ConnectNetwork(ctx, r.Network, r.Container, r.ConnectOptions)
+	},
+})
+
+// ConnectNetwork gives a container an address on a network in addition; see the method of
+// host.Host.
+func (c *Client) ConnectNetwork(ctx context.Context, network, container string, opts ConnectOptions) error {
+	_, err := connectNetworkRoute.call(ctx, c, connectRequest{network, container, opts})
+	return err
+}
+
+type disconnectRequest struct {
+	Network   string `path:"name" json:"-"`
+	Container string `json:"container"`
+}
+
+type networkDisconnecter interface {
+	DisconnectNetwork(ctx context.Context, network, container string) error
+}
+
+var disconnectNetworkRoute = define(route[networkDisconnecter, disconnectRequest, none]{
+	Name:      "DisconnectNetwork",
+	Method:    http.MethodPost,
+	Path:      "/v1/networks/{name}/disconnect",
+	Doc:       "takes the address that a container has on a network",
+	NeedsBody: true,
+	Serve: func(ctx context.Context, h networkDisconnecter, r *disconnectRequest) (none, error) {
+		return none{}, h.DisconnectNetwork(ctx, r.Network, r.Container)
+	},
+})
+
+// DisconnectNetwork takes the address that a container has on a network; see the method of
+// host.Host.
+func (c *Client) DisconnectNetwork(ctx context.Context, network, container string) error {
+	_, err := disconnectNetworkRoute.call(ctx, c, disconnectRequest{network, container})
+	return err
+}
