@@ -17,7 +17,7 @@ import (
 // dockerPage is the page that compares davit with docker, and dockerVerbs docker's verbs with
 // their flags, each as in its help: `container rm: -f/--force`.
 const (
-	dockerPage  = "../docker.md"
+	dockerPage  = "../davit/docker.md"
 	dockerVerbs = "testdata/docker-28.txt"
 )
 
