@@ -49,11 +49,16 @@ func TestStraysOfALostHost(t *testing.T) {
 	if err := second.RemoveStray(t.Context(), removed.ID); err != nil {
 		t.Fatal(err)
 	}
-	wait.Until(t, "the removed one has ended", func() bool { return errors.Is(syscall.Kill(removed.PID, 0), syscall.ESRCH) })
+	gone := func(pid int) func() bool {
+		return func() bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
+	}
+	wait.Until(t, "the removed one has ended", gone(removed.PID))
 	if err := second.Stop(t.Context(), kept.ID, 0); err != nil {
 		t.Fatal(err)
 	}
 	wantCode(t, mustWait(t, second, kept.ID), 7)
+	// It says how it ends before it does, and keeps the cgroup of the host that is lost.
+	wait.Until(t, "the adopted one has ended", gone(kept.PID))
 	if _, err := second.AdoptStray(t.Context(), removed.ID); !errors.Is(err, executor.NotFound) {
 		t.Errorf("adopting one that is not there: %v", err)
 	}
