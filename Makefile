@@ -23,7 +23,7 @@ DEBIAN := $(BASIC) containerd=containerd /usr/include/stdio.h=libc6-dev
 # Variables to set on the command line: make test PKG=./host/... TESTFLAGS=-run=Foo
 # or make storm STORM="--row kills --counts small --seed 1"
 PKG       := ./...
-TESTFLAGS := -race -shuffle=on -parallel=4 -timeout=20m
+TESTFLAGS := -race -shuffle=on -parallel=4 -timeout=40m
 MATRIX    := ./executors/containerd ./executors/shim ./executors/process ./host/cmd/davit-host
 BENCH     := .
 COUNT     := 6
