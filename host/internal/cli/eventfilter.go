@@ -23,9 +23,9 @@ type eventFilters struct {
 }
 
 func (f *eventFilters) add(s string) error {
-	key, value, ok := strings.Cut(s, "=")
-	if !ok || !slices.Contains(eventFilterKeys, key) {
-		return fmt.Errorf("it is not of the form KEY=VALUE with one of the keys %s", strings.Join(eventFilterKeys, ", "))
+	key, value, err := cutFilter(s, eventFilterKeys)
+	if err != nil {
+		return err
 	}
 	if f.values == nil {
 		f.values = map[string][]string{}

@@ -35,9 +35,9 @@ func filterKeys() []string {
 }
 
 func (f filters) add(s string) error {
-	key, value, ok := strings.Cut(s, "=")
-	if !ok || !slices.Contains(filterKeys(), key) {
-		return fmt.Errorf("it is not of the form KEY=VALUE with one of the keys %s", strings.Join(filterKeys(), ", "))
+	key, value, err := cutFilter(s, filterKeys())
+	if err != nil {
+		return err
 	}
 	states := []api.State{
 		api.StateCreated, api.StateCreating, api.StateRunning, api.StatePaused, api.StateExiting, api.StateExited, api.StateRestarting, api.StateUnknown, api.StateFailed,

@@ -6,7 +6,6 @@ import (
 	"path"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/davit-run/davit/host/api"
@@ -20,18 +19,11 @@ var imageFilterKeys = []string{"before", "dangling", "label", "reference", "sinc
 type imageFilters map[string][]string
 
 func (f imageFilters) add(s string) error {
-	key, value, ok := strings.Cut(s, "=")
-	if !ok || !slices.Contains(imageFilterKeys, key) {
-		return fmt.Errorf("it is not of the form KEY=VALUE with one of the keys %s", strings.Join(imageFilterKeys, ", "))
+	key, value, err := cutFilter(s, imageFilterKeys)
+	if err != nil {
+		return err
 	}
-	switch key {
-	case "dangling":
-		dangling, err := strconv.ParseBool(value)
-		if err != nil {
-			return fmt.Errorf("dangling=%s is neither true nor false", value)
-		}
-		value = strconv.FormatBool(dangling)
-	case "reference":
+	if key == "reference" {
 		if _, err := path.Match(value, ""); err != nil {
 			return fmt.Errorf("reference %q: %w", value, err)
 		}
