@@ -2,6 +2,7 @@ package containers
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -95,6 +96,10 @@ func (m *Manager) changeNetworks(ctx context.Context, id, event string, change f
 	}
 	if len(c.Leases) > 0 && before[0] != c.Leases[0] {
 		m.moveOwnName(c, before[0])
+		err = errors.Join(err, m.holdPorts(context.WithoutCancel(ctx), c.ID, false))
+	}
+	if event == api.EventDisconnected {
+		m.networks.Forget([]store.Lease{lease})
 	}
 	m.syncHosts(append([]store.Lease{lease}, c.Leases...))
 	return err

@@ -62,8 +62,6 @@ func (m *Manager) Disconnect(tx *store.Tx, c *store.Container, network string) e
 		return executor.Errorf(executor.FailedPrecondition, "container %s is not on network %s; it is on %s", called(c), network, strings.Join(networksOf(c), ", "))
 	case len(c.Leases) == 1:
 		return executor.Errorf(executor.FailedPrecondition, "container %s is on no other network than %s, and keeps one; connect it to another one first", called(c), network)
-	case i == 0 && len(c.Publish) > 0:
-		return executor.Errorf(executor.FailedPrecondition, "container %s publishes ports, which lead to its address on network %s; disconnect it from others", called(c), network)
 	}
 	c.Leases = slices.Delete(slices.Clone(c.Leases), i, i+1)
 	return nil

@@ -37,6 +37,9 @@ func (m *Manager) recover(ctx context.Context) error {
 	m.changes.Lock()
 	if len(all) > 0 {
 		errs = append(errs, m.declare(all...))
+		if !m.store.Info().Incomplete() {
+			m.flushStale(all, containers)
+		}
 	}
 	m.changes.Unlock()
 	if err := errors.Join(errs...); err != nil {

@@ -48,6 +48,8 @@ type Files struct {
 	Input, Report, Log, Lock *os.File
 	// Sockets has one for each port.
 	Sockets []*os.File
+	// Keep, unless nil, is open for as long as the holder lives.
+	Keep *os.File
 }
 
 // Command returns the command of a holder with a working directory.
@@ -59,6 +61,9 @@ func Command(dir, id string, files Files) *exec.Cmd {
 	cmd.Env = []string{envRole + "=1", "GOGC=25"}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = files.Input, files.Report, files.Log
 	cmd.ExtraFiles = append([]*os.File{files.Lock}, files.Sockets...)
+	if files.Keep != nil {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, files.Keep)
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return cmd
 }
