@@ -25,6 +25,9 @@ type Config struct {
 	// Tied means that the holder ends when its input ends: with the process that started
 	// it, or when that wants so.
 	Tied bool `json:"tied,omitempty"`
+	// Keep means that it inherits a file, after the sockets, that it keeps open for as long
+	// as it has the ports.
+	Keep bool `json:"keep,omitempty"`
 }
 
 // Request changes what a holder does.
@@ -48,7 +51,7 @@ type Files struct {
 	Input, Report, Log, Lock *os.File
 	// Sockets has one for each port.
 	Sockets []*os.File
-	// Keep, unless nil, is open for as long as the holder lives.
+	// Keep, unless nil, is what [Config.Keep] is about.
 	Keep *os.File
 }
 
