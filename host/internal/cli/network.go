@@ -153,6 +153,7 @@ func networkFlags(fs *pflag.FlagSet, o *api.ContainerOptions) {
 	fs.Var((*filled)(&o.Network), "net", "the same as --network")
 	_ = fs.MarkHidden("net") // it is there
 	fs.Var((*filled)(&o.IP), "ip", "`ADDRESS` on the network (default: a free one)")
+	fs.Var((*filled)(&o.MACAddress), "mac-address", "`ADDRESS` of its link to the network (default: one that belongs to its address)")
 	fs.Func("network-alias", "`NAME` by which the others of its network find it, beside its own", appendTo(&o.NetworkAliases))
 	fs.Func("add-host", "`HOST` NAME:ADDRESS of its /etc/hosts; the address host-gateway is this machine's", appendTo(&o.AddHosts))
 	fs.Func("dns", "`ADDRESS` of a name server (default: those of this machine)", appendTo(&o.DNS))
