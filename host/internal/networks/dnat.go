@@ -3,11 +3,13 @@ package networks
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
 	"github.com/google/nftables/expr"
+	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -35,6 +37,22 @@ var ipv4 = &family{
 // first is the first of the registers of 4 bytes, which are parts of those of 16.
 const first = unix.NFT_REG32_00
 
+const (
+	// maxElements bounds the elements of a message, of which each has some 70 bytes and all
+	// have to be less than 64 KiB.
+	maxElements = 512
+	// elementSize is more than an element adds to the messages of a transaction, in bytes,
+	// and baseSize more than all else has.
+	elementSize, baseSize = 128, 1 << 20
+)
+
+// connect returns a connection for a transaction that has all translations.
+func connect(wanted []translation) (*nftables.Conn, error) {
+	return nftables.New(nftables.WithSockOptions(func(c *netlink.Conn) error {
+		return c.SetWriteBuffer(baseSize + elementSize*len(wanted))
+	}))
+}
+
 // addTranslations has the kernel translate what comes to published ports from elsewhere: not
 // from the machine itself, nor from its containers, whose packets would come back by the way
 // on which they came.
@@ -60,8 +78,13 @@ func addTranslations(c *nftables.Conn, table *nftables.Table, f *family, all []*
 		if len(m.elements) == 0 {
 			continue
 		}
-		if err := c.AddSet(m.set, m.elements); err != nil {
+		if err := c.AddSet(m.set, nil); err != nil {
 			return err
+		}
+		for some := range slices.Chunk(m.elements, maxElements) {
+			if err := c.SetAddElements(m.set, some); err != nil {
+				return err
+			}
 		}
 		c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: concat(fromElsewhere, toMachine(), m.key, f.translate(m.set))})
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -35,6 +36,21 @@ const (
 	verdictDrop  = -1 // of struct xt_standard_target: -NF_DROP - 1
 	verdictAfter = 32
 )
+
+// legacyPoll is how often the table is looked at while ports are published: the kernel tells
+// nobody of its changes.
+const legacyPoll = 10 * time.Second
+
+// checkLegacy makes the rules for published ports again if iptables-legacy has begun to drop
+// what is forwarded, or has stopped.
+func (m *Manager) checkLegacy() {
+	m.changes.Lock()
+	why := m.untranslated
+	m.changes.Unlock()
+	if drops, err := m.legacyDrops(); err == nil && (drops && len(m.translations()) > 0 || !drops && why != "") {
+		m.Publish()
+	}
+}
 
 // legacyGetInfo is struct ipt_getinfo.
 type legacyGetInfo struct {

@@ -22,7 +22,7 @@ func (m *Manager) replaceTable(wanted []translation) error {
 	if err != nil {
 		return err
 	}
-	c, err := nftables.New()
+	c, err := connect(wanted)
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func (m *Manager) translations() []translation {
 }
 
 // wantTranslations returns the translations that there have to be, sorted: those to containers
-// whose ports a process holds, if they can arrive.
+// whose ports a process holds, if they can arrive. The caller has changes.
 func (m *Manager) wantTranslations(f *family) ([]translation, error) {
 	var all []translation
 	err := m.store.View(func(tx *store.Tx) error {
@@ -98,8 +98,12 @@ func (m *Manager) wantTranslations(f *family) ([]translation, error) {
 		}
 		return nil
 	})
-	if err != nil || len(all) == 0 {
+	if err != nil {
 		return nil, err
+	}
+	if len(all) == 0 {
+		m.untranslated = ""
+		return nil, nil
 	}
 	slices.SortFunc(all, translation.compare)
 	if why := m.whyNot(f); why != "" {

@@ -207,9 +207,14 @@ func attribute(data []byte, skip int, kind uint16) string {
 func (w *watcher) run(ctx context.Context) {
 	pause := gather
 	var last time.Time
+	legacy := time.NewTicker(legacyPoll)
+	defer legacy.Stop()
 	for {
 		select {
 		case <-w.ring:
+		case <-legacy.C:
+			w.manager.checkLegacy()
+			continue
 		case <-ctx.Done():
 			return
 		}
