@@ -28,17 +28,7 @@ func (m *Manager) Forget(leases []store.Lease) {
 // flushTranslated forgets the flows that other translations have decided over than those that
 // there are now.
 func (m *Manager) flushTranslated(before, now []translation) {
-	var gone, come []translation
-	for _, t := range before {
-		if t.protocol == unix.IPPROTO_UDP && !slices.Contains(now, t) {
-			gone = append(gone, t)
-		}
-	}
-	for _, t := range now {
-		if t.protocol == unix.IPPROTO_UDP && !slices.Contains(before, t) {
-			come = append(come, t)
-		}
-	}
+	gone, come := udpWithout(before, now), udpWithout(now, before)
 	if len(gone) == 0 && len(come) == 0 {
 		return
 	}
@@ -48,8 +38,24 @@ func (m *Manager) flushTranslated(before, now []translation) {
 		return
 	}
 	m.forget(ipv4, func(f *flow) bool {
-		return slices.ContainsFunc(gone, f.translatedBy) || local[f.asked.Addr()] && slices.ContainsFunc(come, f.belongsTo)
+		port := f.asked.Port()
+		return slices.ContainsFunc(gone[port], f.translatedBy) || local[f.asked.Addr()] && slices.ContainsFunc(come[port], f.belongsTo)
 	})
+}
+
+// udpWithout returns the translations of UDP that others do not have, by their ports.
+func udpWithout(all, others []translation) map[uint16][]translation {
+	has := make(map[translation]bool, len(others))
+	for _, t := range others {
+		has[t] = true
+	}
+	byPort := map[uint16][]translation{}
+	for _, t := range all {
+		if t.protocol == unix.IPPROTO_UDP && !has[t] {
+			byPort[t.port] = append(byPort[t.port], t)
+		}
+	}
+	return byPort
 }
 
 // flushStale forgets the flows that an earlier host has left to addresses that nobody has, and
@@ -68,7 +74,7 @@ func (m *Manager) flushStale(all []*store.Network, containers []*store.Container
 		}
 		return all[i]
 	}
-	now := m.translations()
+	now := udpWithout(m.translations(), nil)
 	stale := func(a netip.Addr) bool {
 		n := inside(a)
 		return n != nil && !leased[a] && usable(n.Subnet, a) && a != n.Gateway
@@ -77,7 +83,7 @@ func (m *Manager) flushStale(all []*store.Network, containers []*store.Container
 		if slices.ContainsFunc([]netip.Addr{f.from.Addr(), f.asked.Addr(), f.to.Addr(), f.back.Addr()}, stale) {
 			return true
 		}
-		return f.asked != f.to && inside(f.to.Addr()) != nil && !slices.ContainsFunc(now, f.translatedBy)
+		return f.asked != f.to && inside(f.to.Addr()) != nil && !slices.ContainsFunc(now[f.asked.Port()], f.translatedBy)
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/davit-run/davit/host/diag"
+	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
@@ -24,7 +25,10 @@ func (m *Manager) Obstacles() (diag.Diagnostics, error) {
 	if err != nil {
 		return nil, explain("chains of other firewalls", err)
 	}
-	var diags diag.Diagnostics
+	diags, err := m.notForwarding(ipv4)
+	if err != nil {
+		return nil, err
+	}
 	for _, chain := range found {
 		ports := "; published ports work"
 		if !chain.translated {
@@ -37,6 +41,20 @@ func (m *Manager) Obstacles() (diag.Diagnostics, error) {
 		})
 	}
 	return diags, nil
+}
+
+// notForwarding says so if the machine does not forward what containers send.
+func (m *Manager) notForwarding(f *family) (diag.Diagnostics, error) {
+	var all []*store.Network
+	err := m.store.View(func(tx *store.Tx) (err error) { all, err = tx.Networks(); return err })
+	if err != nil || f.forwards() || !slices.ContainsFunc(all, func(n *store.Network) bool { return !n.Internal }) {
+		return nil, err
+	}
+	return diag.Diagnostics{{
+		Severity: executor.SeverityWarning,
+		Message:  fmt.Sprintf("this machine does not forward packets (%s is 0), so that containers reach no more than it; published ports work, and containers see an address of this machine as that of all clients", f.forwarding),
+		Hint:     "to have it forward them, run `sysctl -w net.ipv4.ip_forward=1`",
+	}}, nil
 }
 
 // logObstacles logs what Obstacles returns.

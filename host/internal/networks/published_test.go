@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -415,6 +416,9 @@ func TestPublishedBehindFirewall(t *testing.T) {
 	}
 	forwarding("0")
 	sees("the port to be served without forwarding", gateway.String())
+	if found, err := p.Obstacles(); err != nil || len(found) != 1 || !strings.Contains(found[0].Message, "ip_forward is 0") {
+		t.Errorf("without forwarding: got %v, %v", found, err)
+	}
 	forwarding("1")
 	sees("the client's address to come through once more", lan.address.String())
 	stop()

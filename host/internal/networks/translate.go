@@ -119,7 +119,7 @@ func (m *Manager) wantTranslations(f *family) ([]translation, error) {
 
 // whyNot says why packets that are translated would not arrive, or returns "".
 func (m *Manager) whyNot(f *family) string {
-	if now, err := os.ReadFile(f.forwarding); err == nil && bytes.HasPrefix(now, []byte("0")) {
+	if !f.forwards() {
 		return f.forwarding + " is 0"
 	}
 	found, err := m.droppingChains()
@@ -132,6 +132,12 @@ func (m *Manager) whyNot(f *family) string {
 		}
 	}
 	return ""
+}
+
+// forwards reports whether the machine forwards packets, as far as it is known.
+func (f *family) forwards() bool {
+	now, err := os.ReadFile(f.forwarding)
+	return err != nil || !bytes.HasPrefix(now, []byte("0"))
 }
 
 // translations returns what a container publishes in a family.
