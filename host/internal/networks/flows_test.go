@@ -80,39 +80,20 @@ func TestStaleFlows(t *testing.T) {
 	lan := newLAN(t)
 	gateway := ""
 	var port uint16
-	begin := func(id, ip string) (stop func()) {
+	begin := func(id string) (stop func()) {
 		t.Helper()
-		c, err := p.create(id, "default", ip)
-		if err == nil {
-			err = p.Up(c)
-		}
-		if err == nil {
-			c, err = p.change(id, func(_ *store.Tx, c *store.Container) error {
-				c.Publish, c.State = []publish.Port{{HostPort: port, ContainerPort: inner, Protocol: publish.UDP}}, store.Running
-				return nil
-			})
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		p.run(t, id, "default")
 		stop = answerUDP(t, p.Path(id), id, inner)
-		if err := p.hold(c); err != nil {
-			t.Fatal(err)
-		}
-		c, err = p.container(id)
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := p.publish(id, publish.Port{HostPort: port, ContainerPort: inner, Protocol: publish.UDP})
 		port = c.Ports[0].HostPort
 		g, err := p.Gateway(c)
 		if err != nil {
 			t.Fatal(err)
 		}
 		gateway = g.String()
-		t.Cleanup(func() { _ = p.ports.End(t.Context(), id, nil) })
 		return stop
 	}
-	stop := begin("one", "")
+	stop := begin("one")
 	client := dialFrom(t, lan.path, "udp4", netip.AddrPortFrom(lanHere, port))
 	says := func(when, want string) {
 		t.Helper()
@@ -130,7 +111,7 @@ func TestStaleFlows(t *testing.T) {
 	if n := flowsOf(t, address); n != 0 {
 		t.Errorf("%d flows are left of an address that nobody has", n)
 	}
-	stop = begin("two", "")
+	stop = begin("two")
 	says("to the next container", "two "+lan.address.String())
 
 	// The next host finds what has changed without it.
@@ -159,11 +140,10 @@ func TestStaleFlows(t *testing.T) {
 // withoutRules calls fn while published ports have no rules.
 func (p *publisher) withoutRules(t *testing.T, fn func()) {
 	t.Helper()
-	serves := p.serves
-	p.serves = func(string) bool { return false }
+	p.heldOnly.Store(true)
 	p.Publish()
 	fn()
-	p.serves = serves
+	p.heldOnly.Store(false)
 	p.Publish()
 }
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,7 +29,9 @@ import (
 type publisher struct {
 	*Manager
 	ports *ports.Manager
-	t     testing.TB
+	// heldOnly leaves published ports without rules.
+	heldOnly atomic.Bool
+	t        testing.TB
 }
 
 // openPublisher opens networks and published ports of a directory, and returns how to close
@@ -46,7 +49,8 @@ func openPublisher(t testing.TB, dir string) (*publisher, func()) {
 	}
 	p.Manager, err = Open(context.Background(), Options{
 		Store: st, Logger: hclog.NewNullLogger(), StateDir: dir, RunDir: dir, Enabled: true, Own: own,
-		Pool: []netip.Prefix{netip.MustParsePrefix("10.209.0.0/22")}, Serves: p.ports.Serves,
+		Pool:   []netip.Prefix{netip.MustParsePrefix("10.209.0.0/22")},
+		Serves: func(id string) bool { return !p.heldOnly.Load() && p.ports.Serves(id) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -64,19 +68,13 @@ func openPublisher(t testing.TB, dir string) (*publisher, func()) {
 	return p, done
 }
 
-// publish makes a container that publishes ports, and returns them as they are bound.
-func (p *publisher) publish(id, network string, asked ...publish.Port) []publish.Port {
+// publish publishes ports of a container that there is, and returns it with what was bound.
+func (p *publisher) publish(id string, asked ...publish.Port) *store.Container {
 	p.t.Helper()
-	c, err := p.create(id, network, "")
-	if err == nil {
-		c, err = p.change(id, func(_ *store.Tx, c *store.Container) error {
-			c.Publish, c.State = asked, store.Running
-			return nil
-		})
-	}
-	if err == nil {
-		err = p.Up(c)
-	}
+	c, err := p.change(id, func(_ *store.Tx, c *store.Container) error {
+		c.Publish, c.State = asked, store.Running
+		return nil
+	})
 	if err == nil {
 		err = p.hold(c)
 	}
@@ -87,7 +85,7 @@ func (p *publisher) publish(id, network string, asked ...publish.Port) []publish
 		p.t.Fatal(err)
 	}
 	p.t.Cleanup(func() { _ = p.ports.End(context.Background(), id, nil) })
-	return c.Ports
+	return c
 }
 
 // hold holds the ports of a container.
@@ -154,34 +152,14 @@ func TestPublished(t *testing.T) {
 	lan := newLAN(t)
 	secondAddress(t)
 	p.run(t, "other", "default")
-	inner, stop := 0, func() {}
-	c, err := p.create("web", "default", "")
-	if err == nil {
-		err = p.Up(c)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	inner, stop = serve(t, p.Path("web"))
+	p.run(t, "web", "default")
+	inner, stop := serve(t, p.Path("web"))
+	c := p.publish("web", publish.Port{ContainerPort: uint16(inner)},
+		publish.Port{HostIP: lanSecond, ContainerPort: uint16(inner)}, publish.Port{HostIP: loopback, ContainerPort: uint16(inner)})
 	gateway, err := p.Gateway(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, one := publish.Port{ContainerPort: uint16(inner)}, publish.Port{HostIP: lanSecond, ContainerPort: uint16(inner)}
-	local := publish.Port{HostIP: loopback, ContainerPort: uint16(inner)}
-	if c, err = p.change("web", func(_ *store.Tx, c *store.Container) error {
-		c.Publish, c.State = []publish.Port{all, one, local}, store.Running
-		return nil
-	}); err == nil {
-		err = p.hold(c)
-	}
-	if err == nil {
-		c, err = p.container("web")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = p.ports.End(context.Background(), "web", nil) })
 	every, second, inside := c.Ports[0].HostPort, c.Ports[1].HostPort, c.Ports[2].HostPort
 	asks(t, lan.path, lanHere, every, lan.address.String())
 	asks(t, lan.path, lanSecond, every, lan.address.String())
@@ -291,21 +269,7 @@ func TestPublishedConnectionsLast(t *testing.T) {
 	p.run(t, "web", "default")
 	inner, stopEcho := echoIn(t, p.Path("web"))
 	whoami, stop := serve(t, p.Path("web"))
-	c, err := p.change("web", func(_ *store.Tx, c *store.Container) error {
-		c.Publish, c.State = []publish.Port{{ContainerPort: inner}, {ContainerPort: uint16(whoami)}}, store.Running
-		return nil
-	})
-	if err == nil {
-		err = p.hold(c)
-	}
-	if err == nil {
-		c, err = p.container("web")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	id := c.ID
-	t.Cleanup(func() { _ = p.ports.End(context.Background(), id, nil) })
+	c := p.publish("web", publish.Port{ContainerPort: inner}, publish.Port{ContainerPort: uint16(whoami)})
 	at := netip.AddrPortFrom(lanHere, c.Ports[0].HostPort)
 	who := c.Ports[1].HostPort
 	outside := dialFrom(t, lan.path, "tcp4", at)
@@ -318,7 +282,7 @@ func TestPublishedConnectionsLast(t *testing.T) {
 	}
 	check("at once")
 	p.changes.Lock()
-	err = p.declareRules()
+	err := p.declareRules()
 	p.changes.Unlock()
 	if err != nil {
 		t.Fatal(err)
@@ -369,19 +333,7 @@ func TestPublishedBehindFirewall(t *testing.T) {
 	lan := newLAN(t)
 	p.run(t, "web", "default")
 	inner, stop := serve(t, p.Path("web"))
-	c, err := p.change("web", func(_ *store.Tx, c *store.Container) error {
-		c.Publish, c.State = []publish.Port{{ContainerPort: uint16(inner)}}, store.Running
-		return nil
-	})
-	if err == nil {
-		err = p.hold(c)
-	}
-	if err == nil {
-		c, err = p.container("web")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := p.publish("web", publish.Port{ContainerPort: uint16(inner)})
 	port := c.Ports[0].HostPort
 	gateway, _ := p.Gateway(c)
 	asks(t, lan.path, lanHere, port, lan.address.String())

@@ -6,10 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/davit-run/davit/host/internal/store"
-	"golang.org/x/sys/unix"
-
 	"github.com/davit-run/davit/host/publish"
+	"golang.org/x/sys/unix"
 )
 
 // TestUnconnected disconnects a container from its last network, and connects it again.
@@ -20,19 +18,7 @@ func TestUnconnected(t *testing.T) {
 	lan := newLAN(t)
 	p.run(t, "web", "default")
 	inner, stop := serve(t, p.Path("web"))
-	c, err := p.change("web", func(_ *store.Tx, c *store.Container) error {
-		c.Publish, c.State = []publish.Port{{ContainerPort: uint16(inner)}}, store.Running
-		return nil
-	})
-	if err == nil {
-		err = p.hold(c)
-	}
-	if err == nil {
-		c, err = p.container("web")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := p.publish("web", publish.Port{ContainerPort: uint16(inner)})
 	port := c.Ports[0].HostPort
 	asks(t, lan.path, lanHere, port, lan.address.String())
 	alone := func(when string) {
@@ -49,7 +35,8 @@ func TestUnconnected(t *testing.T) {
 			t.Errorf("%s: got %+v, %v", when, c, err)
 		}
 	}
-	if c, err = p.disconnect("web", "default"); err == nil {
+	c, err := p.disconnect("web", "default")
+	if err == nil {
 		err = p.ports.End(t.Context(), "web", func() bool { return c.Publishes() })
 	}
 	if err != nil {
