@@ -24,15 +24,21 @@ type family struct {
 	addresses           nftables.SetDatatype
 	// forwarding is the file that says whether the machine forwards packets.
 	forwarding string
-	// address returns that of a lease.
+	// address returns that of a lease, and subnet that of a network with the machine's own
+	// address.
 	address func(store.Lease) netip.Addr
+	subnet  func(*store.Network) (netip.Prefix, netip.Addr)
 }
 
 var ipv4 = &family{
 	is4: true, number: unix.NFPROTO_IPV4, destination: 16, length: 4, addresses: nftables.TypeIPAddr,
 	forwarding: "/proc/sys/net/ipv4/ip_forward",
 	address:    func(l store.Lease) netip.Addr { return l.Address },
+	subnet:     func(n *store.Network) (netip.Prefix, netip.Addr) { return n.Subnet, n.Gateway },
 }
+
+// families are those in which ports are translated.
+var families = []*family{ipv4}
 
 // first is the first of the registers of 4 bytes, which are parts of those of 16.
 const first = unix.NFT_REG32_00
@@ -91,7 +97,7 @@ func addTranslations(c *nftables.Conn, table *nftables.Table, f *family, all []*
 	return nil
 }
 
-// translationRules returns how many rules addTranslations makes.
+// translationRules returns how many rules addTranslations makes for translations of a family.
 func translationRules(wanted []translation) (n int) {
 	any, one := 0, 0
 	for _, t := range wanted {

@@ -20,24 +20,32 @@ func (m *Manager) Forget(leases []store.Lease) {
 	if !m.enabled || len(leases) == 0 {
 		return
 	}
-	m.forget(ipv4, func(f *flow) bool {
-		return slices.ContainsFunc(leases, func(l store.Lease) bool { return f.has(ipv4.address(l)) })
-	})
+	for _, family := range families {
+		m.forget(family, func(f *flow) bool {
+			return slices.ContainsFunc(leases, func(l store.Lease) bool { return f.has(family.address(l)) })
+		})
+	}
 }
 
 // flushTranslated forgets the flows that other translations have decided over than those that
 // there are now.
 func (m *Manager) flushTranslated(before, now []translation) {
+	for _, family := range families {
+		m.flushTranslatedOf(family, family.of(before), family.of(now))
+	}
+}
+
+func (m *Manager) flushTranslatedOf(family *family, before, now []translation) {
 	gone, come := udpWithout(before, now), udpWithout(now, before)
 	if len(gone) == 0 && len(come) == 0 {
 		return
 	}
-	local, err := machineAddresses(ipv4)
+	local, err := machineAddresses(family)
 	if err != nil {
 		m.logger.Debug("flows of UDP to published ports were not looked for", "error", err)
 		return
 	}
-	m.forget(ipv4, func(f *flow) bool {
+	m.forget(family, func(f *flow) bool {
 		port := f.asked.Port()
 		return slices.ContainsFunc(gone[port], f.translatedBy) || local[f.asked.Addr()] && slices.ContainsFunc(come[port], f.belongsTo)
 	})
@@ -61,29 +69,39 @@ func udpWithout(all, others []translation) map[uint16][]translation {
 // flushStale forgets the flows that an earlier host has left to addresses that nobody has, and
 // by translations that there are not any more.
 func (m *Manager) flushStale(all []*store.Network, containers []*store.Container) {
+	for _, f := range families {
+		m.flushStaleOf(f, all, containers)
+	}
+}
+
+func (m *Manager) flushStaleOf(family *family, all []*store.Network, containers []*store.Container) {
 	leased := map[netip.Addr]bool{}
 	for _, c := range containers {
 		for _, l := range c.Leases {
-			leased[ipv4.address(l)] = true
+			leased[family.address(l)] = true
 		}
 	}
-	inside := func(a netip.Addr) *store.Network {
-		i := slices.IndexFunc(all, func(n *store.Network) bool { return n.Subnet.Contains(a) })
+	within := func(a netip.Addr) *store.Network {
+		i := slices.IndexFunc(all, func(n *store.Network) bool { subnet, _ := family.subnet(n); return subnet.Contains(a) })
 		if i < 0 {
 			return nil
 		}
 		return all[i]
 	}
-	now := udpWithout(m.translations(), nil)
 	stale := func(a netip.Addr) bool {
-		n := inside(a)
-		return n != nil && !leased[a] && usable(n.Subnet, a) && a != n.Gateway
+		n := within(a)
+		if n == nil || leased[a] {
+			return false
+		}
+		subnet, gateway := family.subnet(n)
+		return usable(subnet, a) && a != gateway
 	}
-	m.forget(ipv4, func(f *flow) bool {
+	now := udpWithout(family.of(m.translations()), nil)
+	m.forget(family, func(f *flow) bool {
 		if slices.ContainsFunc([]netip.Addr{f.from.Addr(), f.asked.Addr(), f.to.Addr(), f.back.Addr()}, stale) {
 			return true
 		}
-		return f.asked != f.to && inside(f.to.Addr()) != nil && !slices.ContainsFunc(now[f.asked.Port()], f.translatedBy)
+		return f.asked != f.to && within(f.to.Addr()) != nil && !slices.ContainsFunc(now[f.asked.Port()], f.translatedBy)
 	})
 }
 

@@ -45,9 +45,9 @@ const legacyPoll = 10 * time.Second
 // what is forwarded, or has stopped.
 func (m *Manager) checkLegacy() {
 	m.changes.Lock()
-	why := m.untranslated
+	why := m.untranslated[ipv4]
 	m.changes.Unlock()
-	if drops, err := m.legacyDrops(); err == nil && (drops && len(m.translations()) > 0 || !drops && why != "") {
+	if drops, err := m.legacyDrops(); err == nil && (drops && len(ipv4.of(m.translations())) > 0 || !drops && why != "") {
 		m.Publish()
 	}
 }

@@ -52,8 +52,8 @@ type Manager struct {
 
 	// changes is held by whoever changes networks, or what all containers share.
 	changes sync.Mutex
-	// untranslated says why published ports have no rules. changes guards it.
-	untranslated string
+	// untranslated says why the published ports of a family have no rules. changes guards it.
+	untranslated map[*family]string
 
 	// spaces has a lock for each network namespace that is being made or removed, by id.
 	spaces keyed.Mutex
@@ -74,6 +74,7 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 	m := &Manager{
 		store: opts.Store, logger: opts.Logger, enabled: opts.Enabled, pool: opts.Pool,
 		dir: filepath.Join(opts.RunDir, "netns"), copyFile: filepath.Join(opts.StateDir, "networks.json"), bridges: "davit", table: "davit", last: map[string]netip.Addr{},
+		untranslated: map[*family]string{},
 	}
 	if opts.Own != "" {
 		m.bridges, m.table = "dv"+opts.Own+"n", "davit_"+opts.Own

@@ -74,7 +74,12 @@ type obstacle struct {
 	remedy string // the commands by which it accepts what goes into and out of the networks
 	// translated means that it accepts packets whose destination was translated.
 	translated bool
+	// only is the family that it is about; nil means all.
+	only *family
 }
+
+// concerns reports whether an obstacle is about a family.
+func (o obstacle) concerns(f *family) bool { return o.only == nil || o.only == f }
 
 func (o obstacle) String() string { return o.name }
 
@@ -100,16 +105,20 @@ func (m *Manager) droppingChains() (found []obstacle, err error) {
 			}
 			drops := chain.Policy != nil && *chain.Policy == nftables.ChainPolicyDrop || len(rules) > 0 && dropsAll(rules[len(rules)-1])
 			if drops && !m.about(rules) {
-				found = append(found, obstacle{
+				o := obstacle{
 					name:   fmt.Sprintf("chain %s of the nftables table %s %s", chain.Name, familyName(chain.Table), chain.Table.Name),
 					remedy: m.remedy(chain), translated: slices.ContainsFunc(rules, acceptsTranslated),
-				})
+				}
+				if f == nftables.TableFamilyIPv4 {
+					o.only = ipv4
+				}
+				found = append(found, o)
 			}
 		}
 	}
 	legacy, err := m.legacyDrops()
 	if legacy {
-		found = append(found, obstacle{name: "chain FORWARD of iptables-legacy", remedy: m.iptablesRemedy("iptables-legacy")})
+		found = append(found, obstacle{name: "chain FORWARD of iptables-legacy", remedy: m.iptablesRemedy("iptables-legacy"), only: ipv4})
 	}
 	return found, err
 }

@@ -153,5 +153,5 @@ func (m *Manager) rulesIntact() (bool, error) {
 			rules += len(list)
 		}
 	}
-	return rules == ruleCount(all)+translationRules(m.translations()), nil
+	return rules == ruleCount(all)+translationRules(ipv4.of(m.translations())), nil
 }

@@ -35,7 +35,7 @@ func (m *Manager) replaceTable(wanted []translation) error {
 		if err := addIsolation(c, table, all); err != nil {
 			return err
 		}
-		if err := addTranslations(c, table, ipv4, all, wanted); err != nil {
+		if err := addTranslations(c, table, ipv4, all, ipv4.of(wanted)); err != nil {
 			return err
 		}
 	}

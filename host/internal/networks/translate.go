@@ -33,7 +33,7 @@ func (m *Manager) Publish() {
 	}
 	m.changes.Lock()
 	defer m.changes.Unlock()
-	wanted, err := m.wantTranslations(ipv4)
+	wanted, err := m.wantTranslations()
 	if err == nil && !slices.Equal(wanted, m.translations()) {
 		err = m.declareRules()
 	}
@@ -46,7 +46,7 @@ func (m *Manager) Publish() {
 // Where the kernel does not know what translations need, they are left out. The caller has
 // changes.
 func (m *Manager) declareRules() error {
-	wanted, err := m.wantTranslations(ipv4)
+	wanted, err := m.wantTranslations()
 	if err != nil {
 		return err
 	}
@@ -77,8 +77,8 @@ func (m *Manager) translations() []translation {
 
 // wantTranslations returns the translations that there have to be, sorted: those to containers
 // whose ports a process holds, if they can arrive. The caller has changes.
-func (m *Manager) wantTranslations(f *family) ([]translation, error) {
-	var all []translation
+func (m *Manager) wantTranslations() ([]translation, error) {
+	var published []*store.Container
 	err := m.store.View(func(tx *store.Tx) error {
 		containers, err := tx.Containers()
 		if err != nil {
@@ -93,7 +93,7 @@ func (m *Manager) wantTranslations(f *family) ([]translation, error) {
 				return err
 			}
 			if !n.Internal { // which nothing enters
-				all = append(all, f.translations(c)...)
+				published = append(published, c)
 			}
 		}
 		return nil
@@ -101,20 +101,31 @@ func (m *Manager) wantTranslations(f *family) ([]translation, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(all) == 0 {
-		m.untranslated = ""
-		return nil, nil
+	var all []translation
+	for _, f := range families {
+		all = append(all, m.wantOf(f, published)...)
 	}
 	slices.SortFunc(all, translation.compare)
-	if why := m.whyNot(f); why != "" {
-		if m.untranslated != why {
-			m.logger.Info("published ports are served without rules of nftables; containers see an address of this machine as that of all clients", "reason", why)
-		}
-		m.untranslated = why
-		return nil, nil
-	}
-	m.untranslated = ""
 	return all, nil
+}
+
+// wantOf returns the translations of a family that there have to be. The caller has changes.
+func (m *Manager) wantOf(f *family, published []*store.Container) (all []translation) {
+	for _, c := range published {
+		all = append(all, f.translations(c)...)
+	}
+	if len(all) == 0 {
+		delete(m.untranslated, f)
+		return nil
+	}
+	why := m.whyNot(f)
+	if why != "" && m.untranslated[f] != why {
+		m.logger.Info("published ports are served without rules of nftables; containers see an address of this machine as that of all clients", "reason", why)
+	}
+	if m.untranslated[f] = why; why != "" {
+		return nil
+	}
+	return all
 }
 
 // whyNot says why packets that are translated would not arrive, or returns "".
@@ -127,7 +138,7 @@ func (m *Manager) whyNot(f *family) string {
 		return "whether another firewall drops what is forwarded is not known: " + err.Error()
 	}
 	for _, o := range found {
-		if !o.translated {
+		if !o.translated && o.concerns(f) {
 			return fmt.Sprintf("%s drops what is forwarded", o)
 		}
 	}
@@ -165,5 +176,18 @@ func (t translation) compare(other translation) int {
 	if n := t.host.Compare(other.host); n != 0 {
 		return n
 	}
-	return bytes.Compare(t.key(), other.key())
+	if n := bytes.Compare(t.key(), other.key()); n != 0 {
+		return n
+	}
+	return t.to.Compare(other.to)
+}
+
+// of returns the translations of a family.
+func (f *family) of(all []translation) (some []translation) {
+	for _, t := range all {
+		if t.to.Addr().Is4() == f.is4 {
+			some = append(some, t)
+		}
+	}
+	return some
 }

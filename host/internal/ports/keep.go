@@ -1,6 +1,7 @@
 package ports
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -56,60 +57,67 @@ func keepFlows(id string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), "netlink"), nil
 }
 
-// keepMessages makes a table of the socket's own, with a chain that could translate and a rule
-// that looks at the state of connections.
+// keepFamilies are those in which package networks translates.
+var keepFamilies = []byte{unix.NFPROTO_IPV4}
+
+// keepMessages makes tables of the socket's own, each with a chain that could translate and a
+// rule that looks at the state of connections.
 func keepMessages(table string) ([]netlink.Message, error) {
-	const (
-		family   = unix.NFPROTO_IPV4
-		hook     = 0 // NF_INET_PRE_ROUTING
-		priority = -100
-		chain    = "keep"
-	)
-	text := func(kind uint16, s string) netlink.Attribute {
-		return netlink.Attribute{Type: kind, Data: append([]byte(s), 0)}
-	}
-	number := func(kind uint16, n int32) netlink.Attribute {
-		return netlink.Attribute{Type: kind, Data: binaryutil.BigEndian.PutUint32(uint32(n))}
-	}
-	var errs error
-	attributes := func(all ...netlink.Attribute) []byte {
-		data, err := netlink.MarshalAttributes(all)
-		if err != nil {
-			errs = err
-		}
-		return data
-	}
-	nested := func(kind uint16, data []byte) netlink.Attribute {
-		return netlink.Attribute{Type: kind | unix.NLA_F_NESTED, Data: data}
-	}
-	state, err := expr.Marshal(family, &expr.Ct{Register: unix.NFT_REG32_00, Key: expr.CtKeySTATE})
-	if err != nil {
-		return nil, err
-	}
-	message := func(kind uint16, flags netlink.HeaderFlags, data []byte) netlink.Message {
-		header := []byte{family, unix.NFNETLINK_V0, 0, 0}
-		return netlink.Message{
-			Header: netlink.Header{Type: netlink.HeaderType(unix.NFNL_SUBSYS_NFTABLES<<8 | kind), Flags: netlink.Request | flags},
-			Data:   append(header, data...),
-		}
-	}
 	around := func(kind netlink.HeaderType) netlink.Message {
 		header := append([]byte{unix.AF_UNSPEC, unix.NFNETLINK_V0}, binaryutil.BigEndian.PutUint16(unix.NFNL_SUBSYS_NFTABLES)...)
 		return netlink.Message{Header: netlink.Header{Type: kind, Flags: netlink.Request}, Data: header}
 	}
-	const create = netlink.Acknowledge | netlink.Create
-	const owner = 1 << 1 // NFT_TABLE_F_OWNER
-	return []netlink.Message{
-		around(unix.NFNL_MSG_BATCH_BEGIN),
-		message(unix.NFT_MSG_NEWTABLE, create|netlink.Excl, attributes(text(unix.NFTA_TABLE_NAME, table), number(unix.NFTA_TABLE_FLAGS, owner))),
-		message(unix.NFT_MSG_NEWCHAIN, create, attributes(
-			text(unix.NFTA_CHAIN_TABLE, table), text(unix.NFTA_CHAIN_NAME, chain), text(unix.NFTA_CHAIN_TYPE, "nat"),
-			nested(unix.NFTA_CHAIN_HOOK, attributes(number(unix.NFTA_HOOK_HOOKNUM, hook), number(unix.NFTA_HOOK_PRIORITY, priority))),
-		)),
-		message(unix.NFT_MSG_NEWRULE, create|netlink.Append, attributes(
-			text(unix.NFTA_RULE_TABLE, table), text(unix.NFTA_RULE_CHAIN, chain),
-			nested(unix.NFTA_RULE_EXPRESSIONS, attributes(nested(unix.NFTA_LIST_ELEM, state))),
-		)),
-		around(unix.NFNL_MSG_BATCH_END),
-	}, errs
+	all := []netlink.Message{around(unix.NFNL_MSG_BATCH_BEGIN)}
+	for _, family := range keepFamilies {
+		messages, err := keepTable(family, table)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, messages...)
+	}
+	return append(all, around(unix.NFNL_MSG_BATCH_END)), nil
+}
+
+// keepTable makes the table of a family.
+func keepTable(family byte, table string) (messages []netlink.Message, err error) {
+	const (
+		chain    = "keep"
+		hook     = 0      // NF_INET_PRE_ROUTING
+		priority = -100   // of what translates destinations
+		owner    = 1 << 1 // NFT_TABLE_F_OWNER
+		create   = netlink.Request | netlink.Acknowledge | netlink.Create
+	)
+	state, err := expr.Marshal(family, &expr.Ct{Register: unix.NFT_REG32_00, Key: expr.CtKeySTATE})
+	if err != nil {
+		return nil, err
+	}
+	add := func(kind uint16, flags netlink.HeaderFlags, attributes ...netlink.Attribute) {
+		data, merr := netlink.MarshalAttributes(attributes)
+		err = errors.Join(err, merr)
+		messages = append(messages, netlink.Message{
+			Header: netlink.Header{Type: netlink.HeaderType(unix.NFNL_SUBSYS_NFTABLES<<8 | kind), Flags: create | flags},
+			Data:   append([]byte{family, unix.NFNETLINK_V0, 0, 0}, data...),
+		})
+	}
+	nested := func(kind uint16, attributes ...netlink.Attribute) netlink.Attribute {
+		data, merr := netlink.MarshalAttributes(attributes)
+		err = errors.Join(err, merr)
+		return netlink.Attribute{Type: kind | unix.NLA_F_NESTED, Data: data}
+	}
+	add(unix.NFT_MSG_NEWTABLE, netlink.Excl, name(unix.NFTA_TABLE_NAME, table), number(unix.NFTA_TABLE_FLAGS, owner))
+	add(unix.NFT_MSG_NEWCHAIN, 0, name(unix.NFTA_CHAIN_TABLE, table), name(unix.NFTA_CHAIN_NAME, chain), name(unix.NFTA_CHAIN_TYPE, "nat"),
+		nested(unix.NFTA_CHAIN_HOOK, number(unix.NFTA_HOOK_HOOKNUM, hook), number(unix.NFTA_HOOK_PRIORITY, priority)))
+	add(unix.NFT_MSG_NEWRULE, netlink.Append, name(unix.NFTA_RULE_TABLE, table), name(unix.NFTA_RULE_CHAIN, chain),
+		nested(unix.NFTA_RULE_EXPRESSIONS, netlink.Attribute{Type: unix.NFTA_LIST_ELEM | unix.NLA_F_NESTED, Data: state}))
+	return messages, err
+}
+
+// name returns an attribute that is a text.
+func name(kind uint16, text string) netlink.Attribute {
+	return netlink.Attribute{Type: kind, Data: append([]byte(text), 0)}
+}
+
+// number returns an attribute that is a number.
+func number(kind uint16, n int32) netlink.Attribute {
+	return netlink.Attribute{Type: kind, Data: binaryutil.BigEndian.PutUint32(uint32(n))}
 }
