@@ -43,9 +43,11 @@ type ContainerOptions struct {
 	// machine's; the name of one; or container:NAME, the network namespace of another
 	// container, with its /etc/hosts, resolv.conf and host name, for as long as one of the two
 	// is there. Empty means what the config says, or the bundle. IP is the address that it is
-	// to have; empty means a free one.
-	Network string `json:"network,omitempty"`
-	IP      string `json:"ip,omitempty"`
+	// to have; empty means a free one. MACAddress is that of its link there; empty means one
+	// that belongs to its address. Both last over restarts.
+	Network    string `json:"network,omitempty"`
+	IP         string `json:"ip,omitempty"`
+	MACAddress string `json:"mac_address,omitempty"`
 	// NetworkAliases are names that the others of its network find it by, beside its own.
 	NetworkAliases []string `json:"network_aliases,omitempty"`
 	// AddHosts are lines of its /etc/hosts, each NAME:ADDRESS. The address host-gateway is this
@@ -227,6 +229,8 @@ type MountedVolume struct {
 type Address struct {
 	Network string     `json:"network"`
 	IP      netip.Addr `json:"ip"`
+	// MAC is that of its link there.
+	MAC string `json:"mac,omitempty"`
 	// Aliases are names that the others of the network find it by, beside its own.
 	Aliases []string `json:"aliases,omitempty"`
 }

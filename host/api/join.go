@@ -18,6 +18,7 @@ func (o *ContainerOptions) checkJoin() error {
 	}{
 		{"published ports", len(o.Publish) > 0 || o.PublishAll},
 		{"an address", o.IP != ""},
+		{"a MAC address", o.MACAddress != ""},
 		{"a network alias", len(o.NetworkAliases) > 0},
 		{"a host name", o.Process.Hostname != ""},
 		{"name servers or search domains", len(o.DNS)+len(o.DNSSearch) > 0},

@@ -17,6 +17,9 @@ type NetworkOptions struct {
 	Gateway string `json:"gateway,omitempty"`
 	// Internal keeps the network from leading anywhere else.
 	Internal bool `json:"internal,omitempty"`
+	// MTU is how large a packet may be, in bytes; 0 means as large as on the link of the
+	// machine's default route.
+	MTU int `json:"mtu,omitempty"`
 	// Labels have at most 64 KiB in all.
 	Labels map[string]string `json:"labels,omitempty"`
 }

@@ -48,13 +48,21 @@ func (c *Client) ConnectNetwork(ctx context.Context, network, container string, 
 	return err
 }
 
+// DisconnectOptions say how a container is disconnected from a network.
+type DisconnectOptions struct {
+	// Force means that it is no error if the container is not on the network, or there is
+	// none.
+	Force bool `json:"force,omitempty"`
+}
+
 type disconnectRequest struct {
 	Network   string `path:"name" json:"-"`
 	Container string `json:"container"`
+	DisconnectOptions
 }
 
 type networkDisconnecter interface {
-	DisconnectNetwork(ctx context.Context, network, container string) error
+	DisconnectNetwork(ctx context.Context, network, container string, opts DisconnectOptions) error
 }
 
 var disconnectNetworkRoute = define(route[networkDisconnecter, disconnectRequest, none]{
@@ -64,13 +72,13 @@ var disconnectNetworkRoute = define(route[networkDisconnecter, disconnectRequest
 	Doc:       "takes the address that a container has on a network",
 	NeedsBody: true,
 	Serve: func(ctx context.Context, h networkDisconnecter, r *disconnectRequest) (none, error) {
-		return none{}, h.DisconnectNetwork(ctx, r.Network, r.Container)
+		return none{}, h.DisconnectNetwork(ctx, r.Network, r.Container, r.DisconnectOptions)
 	},
 })
 
 // DisconnectNetwork takes the address that a container has on a network; see the method of
 // host.Host.
-func (c *Client) DisconnectNetwork(ctx context.Context, network, container string) error {
-	_, err := disconnectNetworkRoute.call(ctx, c, disconnectRequest{network, container})
+func (c *Client) DisconnectNetwork(ctx context.Context, network, container string, opts DisconnectOptions) error {
+	_, err := disconnectNetworkRoute.call(ctx, c, disconnectRequest{network, container, opts})
 	return err
 }

@@ -59,11 +59,11 @@ func inspectFields(c api.Container) fields {
 		addBinding(bindings, p)
 	}
 	networks := map[string]any{}
-	first := ""
+	first, firstMAC := "", ""
 	for i, a := range c.Addresses {
-		networks[a.Network] = map[string]any{"IPAddress": a.IP.String()}
+		networks[a.Network] = map[string]any{"IPAddress": a.IP.String(), "MacAddress": a.MAC}
 		if i == 0 {
-			first = a.IP.String()
+			first, firstMAC = a.IP.String(), a.MAC
 		}
 	}
 	state := map[string]any{
@@ -78,7 +78,7 @@ func inspectFields(c api.Container) fields {
 		"Id": c.ID, "ID": c.ID, "Name": c.Name, "Created": c.CreatedAt, "RestartCount": c.Restarts, "Backend": c.Backend, "Runtime": c.Runtime,
 		"State":           state,
 		"Mounts":          mounts,
-		"NetworkSettings": map[string]any{"IPAddress": first, "Networks": networks, "Ports": ports},
+		"NetworkSettings": map[string]any{"IPAddress": first, "MacAddress": firstMAC, "Networks": networks, "Ports": ports},
 		"Config":          map[string]any{"Labels": labels, "Cmd": c.Command, "Healthcheck": healthCheckFields(c.HealthCheck)},
 		"HostConfig":      map[string]any{"NetworkMode": c.Network, "PortBindings": bindings, "AutoRemove": c.AutoRemove, "RestartPolicy": map[string]any{"Name": cmp.Or(c.Restart, api.RestartNo)}},
 	}

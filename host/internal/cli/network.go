@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,7 +36,7 @@ func (a *App) networkCreateCommand() *cobra.Command {
 		Use:     "create [flags] NAME",
 		Short:   "Make a network",
 		Long:    "Make a network, and print its name. Without --subnet it gets one that nothing else has.",
-		Example: "  davit network create web\n  davit network create --subnet 10.1.2.0/24 --internal db",
+		Example: "  davit network create web\n  davit network create --subnet 10.1.2.0/24 --internal db\n  davit network create --mtu 1400 vpn",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Name = args[0]
@@ -50,8 +51,31 @@ func (a *App) networkCreateCommand() *cobra.Command {
 	f.Var((*filled)(&opts.Subnet), "subnet", "`SUBNET` of its addresses, such as 10.1.2.0/24")
 	f.Var((*filled)(&opts.Gateway), "gateway", "`ADDRESS` of this machine on it (default: the first of the subnet)")
 	f.BoolVar(&opts.Internal, "internal", false, "keep it from leading anywhere else")
+	f.Func("mtu", "largest packet, in `BYTES` (default: as on the link of the default route)", func(s string) error { return setMTU(&opts, s) })
+	f.FuncP("opt", "o", "`OPTION` "+mtuOption+"=BYTES, which is the same as --mtu", func(s string) error { return networkOption(&opts, s) })
 	f.FuncP("label", "l", "`LABEL` NAME[=VALUE], for people and programs", func(s string) error { return addLabel(&opts.Labels, s) })
 	return cmd
+}
+
+// mtuOption is how docker calls the size of packets.
+const mtuOption = "com.docker.network.driver.mtu"
+
+// networkOption sets what an option of docker's driver says.
+func networkOption(opts *api.NetworkOptions, s string) error {
+	name, value, _ := strings.Cut(s, "=")
+	if name != mtuOption {
+		return fmt.Errorf("option %q is not known; there is %s=BYTES", name, mtuOption)
+	}
+	return setMTU(opts, value)
+}
+
+func setMTU(opts *api.NetworkOptions, s string) error {
+	n, err := strconv.Atoi(s)
+	if err != nil || n <= 0 {
+		return fmt.Errorf("%q is not a number of bytes, such as 1400", s)
+	}
+	opts.MTU = n
+	return nil
 }
 
 func (a *App) networkInspectCommand() *cobra.Command {
@@ -153,6 +177,7 @@ func networkFlags(fs *pflag.FlagSet, o *api.ContainerOptions) {
 	fs.Var((*filled)(&o.Network), "net", "the same as --network")
 	_ = fs.MarkHidden("net") // it is there
 	fs.Var((*filled)(&o.IP), "ip", "`ADDRESS` on the network (default: a free one)")
+	fs.Var((*filled)(&o.MACAddress), "mac-address", "`ADDRESS` of its link to the network (default: one that belongs to its address)")
 	fs.Func("network-alias", "`NAME` by which the others of its network find it, beside its own", appendTo(&o.NetworkAliases))
 	fs.Func("add-host", "`HOST` NAME:ADDRESS of its /etc/hosts; the address host-gateway is this machine's", appendTo(&o.AddHosts))
 	fs.Func("dns", "`ADDRESS` of a name server (default: those of this machine)", appendTo(&o.DNS))

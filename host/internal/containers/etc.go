@@ -100,16 +100,15 @@ func (m *Manager) etcFile(name, hostname string, c *store.Container) (string, er
 	return "", nil
 }
 
+// noAddress is that of the own name of a container that has no other.
+const noAddress = "127.0.1.1"
+
 // firstHosts returns /etc/hosts without the containers of the networks.
 func (m *Manager) firstHosts(hostname string, c *store.Container) (string, error) {
 	const local = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
 	var b strings.Builder
 	b.WriteString(local)
-	own := "127.0.1.1"
-	if len(c.Leases) > 0 {
-		own = c.Leases[0].Address.String()
-	}
-	fmt.Fprintf(&b, "%s\t%s\n", own, hostname) // for programs that ask for their own address
+	fmt.Fprintf(&b, "%s\t%s\n", ownAddress(c.Leases), hostname) // for programs that ask for their own address
 	for _, line := range c.Names.Hosts {
 		name, address, _ := strings.Cut(line, ":")
 		if address == hostGateway {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/host/internal/networks"
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/host/ocispec"
 	"github.com/davit-run/davit/host/publish"
@@ -34,6 +35,9 @@ func (m *Manager) useNetwork(ctx context.Context, id string, opts *api.Container
 	}
 	if joined, err = m.joinNetwork(opts); err == nil && joined == "" {
 		leases, err = m.networks.Check(ctx, opts.Network, opts.IP)
+		if err == nil {
+			err = m.networks.CheckMAC(opts.Network, opts.MACAddress, leases)
+		}
 	}
 	opts.Process.Network = m.networks.Namespace(opts.Network, id)
 	return leases, joined, err
@@ -75,7 +79,7 @@ func (m *Manager) hostname(id string) (string, error) {
 // addresses returns what users see of the leases of a container.
 func addresses(c *store.Container) (all []api.Address) {
 	for _, l := range c.Leases {
-		all = append(all, api.Address{Network: l.Network, IP: l.Address, Aliases: aliasesOn(c, l.Network)})
+		all = append(all, api.Address{Network: l.Network, IP: l.Address, MAC: networks.HardwareAddress(l).String(), Aliases: aliasesOn(c, l.Network)})
 	}
 	return all
 }

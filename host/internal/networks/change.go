@@ -27,9 +27,12 @@ func (m *Manager) Create(ctx context.Context, opts api.NetworkOptions) (api.Netw
 	if err != nil {
 		return api.Network{}, err
 	}
+	if err := checkMTU(opts.MTU); err != nil {
+		return api.Network{}, err
+	}
 	m.changes.Lock()
 	defer m.changes.Unlock()
-	n := &store.Network{Name: opts.Name, Labels: opts.Labels, Subnet: subnet, Gateway: gateway, Internal: opts.Internal, CreatedAt: time.Now()}
+	n := &store.Network{MTU: opts.MTU, Name: opts.Name, Labels: opts.Labels, Subnet: subnet, Gateway: gateway, Internal: opts.Internal, CreatedAt: time.Now()}
 	if err := m.make(ctx, n); err != nil {
 		return api.Network{}, err
 	}
@@ -43,8 +46,10 @@ func (m *Manager) make(ctx context.Context, n *store.Network) error {
 	if err != nil {
 		return explain("routes of this machine", err)
 	}
-	if n.MTU, err = machineMTU(); err != nil {
-		return explain("links of this machine", err)
+	if n.MTU == 0 {
+		if n.MTU, err = machineMTU(); err != nil {
+			return explain("links of this machine", err)
+		}
 	}
 	ctx = context.WithoutCancel(ctx)
 	err = m.store.Update(ctx, func(tx *store.Tx) error {

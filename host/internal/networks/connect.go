@@ -43,12 +43,12 @@ func (m *Manager) Connect(tx *store.Tx, c *store.Container, wish store.Lease) er
 		return err
 	}
 	m.setLast(wish.Network, wish.Address)
-	c.Leases = append(slices.Clone(c.Leases), wish)
+	c.Leases, c.Unconnected = append(slices.Clone(c.Leases), wish), false
 	return nil
 }
 
 // Disconnect takes the lease that a container has on a network, in the transaction that records
-// the change.
+// the change. With its last one it keeps its network namespace, in which there is a loopback.
 func (m *Manager) Disconnect(tx *store.Tx, c *store.Container, network string) error {
 	if _, err := tx.Network(network); err != nil {
 		return unknown(tx, network)
@@ -58,14 +58,13 @@ func (m *Manager) Disconnect(tx *store.Tx, c *store.Container, network string) e
 	}
 	i := slices.IndexFunc(c.Leases, func(l store.Lease) bool { return l.Network == network })
 	switch {
+	case i < 0 && c.Unconnected:
+		return executor.Errorf(executor.FailedPrecondition, "container %s is not on network %s; it was disconnected from all", called(c), network)
 	case i < 0:
 		return executor.Errorf(executor.FailedPrecondition, "container %s is not on network %s; it is on %s", called(c), network, strings.Join(networksOf(c), ", "))
-	case len(c.Leases) == 1:
-		return executor.Errorf(executor.FailedPrecondition, "container %s is on no other network than %s, and keeps one; connect it to another one first", called(c), network)
-	case i == 0 && len(c.Publish) > 0:
-		return executor.Errorf(executor.FailedPrecondition, "container %s publishes ports, which lead to its address on network %s; disconnect it from others", called(c), network)
 	}
 	c.Leases = slices.Delete(slices.Clone(c.Leases), i, i+1)
+	c.Unconnected = len(c.Leases) == 0
 	return nil
 }
 
@@ -81,7 +80,7 @@ func changeable(c *store.Container, what string) error {
 	switch {
 	case c.Joined != "":
 		return executor.Errorf(executor.FailedPrecondition, "container %s has the network of container %s (network %s), and cannot be %s network alone", called(c), c.Joined, c.Network, what)
-	case named(c.Network) && len(c.Leases) > 0:
+	case named(c.Network) && (len(c.Leases) > 0 || c.Unconnected):
 		return nil
 	case named(c.Network):
 		return executor.Errorf(executor.FailedPrecondition, "container %s has lost its address, with the state of the host; make it again", called(c))

@@ -45,6 +45,15 @@
 // and whoever reloads it does not know whose they were. The kernel tells of each change, so
 // nothing is asked again and again; see [Manager.Obstacles] for what is left to people.
 //
+// Why are published ports translated only for packets from elsewhere, and only where they are
+// sure to arrive? What the rules leave out is served by a process of package ports, all but the
+// address of the client is the same then, and nothing has to be set for loopback. Packets to
+// containers of internal networks would be dropped by the rules here, and others by a firewall
+// that drops what is forwarded, or where the machine does not forward: as soon as one of them
+// is seen, the rules go, and they come back after it. A firewall that is to decide who reaches a
+// published port does it where packets are forwarded: those that are translated never get to
+// what decides over packets for the machine itself.
+//
 // Why one table, replaced as a whole? What is computed from the records cannot drift from
 // them, and a transaction leaves no moment without rules.
 package networks

@@ -39,6 +39,9 @@ func TestBadNetworks(t *testing.T) {
 		{api.NetworkOptions{Name: "x", Subnet: "10.1.2.0/24", Gateway: "10.1.3.1"}, "not an address of a machine"},
 		{api.NetworkOptions{Name: "x", Subnet: "10.1.2.0/24", Gateway: "10.1.2.255"}, "not an address of a machine"},
 		{api.NetworkOptions{Name: "x", Gateway: "10.1.2.1"}, "no subnet"},
+		{api.NetworkOptions{Name: "x", MTU: 67}, "MTU 67 is not possible"},
+		{api.NetworkOptions{Name: "x", MTU: 65536}, "MTU 65536 is not possible"},
+		{api.NetworkOptions{Name: "x", MTU: -1}, "MTU -1 is not possible"},
 	} {
 		if _, err := m.Create(t.Context(), tt.opts); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%+v: got %v, want %q", tt.opts, err, tt.want)

@@ -82,6 +82,9 @@ func (m *Manager) Lease(tx *store.Tx, c *store.Container) error {
 	}
 	for i, wish := range c.Leases {
 		address, err := m.pick(tx, wish)
+		if err == nil {
+			err = freeMAC(tx, wish)
+		}
 		if err != nil {
 			return err
 		}

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Options are what a Manager needs. All but Own are required.
+// Options are what a Manager needs. All but Own and Serves are required.
 type Options struct {
 	Store    *store.Store
 	Logger   hclog.Logger
@@ -29,6 +29,9 @@ type Options struct {
 	// Own, if not empty, is part of the names of bridges and table, at most 8 letters and
 	// digits.
 	Own string
+	// Serves reports whether a process holds the published ports of a container. Without it
+	// no port has rules.
+	Serves func(id string) bool
 }
 
 // Manager manages the networks of a host. It is safe for concurrent use.
@@ -42,12 +45,15 @@ type Manager struct {
 	pool     []netip.Prefix
 	bridges  string // begins their names; a number follows
 	table    string
+	serves   func(id string) bool
 
 	// cancel ends the watch for changes by others, and done waits for its end.
 	cancel, done func()
 
 	// changes is held by whoever changes networks, or what all containers share.
 	changes sync.Mutex
+	// untranslated says why the published ports of a family have no rules. changes guards it.
+	untranslated map[*family]string
 
 	// spaces has a lock for each network namespace that is being made or removed, by id.
 	spaces keyed.Mutex
@@ -58,6 +64,8 @@ type Manager struct {
 	mu sync.Mutex
 	// last has the last address that was leased of each network.
 	last map[string]netip.Addr
+	// translated are the translations that there are.
+	translated []translation
 }
 
 // Open opens the networks of a host, and makes what an earlier host has left of them agree
@@ -66,9 +74,13 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 	m := &Manager{
 		store: opts.Store, logger: opts.Logger, enabled: opts.Enabled, pool: opts.Pool,
 		dir: filepath.Join(opts.RunDir, "netns"), copyFile: filepath.Join(opts.StateDir, "networks.json"), bridges: "davit", table: "davit", last: map[string]netip.Addr{},
+		untranslated: map[*family]string{},
 	}
 	if opts.Own != "" {
 		m.bridges, m.table = "dv"+opts.Own+"n", "davit_"+opts.Own
+	}
+	if m.serves = opts.Serves; m.serves == nil {
+		m.serves = func(string) bool { return false }
 	}
 	m.cancel, m.done = func() {}, func() {}
 	if !m.enabled {

@@ -87,7 +87,7 @@ type lan struct {
 }
 
 // newLAN connects this machine, as 192.0.2.2, to another one. Its default route leads there.
-func newLAN(t *testing.T) lan {
+func newLAN(t testing.TB) lan {
 	t.Helper()
 	l := lan{t.TempDir() + "/lan", netip.MustParseAddr("192.0.2.1")}
 	if err := pin(l.path); err != nil {

@@ -37,6 +37,9 @@ func (m *Manager) recover(ctx context.Context) error {
 	m.changes.Lock()
 	if len(all) > 0 {
 		errs = append(errs, m.declare(all...))
+		if !m.store.Info().Incomplete() {
+			m.flushStale(all, containers)
+		}
 	}
 	m.changes.Unlock()
 	if err := errors.Join(errs...); err != nil {
@@ -50,7 +53,7 @@ func (m *Manager) upAll(ctx context.Context, containers []*store.Container) erro
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, recoverParallel)
 	for _, c := range containers {
-		if len(c.Leases) == 0 || !pinned(m.Path(c.NetNS())) || ctx.Err() != nil {
+		if len(c.Leases) == 0 && !c.Unconnected || !pinned(m.Path(c.NetNS())) || ctx.Err() != nil {
 			continue
 		}
 		slots <- struct{}{}
@@ -70,7 +73,7 @@ func (m *Manager) upAll(ctx context.Context, containers []*store.Container) erro
 func (m *Manager) sweep(all []*store.Network, containers []*store.Container) error {
 	has := map[string]bool{}
 	for _, c := range containers {
-		if len(c.Leases) > 0 || c.Joined != "" {
+		if len(c.Leases) > 0 || c.Unconnected || c.Joined != "" {
 			has[c.NetNS()] = true
 		}
 	}

@@ -26,6 +26,9 @@ func (m *Manager) repair(ctx context.Context, seen *changes) bool {
 		m.logger.Error("what others have changed of networks was not looked at", "error", err)
 	}
 	missing, without, err := m.repairShared(all, seen)
+	if seen.others || seen.all {
+		m.Publish()
+	}
 	var cut []*store.Container
 	for _, c := range containers {
 		if len(c.Leases) == 0 {
@@ -150,5 +153,5 @@ func (m *Manager) rulesIntact() (bool, error) {
 			rules += len(list)
 		}
 	}
-	return rules == ruleCount(all), nil
+	return rules == ruleCount(all)+translationRules(ipv4.of(m.translations())), nil
 }

@@ -11,8 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// declareRules replaces the table by what the records say, in one transaction of nftables.
-func (m *Manager) declareRules() error {
+// replaceTable replaces the table by what the records say, and translations, in one transaction
+// of nftables.
+func (m *Manager) replaceTable(wanted []translation) error {
 	var all []*store.Network
 	err := m.store.View(func(tx *store.Tx) (err error) {
 		all, err = tx.Networks()
@@ -21,7 +22,7 @@ func (m *Manager) declareRules() error {
 	if err != nil {
 		return err
 	}
-	c, err := nftables.New()
+	c, err := connect(wanted)
 	if err != nil {
 		return err
 	}
@@ -32,6 +33,9 @@ func (m *Manager) declareRules() error {
 		c.AddTable(table)
 		addMasquerade(c, table, all)
 		if err := addIsolation(c, table, all); err != nil {
+			return err
+		}
+		if err := addTranslations(c, table, ipv4, all, ipv4.of(wanted)); err != nil {
 			return err
 		}
 	}

@@ -146,7 +146,7 @@ func (s *space) addLink(n *store.Network, lease store.Lease) error {
 	attrs.Name, attrs.MTU = outsideName(s.id, lease.Link), n.MTU
 	veth := netlink.NewVeth(attrs)
 	veth.PeerName, veth.PeerNamespace, veth.PeerMTU = insideName(lease.Link), netlink.NsFd(int(s.file.Fd())), uint32(n.MTU)
-	veth.PeerHardwareAddr = hardwareAddr(lease.Address)
+	veth.PeerHardwareAddr = HardwareAddress(lease)
 	err := netlink.LinkAdd(veth)
 	if errors.Is(err, unix.EEXIST) {
 		if old, ferr := find(attrs.Name); ferr == nil && old != nil && old.Type() == "veth" {

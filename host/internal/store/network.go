@@ -33,6 +33,8 @@ type Lease struct {
 	Address netip.Addr `json:"address"`
 	// Link is the number of its link. It never changes.
 	Link int `json:"link,omitempty"`
+	// MAC is the hardware address that was asked for; empty means one that belongs to Address.
+	MAC string `json:"mac,omitempty"`
 }
 
 // key is that in the bucket. No name of a network has a slash.

@@ -25,6 +25,9 @@ type Config struct {
 	// Tied means that the holder ends when its input ends: with the process that started
 	// it, or when that wants so.
 	Tied bool `json:"tied,omitempty"`
+	// Keep means that it inherits a file, after the sockets, that it keeps open for as long
+	// as it has the ports.
+	Keep bool `json:"keep,omitempty"`
 }
 
 // Request changes what a holder does.
@@ -48,6 +51,8 @@ type Files struct {
 	Input, Report, Log, Lock *os.File
 	// Sockets has one for each port.
 	Sockets []*os.File
+	// Keep, unless nil, is what [Config.Keep] is about.
+	Keep *os.File
 }
 
 // Command returns the command of a holder with a working directory.
@@ -59,6 +64,9 @@ func Command(dir, id string, files Files) *exec.Cmd {
 	cmd.Env = []string{envRole + "=1", "GOGC=25"}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = files.Input, files.Report, files.Log
 	cmd.ExtraFiles = append([]*os.File{files.Lock}, files.Sockets...)
+	if files.Keep != nil {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, files.Keep)
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return cmd
 }

@@ -91,7 +91,7 @@ func run() error {
 	shrink()
 	<-ctx.Done()
 	// In this order: who gets the lock finds the ports free, and removes the directory.
-	err = errors.Join(control.Close(), sockets.Close(), os.Chdir("/"), unix.Close(lockFD))
+	err = errors.Join(control.Close(), sockets.Close(), h.leaveKept(), os.Chdir("/"), unix.Close(lockFD))
 	ended := make(chan struct{})
 	go func() {
 		h.conns.Wait()
@@ -102,6 +102,14 @@ func run() error {
 	case <-time.After(drainTime):
 	}
 	return err
+}
+
+// leaveKept closes the file of [Config.Keep].
+func (h *holder) leaveKept() error {
+	if !h.config.Keep {
+		return nil
+	}
+	return unix.Close(socketFD + len(h.config.Ports))
 }
 
 // closers are closed together.
