@@ -25,7 +25,7 @@ func (m *Manager) ConnectNetwork(ctx context.Context, network, reference string,
 	if err != nil {
 		return err
 	}
-	wish, err := m.networks.CheckConnect(ctx, network, opts.IP)
+	wish, err := m.networks.CheckConnect(ctx, network, opts.IP, opts.IP6)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,11 @@ func (m *Manager) changeNetworks(ctx context.Context, id, event string, change f
 		if err := tx.PutContainer(c); err != nil {
 			return err
 		}
-		return appendEvent(tx, event, c, map[string]string{"network": lease.Network, "address": lease.Address.String()})
+		data := map[string]string{"network": lease.Network, "address": lease.Address.String()}
+		if lease.Address6.IsValid() {
+			data["address6"] = lease.Address6.String()
+		}
+		return appendEvent(tx, event, c, data)
 	})
 	if err != nil {
 		return err
