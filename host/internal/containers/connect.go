@@ -117,9 +117,18 @@ func (m *Manager) moveOwnName(c *store.Container, gone store.Lease) {
 		ids, err = tx.Sharers(c.NetNS())
 		return err
 	})
+	now := c.Leases[0]
+	to6 := ""
+	if now.Address6.IsValid() {
+		to6 = now.Address6.String()
+	}
 	for _, id := range ids {
+		path := filepath.Join(m.etcDir(id), "hosts")
 		if err == nil {
-			err = hostsfile.Move(filepath.Join(m.etcDir(id), "hosts"), gone.Address.String(), c.Leases[0].Address.String())
+			err = hostsfile.Move(path, gone.Address.String(), now.Address.String())
+		}
+		if err == nil && gone.Address6.IsValid() {
+			err = hostsfile.Move(path, gone.Address6.String(), to6)
 		}
 	}
 	if err != nil {

@@ -40,11 +40,20 @@ type Lease struct {
 	Link int `json:"link,omitempty"`
 }
 
+// Addresses returns the addresses of a lease, that of IPv4 first.
+func (l Lease) Addresses() (all []netip.Addr) {
+	for _, a := range []netip.Addr{l.Address, l.Address6} {
+		if a.IsValid() {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
 // keys are those in the bucket, one for each address. No name of a network has a slash.
-func (l Lease) keys() []string {
-	all := []string{l.Network + "/" + l.Address.String()}
-	if l.Address6.IsValid() {
-		all = append(all, l.Network+"/"+l.Address6.String())
+func (l Lease) keys() (all []string) {
+	for _, a := range l.Addresses() {
+		all = append(all, l.Network+"/"+a.String())
 	}
 	return all
 }
