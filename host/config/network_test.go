@@ -8,7 +8,7 @@ import (
 
 // TestNetworkBlock reads all that is configured of networks.
 func TestNetworkBlock(t *testing.T) {
-	c, diags := config.Parse([]byte("network {\n  enabled = false\n  ipv6 = true\n  pool = [\"10.9.0.0/16\"]\n}\n"), "/etc/davit/davit.hcl")
+	c, diags := config.Parse([]byte("network {\n  enabled = false\n  ipv6 = true\n  pool = [\"10.9.0.0/16\"]\n}\nbackend \"a\" { executor = \"shim\" }\n"), "/etc/davit/davit.hcl")
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}
