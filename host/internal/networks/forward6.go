@@ -32,15 +32,15 @@ func (m *Manager) forward6() {
 		m.logger.Warn("forwarding of IPv6 cannot be turned on, so containers reach no further than this machine by it; run sysctl -w net.ipv6.conf.all.forwarding=1, and before that net.ipv6.conf.LINK.accept_ra=2 for links that have their addresses from a router", "error", err)
 		return
 	}
-	args := []any{"file", path}
+	m.logger.Info("forwarding of IPv6 was off and is on now, so that containers reach more than this machine", "file", path)
 	if len(told) > 0 {
-		args = append(args, "accept_ra_is_2_now_of", strings.Join(told, ", "))
+		m.logger.Info("links of this machine go on with the addresses that they have from a router: their accept_ra is 2 now, which those need too that are added later", "links", strings.Join(told, ", "))
 	}
-	m.logger.Info("forwarding of IPv6 was off and is on now, so that containers reach more than this machine; links that take router advertisements go on with it, and those that are added later do if their accept_ra is 2", args...)
 }
 
-// keepAdvertised has the links of the machine that take router advertisements take them from
-// routers too, and returns their names. It leaves out the host's own, and ends of bridges.
+// keepAdvertised has the links of the machine that take router advertisements go on with them
+// when it is a router itself, and returns their names. It leaves out the host's own, and those
+// of bridges.
 func (m *Manager) keepAdvertised() (told []string, err error) {
 	links, err := netlink.LinkList()
 	if err != nil {
@@ -48,7 +48,7 @@ func (m *Manager) keepAdvertised() (told []string, err error) {
 	}
 	for _, l := range links {
 		attrs := l.Attrs()
-		if attrs.MasterIndex != 0 || attrs.Flags&net.FlagLoopback != 0 || m.ownBridge(attrs.Name) {
+		if attrs.MasterIndex != 0 || attrs.Flags&net.FlagLoopback != 0 || m.ownBridge(attrs.Name) || strings.HasPrefix(attrs.Name, linkPrefix) {
 			continue
 		}
 		path := filepath.Join(sysctls6, attrs.Name, "accept_ra")

@@ -51,7 +51,7 @@ func TestBadNetworks(t *testing.T) {
 		{"web", "10.5.0.0", "is none for a container"},
 		{"web", "10.5.255.255", "is none for a container"},
 		{"web", "10.6.0.2", "is none for a container"},
-		{"web", "fd00::1", "is not an address such as 10.1.2.3"},
+		{"web", "fd00::1", "address fd00::1 is not one such as 10.1.2.3; it is asked for by --ip6"},
 		{"web", "10.5.0.300", "is not an address"},
 		{"none", "10.5.0.2", "no network"},
 		{"", "10.5.0.2", "no network"},

@@ -151,7 +151,7 @@ func TestLeases6(t *testing.T) {
 		{"tiny", "fd77::1", "is the gateway of network tiny", executor.Invalid},
 		{"tiny", "fd77::", "is none for a container", executor.Invalid},
 		{"tiny", "fd78::2", "choose another one of fd77::/125", executor.Invalid},
-		{"tiny", "10.209.0.5", `"10.209.0.5" is not an address such as fd12`, executor.Invalid},
+		{"tiny", "10.209.0.5", "asked for by --ip", executor.Invalid},
 		{"tiny", "::ffff:10.209.0.5", "is not an address such as", executor.Invalid},
 		{"tiny", "fe80::1%eth0", "is not an address such as", executor.Invalid},
 		{"tiny", "fd77::12345", "is not an address such as", executor.Invalid},

@@ -21,10 +21,10 @@ import (
 func (m *Manager) Check(ctx context.Context, mode, ip, ip6 string) ([]store.Lease, error) {
 	wish := store.Lease{Network: mode}
 	var err error
-	if wish.Address, err = wished(mode, ip, netip.Addr.Is4, "10.1.2.3"); err != nil {
+	if wish.Address, err = wished(mode, ip, false); err != nil {
 		return nil, err
 	}
-	if wish.Address6, err = wished(mode, ip6, netip.Addr.Is6, "fd12:3456:789a:1::2"); err != nil {
+	if wish.Address6, err = wished(mode, ip6, true); err != nil {
 		return nil, err
 	}
 	if !named(mode) && !strings.HasPrefix(mode, ocispec.NetworkContainer) {
@@ -47,15 +47,21 @@ func (m *Manager) Check(ctx context.Context, mode, ip, ip6 string) ([]store.Leas
 	})
 }
 
-// wished parses an address that is asked for on a network, which may be empty.
-func wished(mode, text string, ok func(netip.Addr) bool, example string) (a netip.Addr, err error) {
+// wished parses an address of a family that is asked for on a network, which may be empty.
+func wished(mode, text string, six bool) (a netip.Addr, err error) {
 	if text == "" {
 		return a, nil
 	}
+	example, other := "10.1.2.3", "--ip6"
+	if six {
+		example, other = "fd12:3456:789a:1::2", "--ip"
+	}
 	a, err = netip.ParseAddr(text)
 	switch {
-	case err != nil || !ok(a) || a.Is4In6() || a.Zone() != "":
+	case err != nil || a.Is4In6() || a.Zone() != "":
 		return a, executor.Errorf(executor.Invalid, "%q is not an address such as %s", text, example)
+	case a.Is6() != six:
+		return a, executor.Errorf(executor.Invalid, "address %s is not one such as %s; it is asked for by %s", a, example, other)
 	case !named(mode):
 		return a, executor.Errorf(executor.Invalid, "an address (%s) is given, and no network; give --network NAME too", text)
 	}

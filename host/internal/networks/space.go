@@ -82,6 +82,11 @@ func (s *space) connect(n *store.Network, lease store.Lease, byDefault, byDefaul
 			return err
 		}
 	}
+	if outer.Attrs().Flags&net.FlagUp == 0 { // it may lose its bridge some day
+		if err := quiet(outside, false); err != nil {
+			return fmt.Errorf("settings of IPv6: %w", err)
+		}
+	}
 	if err := netlink.LinkSetUp(outer); err != nil {
 		return err
 	}

@@ -4,13 +4,13 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"net"
 	"os"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -136,7 +136,7 @@ func (w *watcher) link(message syscall.NetlinkMessage) {
 	}
 	const nameType = unix.IFLA_IFNAME // the same as IFA_LABEL
 	name := attribute(message.Data, skip, nameType)
-	if name == "" && message.Header.Type == unix.RTM_DELADDR {
+	if name == "" && skip == unix.SizeofIfAddrmsg {
 		name = linkOf(message.Data)
 	}
 	gone := message.Header.Type == unix.RTM_DELLINK
@@ -157,11 +157,11 @@ func linkOf(data []byte) string {
 	if len(data) < at+size {
 		return ""
 	}
-	link, err := net.InterfaceByIndex(int(binary.NativeEndian.Uint32(data[at:])))
+	link, err := netlink.LinkByIndex(int(binary.NativeEndian.Uint32(data[at:])))
 	if err != nil {
 		return "" // it has gone, which another message says
 	}
-	return link.Name
+	return link.Attrs().Name
 }
 
 // rule notes a change of the host's table.
