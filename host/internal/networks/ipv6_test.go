@@ -7,8 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
 )
 
@@ -274,6 +276,22 @@ func TestWithoutIPv6(t *testing.T) {
 	if n := strings.Count(log.String(), "this machine has no IPv6"); n != 1 {
 		t.Errorf("the log says it %d times:\n%s", n, log)
 	}
+	if err := os.WriteFile(filepath.Join(sysctls6, "all", "disable_ipv6"), []byte("0"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Up(c); err != nil { // as its next start does
+		t.Fatal(err)
+	}
+	port, stop = serve(t, m.Path("c"))
+	n, err := m.Inspect("default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wait.Until(t, "the machine has its address again", func() bool {
+		got, err := ask(here, c.Leases[0].Address6, port, time.Second)
+		return err == nil && got == n.Gateway6.String()
+	})
+	stop()
 	m.removeAll(t)
 	m.checkNothing(t)
 }

@@ -336,7 +336,7 @@ func TestLostState(t *testing.T) {
 	if err = errors.Join(err, ierr); err != nil {
 		t.Fatal(err)
 	}
-	if !after.CreatedAt.Equal(before.CreatedAt) || after.Subnet != before.Subnet || after.Bridge != before.Bridge || !after.Internal || len(after.Containers) != 1 {
+	if !after.CreatedAt.Equal(before.CreatedAt) || after.Subnet != before.Subnet || after.Subnet6 != before.Subnet6 || !after.Subnet6.IsValid() || after.Bridge != before.Bridge || !after.Internal || len(after.Containers) != 1 {
 		t.Errorf("got %+v, want %+v", after, before)
 	}
 	if all, err := m.List(); len(all) != 1 || err != nil {
