@@ -54,9 +54,6 @@ func (m *Manager) make(ctx context.Context, n *store.Network, ipv6 bool) error {
 	if n.MTU, err = machineMTU(); err != nil {
 		return explain("links of this machine", err)
 	}
-	if ipv6 && n.MTU < minMTU6 {
-		return executor.Errorf(executor.FailedPrecondition, "network %s cannot have IPv6: packets of this machine have at most %d bytes, and IPv6 needs %d; make it without", n.Name, n.MTU, minMTU6)
-	}
 	ctx = context.WithoutCancel(ctx)
 	err = m.store.Update(ctx, func(tx *store.Tx) error {
 		if _, err := tx.Network(n.Name); !errors.Is(err, executor.NotFound) {

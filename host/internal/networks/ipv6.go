@@ -41,10 +41,10 @@ func lacksIPv6() string {
 // has6 reports whether a network has IPv6, and the machine too.
 func has6(n *store.Network) bool { return n.Subnet6.IsValid() && lacksIPv6() == "" }
 
-// logLack says once that networks have IPv6 and the machine does not.
+// logLack says once that networks are to have IPv6, and cannot on this machine.
 func (m *Manager) logLack(why string) {
 	m.sayLack.Do(func() {
-		m.logger.Warn("this machine has no IPv6, so networks go on with IPv4 alone", "reason", why)
+		m.logger.Warn("networks go on with IPv4 alone", "reason", why)
 	})
 }
 

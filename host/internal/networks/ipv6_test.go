@@ -12,6 +12,7 @@ import (
 	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/vishvananda/netlink"
 )
 
 // sysctl returns a setting of IPv6 of a link in the network namespace at a path.
@@ -266,14 +267,14 @@ func TestWithoutIPv6(t *testing.T) {
 		t.Errorf("the rules are whole: %t, %v", ok, err)
 	}
 	on := true
-	if _, err := m.Create(t.Context(), api.NetworkOptions{Name: "six", IPv6: &on}); executor.CodeOf(err) != executor.FailedPrecondition || !strings.Contains(err.Error(), "this machine does not: net.ipv6.conf.all.disable_ipv6") {
+	if _, err := m.Create(t.Context(), api.NetworkOptions{Name: "six", IPv6: &on}); executor.CodeOf(err) != executor.FailedPrecondition || !strings.Contains(err.Error(), "this machine cannot: net.ipv6.conf.all.disable_ipv6") {
 		t.Errorf("got %v", err)
 	}
 	m.ipv6 = true
 	if n, err := m.Create(t.Context(), api.NetworkOptions{Name: "four"}); err != nil || n.Subnet6.IsValid() {
 		t.Errorf("got %+v, %v", n, err)
 	}
-	if n := strings.Count(log.String(), "this machine has no IPv6"); n != 1 {
+	if n := strings.Count(log.String(), "networks go on with IPv4 alone"); n != 1 {
 		t.Errorf("the log says it %d times:\n%s", n, log)
 	}
 	if err := os.WriteFile(filepath.Join(sysctls6, "all", "disable_ipv6"), []byte("0"), 0); err != nil {
@@ -292,6 +293,33 @@ func TestWithoutIPv6(t *testing.T) {
 		return err == nil && got == n.Gateway6.String()
 	})
 	stop()
+	m.removeAll(t)
+	m.checkNothing(t)
+}
+
+// TestSmallPackets makes no network of IPv6 where packets are too small for that.
+func TestSmallPackets(t *testing.T) {
+	need(t)
+	newLAN(t)
+	up, err := netlink.LinkByName("up")
+	if err == nil {
+		err = netlink.LinkSetMTU(up, minMTU6-1)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, log := openLogged(t, t.TempDir())
+	m.ipv6 = true
+	if n, err := m.Create(t.Context(), api.NetworkOptions{Name: "four"}); err != nil || n.Subnet6.IsValid() || n.MTU != minMTU6-1 {
+		t.Errorf("got %+v, %v", n, err)
+	}
+	const why = "packets have at most 1279 bytes on the link of its default route, and 1280 with IPv6"
+	if !strings.Contains(log.String(), why) {
+		t.Errorf("the log says:\n%s", log)
+	}
+	if _, err := m.Create(t.Context(), api.NetworkOptions{Name: "six", Subnet6: "fd77::/64"}); executor.CodeOf(err) != executor.FailedPrecondition || !strings.Contains(err.Error(), why) {
+		t.Errorf("got %v", err)
+	}
 	m.removeAll(t)
 	m.checkNothing(t)
 }

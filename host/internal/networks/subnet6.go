@@ -1,6 +1,7 @@
 package networks
 
 import (
+	"fmt"
 	"net/netip"
 
 	"github.com/davit-run/davit/host/api"
@@ -57,11 +58,17 @@ func (m *Manager) wants6(opts api.NetworkOptions) (bool, error) {
 		return false, nil
 	}
 	why := lacksIPv6()
+	mtu, err := machineMTU()
 	switch {
+	case err != nil:
+		return false, explain("links of this machine", err)
+	case why == "" && mtu < minMTU6:
+		why = fmt.Sprintf("packets have at most %d bytes on the link of its default route, and %d with IPv6", mtu, minMTU6)
 	case why == "":
 		return true, nil
-	case asked:
-		return false, executor.Errorf(executor.FailedPrecondition, "network %s is to have IPv6, and this machine does not: %s; leave it out", opts.Name, why)
+	}
+	if asked {
+		return false, executor.Errorf(executor.FailedPrecondition, "network %s is to have IPv6, and this machine cannot: %s; make it without", opts.Name, why)
 	}
 	m.logLack(why)
 	return false, nil
