@@ -61,6 +61,6 @@
 // and whoever reloads it does not know whose they were. The kernel tells of each change, so
 // nothing is asked again and again; see [Manager.Obstacles] for what is left to people.
 //
-// Why one table for each family, both replaced as a whole? What is computed from the records cannot drift from
-// them, and a transaction leaves no moment without rules.
+// Why one table for each family, both replaced as a whole? What is computed from the records
+// cannot drift from them, and a transaction leaves no moment without rules.
 package networks
