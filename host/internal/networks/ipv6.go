@@ -76,6 +76,13 @@ func quiet(link string, on bool) {
 	}
 }
 
+// deafen keeps the machine from speaking IPv6 at its end of a container's link. The bridge
+// passes on all the same what comes there. Without one, as when others have removed it, nothing
+// that the container sends is to get anywhere.
+func deafen(link string) {
+	_ = os.WriteFile(filepath.Join(sysctls6, link, "disable_ipv6"), []byte("1"), 0)
+}
+
 // quiet does what the function quiet does, for a link within.
 func (s *space) quiet(link string, on bool) error {
 	return linux.KeepNetNS(func() error {

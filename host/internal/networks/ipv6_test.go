@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -96,6 +97,7 @@ func TestReach6(t *testing.T) {
 		ports[id], stop = serve(t, paths[id])
 		stops = append(stops, stop)
 	}
+	var asks sync.WaitGroup
 	for _, tt := range []struct{ from, to, source string }{ // source is what the other end sees; empty if it is not reached
 		{"web1", "web2", "web1"}, {"web2", "web1", "web2"}, {"web1", "web1", "web1"},
 		{"web1", "other1", ""}, {"routed1", "web1", ""}, {"db1", "web1", ""}, {"old1", "web1", ""},
@@ -109,10 +111,13 @@ func TestReach6(t *testing.T) {
 		case addresses[want].IsValid():
 			want = addresses[want].String()
 		}
-		if got, err := ask(paths[tt.from], addresses[tt.to], ports[tt.to], timeout); got != want || (err == nil) != (want != "") {
-			t.Errorf("from %s to %s: got %q, %v, want %q", tt.from, tt.to, got, err, want)
-		}
+		asks.Go(func() {
+			if got, err := ask(paths[tt.from], addresses[tt.to], ports[tt.to], timeout); got != want || (err == nil) != (want != "") {
+				t.Errorf("from %s to %s: got %q, %v, want %q", tt.from, tt.to, got, err, want)
+			}
+		})
 	}
+	asks.Wait()
 	for _, link := range []string{web.Bridge, old.Leases[0].Network} {
 		if link == "old" {
 			n, _ := m.Inspect("old")
@@ -123,6 +128,9 @@ func TestReach6(t *testing.T) {
 		}
 	}
 	for _, id := range []string{"web1", "old1"} {
+		if got := sysctl(t, here, LinkName(id), "disable_ipv6"); got != "1" {
+			t.Errorf("disable_ipv6 of the link of container %s is %s: the machine speaks to it beside its bridge", id, got)
+		}
 		if got := sysctl(t, m.Path(id), "eth0", "accept_ra"); got != "0" {
 			t.Errorf("accept_ra of container %s is %s: another one can be its router", id, got)
 		}

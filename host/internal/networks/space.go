@@ -82,8 +82,8 @@ func (s *space) connect(n *store.Network, lease store.Lease, byDefault, byDefaul
 			return err
 		}
 	}
-	if outer.Attrs().Flags&net.FlagUp == 0 { // it may lose its bridge some day
-		quiet(outside, false)
+	if outer.Attrs().Flags&net.FlagUp == 0 {
+		deafen(outside)
 	}
 	if err := netlink.LinkSetUp(outer); err != nil {
 		return err
