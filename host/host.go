@@ -141,7 +141,7 @@ func (h *Host) start(ctx context.Context, cfg config.Config, opts Options) error
 	}
 	h.ports, err = ports.Open(ports.Options{
 		RunDir: cfg.RunDir, Logger: opts.Logger, Tied: opts.Ephemeral, Name: h.nameOf,
-		Keep: *cfg.Network.Enabled, Changed: func() { h.networks.Publish() },
+		Keep: *cfg.Network.Enabled && !opts.Ephemeral, Changed: func() { h.networks.Publish() },
 	})
 	if err != nil {
 		return err

@@ -20,9 +20,14 @@ func (h *Host) openNetworks(ctx context.Context, cfg config.Config, logger hclog
 		own = ""
 	}
 	pool, _ := cfg.Network.Subnets() // was validated
+	// Rules outlive a host that is killed, and what they lead to ends with an ephemeral one.
+	var serves func(id string) bool
+	if !h.ephemeral {
+		serves = h.ports.Serves
+	}
 	return networks.Open(ctx, networks.Options{
 		Store: h.store, Logger: logger, StateDir: cfg.StateDir, RunDir: cfg.RunDir, Enabled: *cfg.Network.Enabled, IPv6: cfg.Network.IPv6, Pool: pool, Own: own,
-		Serves: h.ports.Serves,
+		Serves: serves,
 	})
 }
 

@@ -113,7 +113,7 @@ type flow struct {
 
 // has reports whether a flow comes from an address or goes there.
 func (f *flow) has(a netip.Addr) bool {
-	return f.from.Addr() == a || f.asked.Addr() == a || f.to.Addr() == a || f.back.Addr() == a
+	return a.IsValid() && (f.from.Addr() == a || f.asked.Addr() == a || f.to.Addr() == a || f.back.Addr() == a)
 }
 
 // translatedBy reports whether a flow goes where it goes because of a translation.

@@ -44,11 +44,8 @@ const legacyPoll = 10 * time.Second
 // checkLegacy makes the rules for published ports again if iptables-legacy has begun to drop
 // what is forwarded, or has stopped.
 func (m *Manager) checkLegacy() {
-	m.changes.Lock()
-	why := m.untranslated[ipv4]
-	m.changes.Unlock()
-	if drops, err := m.legacyDrops(); err == nil && (drops && len(ipv4.of(m.translations())) > 0 || !drops && why != "") {
-		m.Publish()
+	if drops, err := m.legacyDrops(); err == nil && drops == (len(ipv4.of(m.translations())) > 0) {
+		m.publishIfAny()
 	}
 }
 

@@ -16,6 +16,12 @@ import (
 // repair makes again what is missing after changes by others, and says so. It reports whether
 // something was missing.
 func (m *Manager) repair(ctx context.Context, seen *changes) bool {
+	if seen.others || seen.all {
+		m.publishIfAny()
+	}
+	if !seen.rules && !seen.all && len(seen.links) == 0 {
+		return false
+	}
 	var all []*store.Network
 	var containers []*store.Container
 	err := m.store.View(func(tx *store.Tx) error {
@@ -28,9 +34,6 @@ func (m *Manager) repair(ctx context.Context, seen *changes) bool {
 		m.logger.Error("what others have changed of networks was not looked at", "error", err)
 	}
 	missing, without, err := m.repairShared(all, seen)
-	if seen.others || seen.all {
-		m.Publish()
-	}
 	var cut []*store.Container
 	for _, c := range containers {
 		if len(c.Leases) == 0 {

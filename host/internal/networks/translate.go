@@ -42,6 +42,17 @@ func (m *Manager) Publish() {
 	}
 }
 
+// publishIfAny does what Publish does if there are published ports that have rules, or lack
+// them because they could not arrive.
+func (m *Manager) publishIfAny() {
+	m.changes.Lock()
+	concerned := len(m.translations())+len(m.untranslated) > 0
+	m.changes.Unlock()
+	if concerned {
+		m.Publish()
+	}
+}
+
 // declareRules replaces the table by what the records say, in one transaction of nftables.
 // Where the kernel does not know what translations need, they are left out. The caller has
 // changes.
@@ -122,9 +133,11 @@ func (m *Manager) wantOf(f *family, published []*store.Container) (all []transla
 	if why != "" && m.untranslated[f] != why {
 		m.logger.Info("published ports are served without rules of nftables; containers see an address of this machine as that of all clients", "reason", why)
 	}
-	if m.untranslated[f] = why; why != "" {
+	if why != "" {
+		m.untranslated[f] = why
 		return nil
 	}
+	delete(m.untranslated, f)
 	return all
 }
 
