@@ -111,6 +111,9 @@ func TestNetworks(t *testing.T) {
 	s.waitBackend("shim")
 	s.waitBackend("containerd")
 	check("under the next host")
+	if got := s.must("stats", "--no-stream", "--format", "{{.NetIO}}", "shim"); !strings.Contains(got, "B / ") || strings.HasPrefix(got, "0B") {
+		t.Errorf("stats: what passed the network of a web server is %q", got)
+	}
 
 	if r := s.runRootfs("--rm", "--network", "default", "busybox", "wget", "-T", "1", "-qO-", "http://"+addresses["shim"]+"/hostname"); r.code == 0 {
 		t.Errorf("another network reaches it: %+v", r)
