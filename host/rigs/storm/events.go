@@ -85,6 +85,9 @@ func (j *journal) check(ctx context.Context) {
 		if !l.gone {
 			continue
 		}
+		if l.net != nil && l.net.restarted {
+			continue
+		}
 		got := j.seen[l.id]
 		ends := 0
 		for _, step := range got {

@@ -51,6 +51,7 @@ type life struct {
 	socket  string    // of its shim
 	bundle  string    // name of its bundle: the id, and a key of the backend's
 	gone    bool      // removed as asked
+	net     *onNetwork
 }
 
 func (l *life) String() string {
@@ -98,6 +99,9 @@ func (s *storm) begin(ctx context.Context, w *weather, l *life) bool {
 		return false
 	}
 	s.known(l)
+	if l.net != nil {
+		s.checkAddress(ctx, l)
+	}
 	s.report.count(containers, 1)
 	s.report.count(perRuntime+l.target.name+"/"+l.runtime, 1)
 	return true
@@ -284,6 +288,9 @@ func (s *storm) noteSocket(l *life) {
 // remove removes the container until the host knows it no more.
 func (s *storm) remove(ctx context.Context, w *weather, l *life) {
 	w.enters(ctx, l, phaseDeleting)
+	if l.net != nil {
+		s.leave(l)
+	}
 	begin := time.Now()
 	defer func() { s.took("removal", l, begin) }()
 	if err := s.delete(ctx, l.id); err != nil {

@@ -39,8 +39,9 @@ type row struct {
 	name, about string
 	// failpoints says that the programs are built with failpoints; mortal, that the
 	// host may end by itself; lenient, that containers may fail to start; rewrites,
-	// that the journal of events is lost by what is done.
-	failpoints, mortal, lenient, rewrites bool
+	// that the journal of events is lost by what is done; network, that the host has a
+	// network of its own.
+	failpoints, mortal, lenient, rewrites, network bool
 	// targets chooses other targets than all.
 	targets func(Options) []target
 	do      func(context.Context, *storm)
@@ -102,6 +103,14 @@ func (opts Options) rows() []row {
 				return slices.DeleteFunc(opts.targets(), func(t target) bool { return t.inline }) // there is no exec in a module
 			},
 			do: passStreams(n(20, 1)),
+		},
+		{
+			name: "networks", about: "containers on a network with published ports, with all that serves them killed, restarts, and rules that others flush",
+			network: true, targets: Options.networkTargets,
+			do: networks(map[string]int{
+				killsHost: n(300, 6), killsHolder: n(300, 6), killsHostHolder: n(200, 6), killsExecutor: n(100, 3),
+				killsHostExec: n(100, 3), killsContainerd: n(60, 3), killsAll: n(30, 0), flushesRules: n(200, 6),
+			}),
 		},
 		{
 			name: "bugs", about: "deliberate bugs, one per invariant, each noticed",

@@ -1,6 +1,7 @@
 // Storm-workload is what runs in the storm's containers. It notes that it was
 // started, prints numbered lines, counts in a file those that were taken from it, and
 // exits with the code in its arguments. Or it copies its input to its output instead.
+// Meanwhile it can serve a port, and watch which names it finds.
 package main
 
 import (
@@ -9,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -23,12 +25,22 @@ func main() {
 	steered := flag.Bool("steered", false, "go on until the file stop is in the directory")
 	quiet := flag.Bool("quiet", false, "print nothing on stderr")
 	echo := flag.String("echo", "", "copy the input to the output, and note the start in this `FILE` of the directory")
-	flag.String("token", "", "whatever makes the command line unique")
+	token := flag.String("token", "", "whatever makes the command line unique")
+	port := flag.Int("serve", 0, "answer with the token at this `PORT`")
+	names := flag.String("names", "", "note in the file unnamed of the directory which of these `NAMES`, with commas between them, is ever missing in /etc/hosts")
 	flag.Parse()
 	var err error
-	if *echo != "" {
+	if *port != 0 {
+		err = serve(*port, *token)
+	}
+	if *names != "" {
+		go watchNames(*dir, strings.Split(*names, ","))
+	}
+	switch {
+	case err != nil:
+	case *echo != "":
 		err = copyInput(filepath.Join(*dir, *echo))
-	} else {
+	default:
 		err = run(*dir, *lines, *rate, *steered, *quiet)
 	}
 	if err != nil {
