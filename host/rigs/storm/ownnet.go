@@ -3,8 +3,8 @@ package storm
 import (
 	"fmt"
 	"os"
-	"runtime"
 
+	"github.com/davit-run/davit/shared/linux"
 	"github.com/google/nftables"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -16,7 +16,7 @@ type ownNetwork struct{ file *os.File }
 // newNetwork makes a network namespace with a loopback.
 func newNetwork() (*ownNetwork, error) {
 	var made *ownNetwork
-	err := apart(func() error {
+	err := linux.KeepNetNS(func() error {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return os.NewSyscallError("unshare", err)
 		}
@@ -27,21 +27,11 @@ func newNetwork() (*ownNetwork, error) {
 		if err != nil {
 			return err
 		}
-		f, err := os.Open("/proc/thread-self/ns/net")
+		f, err := os.Open(linux.NetNS)
 		made = &ownNetwork{f}
 		return err
 	})
 	return made, err
-}
-
-// apart calls a function on a thread of its own, which ends with it.
-func apart(fn func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and the thread ends with the goroutine
-		done <- fn()
-	}()
-	return <-done
 }
 
 // within calls a function that uses the network: sockets that it makes itself, and programs
@@ -50,7 +40,7 @@ func (n *ownNetwork) within(fn func() error) error {
 	if n == nil {
 		return fn()
 	}
-	return apart(func() error {
+	return linux.KeepNetNS(func() error {
 		if err := unix.Setns(int(n.file.Fd()), unix.CLONE_NEWNET); err != nil {
 			return os.NewSyscallError("setns", err)
 		}

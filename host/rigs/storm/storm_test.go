@@ -143,23 +143,3 @@ func TestPlanSpreadsFaultsOverPhases(t *testing.T) {
 		t.Errorf("got %d faults left, want 6", got)
 	}
 }
-
-// The bugs of networks are noticed.
-func TestBugsOfNetworksAreNoticedXX(t *testing.T) {
-	opts, out := options(t)
-	var err error
-	if opts.programs, err = newPrograms(opts.Module); err != nil {
-		t.Fatal(err)
-	}
-	defer opts.programs.remove()
-	all := bugs
-	bugs = nil
-	for _, b := range all {
-		if b.network {
-			bugs = append(bugs, b)
-		}
-	}
-	seen := newReport(out)
-	err = opts.run(t.Context(), row{name: "bugs", failpoints: true, targets: Options.networkTargets, do: noticeBugs}, seen)
-	t.Log(err, seen.failed(), out)
-}
