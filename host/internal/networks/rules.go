@@ -34,6 +34,9 @@ func (m *Manager) declareRules() error {
 		if err := addIsolation(c, table, all); err != nil {
 			return err
 		}
+		if err := addResolver(c, table, all); err != nil {
+			return err
+		}
 	}
 	if err := c.Flush(); err != nil {
 		return fmt.Errorf("rules of nftables: %w", err)
@@ -58,7 +61,7 @@ func (m *Manager) hasRules() (bool, error) {
 
 // ruleCount returns how many rules the table has.
 func ruleCount(all []*store.Network) int {
-	n := 1 // between bridges
+	n := 1 + resolverRules // between bridges
 	for _, network := range all {
 		n += 2
 		if network.Internal {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/host/publish"
+	"github.com/davit-run/davit/shared/linux"
 	"golang.org/x/sys/unix"
 )
 
@@ -88,7 +89,7 @@ func run() error {
 	if err := h.report(); err != nil {
 		return err
 	}
-	shrink()
+	linux.Shrink()
 	<-ctx.Done()
 	// In this order: who gets the lock finds the ports free, and removes the directory.
 	err = errors.Join(control.Close(), sockets.Close(), os.Chdir("/"), unix.Close(lockFD))
