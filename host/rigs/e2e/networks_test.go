@@ -16,7 +16,7 @@ import (
 
 // ownNetwork gives the rest of a test, and the programs that it starts, a network of their
 // own, so that hosts change none of the machine's.
-func ownNetwork(t *testing.T) {
+func ownNetwork(t testing.TB) {
 	t.Helper()
 	runtime.LockOSThread()
 	before, err := netns.Get()
@@ -46,7 +46,7 @@ func ownNetwork(t *testing.T) {
 }
 
 // links returns the names of the links that hosts have made.
-func links(t *testing.T) (names []string) {
+func links(t testing.TB) (names []string) {
 	t.Helper()
 	all, err := netlink.LinkList()
 	if err != nil {
