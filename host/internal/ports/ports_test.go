@@ -18,6 +18,7 @@ import (
 
 	"github.com/davit-run/davit/host/internal/ports"
 	"github.com/davit-run/davit/host/publish"
+	"github.com/davit-run/davit/host/rigs/realtest"
 	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/linux"
 	"github.com/hashicorp/go-hclog"
@@ -367,22 +368,6 @@ func TestHolderThatDiesIsMadeAnew(t *testing.T) {
 	}
 }
 
-// stopped reports whether all threads of a process have stopped: until then, the others go on.
-func stopped(t *testing.T, pid int) bool {
-	t.Helper()
-	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
-	if err != nil || len(threads) == 0 {
-		t.Fatal(err, threads)
-	}
-	for _, path := range threads {
-		text, err := os.ReadFile(path)
-		if _, rest, ok := strings.Cut(string(text), ") "); err != nil || !ok || !strings.HasPrefix(rest, "T") {
-			return false
-		}
-	}
-	return true
-}
-
 func TestHolderThatHangsIsReplaced(t *testing.T) {
 	t.Parallel() // it takes as long as a holder may take to answer
 	dir := t.TempDir()
@@ -391,10 +376,7 @@ func TestHolderThatHangsIsReplaced(t *testing.T) {
 	want.Bound = killedHost(t, dir, want)
 	s := open(t, dir)
 	pid := s.pid("a")
-	if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	wait.Until(t, "all of its threads have stopped", func() bool { return stopped(t, pid) })
+	realtest.Stop(t, pid) // or it might still answer
 	want.Record = func(context.Context, []publish.Port) error { return nil }
 	s.Keep(want)
 	gone(t, pid)
