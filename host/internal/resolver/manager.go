@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/davit-run/davit/host/internal/resolver/server"
 	"github.com/davit-run/davit/shared/linux"
@@ -43,14 +44,15 @@ type Manager struct {
 	clients int
 	process *linux.Process // nil while there is none
 	serving chan struct{}  // closed once process serves
-	silent  map[string]silence
+	// silent has when the resolver did not answer on a network.
+	silent map[string]time.Time
 }
 
 // Open begins to see to it that there is a resolver, once [Manager.Set] has said what for.
 func Open(opts Options) *Manager {
 	m := &Manager{
 		opts: opts, dir: filepath.Join(opts.RunDir, "dns"), ring: make(chan struct{}, 1),
-		serving: make(chan struct{}), silent: map[string]silence{},
+		serving: make(chan struct{}), silent: map[string]time.Time{},
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.wg.Go(m.keep)

@@ -19,11 +19,8 @@ const (
 	probeTime = 2 * time.Second
 	probePoll = 100 * time.Millisecond
 	// silentTime is how long one that did not answer is not asked again.
-	silentTime = time.Minute
+	silentTime = 10 * time.Minute
 )
-
-// A silence is when the resolver did not answer, and why.
-type silence struct{ at time.Time }
 
 // Answers reports whether the resolver answers at a gateway in a network namespace. It waits
 // for one that is being started. Where it does not answer, that is logged, with what to do.
@@ -31,7 +28,7 @@ func (m *Manager) Answers(ctx context.Context, netns, network string, gateway ne
 	m.mu.Lock()
 	serving, last := m.serving, m.silent[network]
 	m.mu.Unlock()
-	if time.Since(last.at) < silentTime {
+	if !last.IsZero() && time.Since(last) < silentTime {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
@@ -48,7 +45,7 @@ func (m *Manager) Answers(ctx context.Context, netns, network string, gateway ne
 	}
 	if m.ctx.Err() == nil && !errors.Is(err, context.Canceled) {
 		m.mu.Lock()
-		m.silent[network] = silence{time.Now()}
+		m.silent[network] = time.Now()
 		m.mu.Unlock()
 		m.opts.Logger.Warn("containers of a network cannot ask the resolver, and find each other by /etc/hosts only; if a firewall drops what they send to this machine, allow what comes in from the bridge",
 			"network", network, "address", gateway.String(), "port", server.Port, "error", err)

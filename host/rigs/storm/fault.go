@@ -24,12 +24,13 @@ const (
 	// Those that need a network.
 	killsHolder     = "port holder"
 	killsHostHolder = "host + port holder"
+	killsResolver   = "resolver"
 	flushesRules    = "rules flushed"
 )
 
 var kinds = []string{
 	killsHost, killsExecutor, killsContainerd, killsHostExec, killsHostDaemon, killsExecDaemon, killsAll, stopsExecutor, downsContainerd,
-	killsHolder, killsHostHolder, flushesRules,
+	killsHolder, killsHostHolder, killsResolver, flushesRules,
 }
 
 // strike makes a fault that touches t, and reports whether it could be made.
@@ -51,6 +52,7 @@ func (s *storm) strike(ctx context.Context, kind string, t target, rnd *rand.Ran
 			killsExecutor:   func() bool { return s.killExecutor(t) },
 			killsContainerd: func() bool { return s.killContainerd(t) },
 			killsHolder:     func() bool { return s.killHolder(rnd) },
+			killsResolver:   s.killResolver,
 		}[name])
 	}
 	rnd.Shuffle(len(kills), func(i, j int) { kills[i], kills[j] = kills[j], kills[i] })

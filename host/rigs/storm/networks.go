@@ -56,6 +56,7 @@ func networks(counts map[string]int) func(context.Context, *storm) {
 				continue
 			}
 			wg.Go(func() { s.useAlways(until, l) })
+			wg.Go(func() { s.askAlways(until, l, s.stays[(i+1)%len(s.stays)]) })
 		}
 		s.weather(ctx, counts)
 		calm()
@@ -223,11 +224,23 @@ func (s *storm) killHolder(rnd *rand.Rand) bool {
 	if len(all) == 0 {
 		return false
 	}
-	s.mu.Lock()
-	s.disturbed = time.Now()
-	s.mu.Unlock()
+	s.disturb()
 	p := all[rnd.IntN(len(all))]
 	return signalTo(p, s.isHolder, syscall.SIGKILL)
+}
+
+// disturb notes that ports and names may be without an answer for a moment.
+func (s *storm) disturb() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.disturbed = time.Now()
+}
+
+// excused reports whether there was a reason to get no answer since the last one.
+func (s *storm) excused(answered time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.disturbed.After(answered) && time.Since(answered) < holderTime
 }
 
 func (s *storm) holders() []process { return processes(s.isHolder) }
@@ -243,6 +256,7 @@ func (s *storm) flushRules(ctx context.Context) bool {
 		return false // not made again yet
 	}
 	if err == nil {
+		s.disturb()
 		err = s.site.net.flush()
 	}
 	if err != nil {
@@ -312,6 +326,9 @@ func (s *storm) wrongOnNetwork(ctx context.Context, stay []*life) (wrong []strin
 	same("directories of holders", s.names("run/ports"))
 	if all := s.holders(); len(all) != len(stay) {
 		wrong = append(wrong, fmt.Sprintf("port holders %v, want %d", all, len(stay)))
+	}
+	if all := processes(s.isResolver); len(all) > 1 || len(all) == 0 && len(stay) > 0 { // it may stay for a moment
+		wrong = append(wrong, fmt.Sprintf("resolvers %v, want one", all))
 	}
 	links, err := s.site.net.links()
 	rules, rerr := s.site.net.rules()

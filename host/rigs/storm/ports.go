@@ -29,10 +29,7 @@ func (s *storm) useAlways(until context.Context, l *life) {
 			s.report.count("answers at published ports", 1)
 			continue
 		}
-		s.mu.Lock()
-		excused := s.disturbed.After(answered) && time.Since(answered) < holderTime
-		s.mu.Unlock()
-		if !excused && until.Err() == nil {
+		if !s.excused(answered) && until.Err() == nil {
 			s.report.bad(unanswered, "%v at its port %s, for %s: %v", l, published, time.Since(answered).Round(time.Millisecond), err)
 			return
 		}

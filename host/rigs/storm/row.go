@@ -109,7 +109,7 @@ func (opts Options) rows() []row {
 			network: true, targets: Options.networkTargets,
 			do: networks(map[string]int{
 				killsHost: n(300, 6), killsHolder: n(300, 6), killsHostHolder: n(200, 6), killsExecutor: n(100, 3),
-				killsHostExec: n(100, 3), killsContainerd: n(60, 3), killsAll: n(30, 0), flushesRules: n(200, 6),
+				killsHostExec: n(100, 3), killsContainerd: n(60, 3), killsAll: n(30, 0), killsResolver: n(200, 6), flushesRules: n(200, 6),
 			}),
 		},
 		{

@@ -28,7 +28,7 @@ type storm struct {
 	// others on the network look.
 	addresses map[string]*life
 	stays     []*life
-	// disturbed is when a port holder was last killed.
+	// disturbed is when what serves ports and names was last killed, or cut off.
 	disturbed time.Time
 }
 

@@ -75,7 +75,7 @@ const (
 
 const (
 	// lookTime is the pause between two looks at the file, if nobody asks.
-	lookTime = 5 * time.Second
+	lookTime = time.Minute
 	// lingerTime is how long there may be nobody who could ask.
 	lingerTime = 10 * time.Second
 )
@@ -87,13 +87,15 @@ type resolver struct {
 	upstream string // the port of other servers
 	// sockets are where it is asked, by the address.
 	sockets map[netip.Addr][]*dns.Server
+	// said has what was logged of addresses that cannot be had.
+	said map[netip.Addr]string
 }
 
 // newResolver returns a resolver that answers what a file says, and asks others at a port.
 func newResolver(path, upstream string) *resolver {
 	return &resolver{
 		source:   &source{path: path},
-		forwards: make(chan struct{}, maxForwards), upstream: upstream, sockets: map[netip.Addr][]*dns.Server{},
+		forwards: make(chan struct{}, maxForwards), upstream: upstream, sockets: map[netip.Addr][]*dns.Server{}, said: map[netip.Addr]string{},
 	}
 }
 
@@ -132,14 +134,15 @@ func run(isTied bool) error {
 			}
 			linux.Shrink()
 		}
+		wait := lookTime
 		if len(zones.Clients) > 0 {
 			used = time.Now()
-		} else if time.Since(used) > lingerTime {
+		} else if wait = lingerTime - time.Since(used); wait <= 0 {
 			return nil
 		}
 		select {
 		case <-hup:
-		case <-time.After(lookTime):
+		case <-time.After(wait):
 		case <-ctx.Done():
 			return nil
 		}
@@ -183,7 +186,10 @@ func (r *resolver) listen(networks []Network) {
 		}
 		servers, err := r.serve(a)
 		if err != nil {
-			fmt.Fprintf(os.Stderr, "address %s: %v\n", a, err)
+			if text := err.Error(); r.said[a] != text { // a log has an end
+				r.said[a] = text
+				fmt.Fprintf(os.Stderr, "address %s: %s\n", a, text)
+			}
 			continue
 		}
 		r.sockets[a] = servers
