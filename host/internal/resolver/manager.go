@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"sync"
@@ -44,6 +45,8 @@ type Manager struct {
 	clients int
 	process *linux.Process // nil while there is none
 	serving chan struct{}  // closed once process serves
+	// probeTime is that, and shorter in tests.
+	probeTime time.Duration
 	// silent has when the resolver did not answer on a network.
 	silent map[string]time.Time
 }
@@ -52,7 +55,7 @@ type Manager struct {
 func Open(opts Options) *Manager {
 	m := &Manager{
 		opts: opts, dir: filepath.Join(opts.RunDir, "dns"), ring: make(chan struct{}, 1),
-		serving: make(chan struct{}), silent: map[string]time.Time{},
+		serving: make(chan struct{}), silent: map[string]time.Time{}, probeTime: probeTime,
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.wg.Go(m.keep)
@@ -75,11 +78,7 @@ func (m *Manager) Set(z server.Zones) error {
 	if same || len(z.Clients) == 0 && was == 0 && !m.there() {
 		return nil
 	}
-	err = os.MkdirAll(m.dir, 0o700)
-	if err == nil {
-		err = linux.WriteWhole(filepath.Join(m.dir, server.ZonesFile), text)
-	}
-	if err != nil {
+	if err := m.write(text); err != nil {
 		return err
 	}
 	m.mu.Lock()
@@ -93,6 +92,25 @@ func (m *Manager) Set(z server.Zones) error {
 	default:
 	}
 	return nil
+}
+
+// write replaces the file with zones, which the resolver's user may read.
+func (m *Manager) write(text []byte) error {
+	if err := os.MkdirAll(m.dir, 0o700); err != nil {
+		return err
+	}
+	path := filepath.Join(m.dir, server.ZonesFile)
+	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
+		return err
+	}
+	if os.Geteuid() == 0 {
+		const dirMode, fileMode = 0o710, 0o640
+		err := errors.Join(os.Chown(m.dir, 0, server.User), os.Chmod(m.dir, dirMode), os.Chown(path+".new", 0, server.User), os.Chmod(path+".new", fileMode))
+		if err != nil {
+			return err
+		}
+	}
+	return os.Rename(path+".new", path)
 }
 
 // there reports whether an earlier host has left something.

@@ -25,18 +25,23 @@ const (
 // Answers reports whether the resolver answers at a gateway in a network namespace. It waits
 // for one that is being started. Where it does not answer, that is logged, with what to do.
 func (m *Manager) Answers(ctx context.Context, netns, network string, gateway netip.Addr) bool {
+	const port = 53
+	return m.answersAt(ctx, netns, network, netip.AddrPortFrom(gateway, port))
+}
+
+func (m *Manager) answersAt(ctx context.Context, netns, network string, at netip.AddrPort) bool {
 	m.mu.Lock()
 	serving, last := m.serving, m.silent[network]
 	m.mu.Unlock()
 	if !last.IsZero() && time.Since(last) < silentTime {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	ctx, cancel := context.WithTimeout(ctx, m.probeTime)
 	defer cancel()
 	var err error
 	select {
 	case <-serving:
-		err = m.probe(ctx, netns, gateway)
+		err = m.probe(ctx, netns, at)
 	case <-ctx.Done():
 		err = errors.New("it has not started")
 	}
@@ -48,13 +53,13 @@ func (m *Manager) Answers(ctx context.Context, netns, network string, gateway ne
 		m.silent[network] = time.Now()
 		m.mu.Unlock()
 		m.opts.Logger.Warn("containers of a network cannot ask the resolver, and find each other by /etc/hosts only; if a firewall drops what they send to this machine, allow what comes in from the bridge",
-			"network", network, "address", gateway.String(), "port", server.Port, "error", err)
+			"network", network, "address", at.Addr().String(), "port", server.Port, "error", err)
 	}
 	return false
 }
 
 // probe asks the resolver who it is, until it answers or ctx ends.
-func (m *Manager) probe(ctx context.Context, netns string, gateway netip.Addr) (err error) {
+func (m *Manager) probe(ctx context.Context, netns string, at netip.AddrPort) (err error) {
 	q := new(dns.Msg)
 	q.SetQuestion(server.IDName, dns.TypeTXT)
 	q.Question[0].Qclass = dns.ClassCHAOS
@@ -62,7 +67,7 @@ func (m *Manager) probe(ctx context.Context, netns string, gateway netip.Addr) (
 	for {
 		var conn net.Conn
 		err = linux.WithinNetNS(netns, func() (err error) {
-			conn, err = net.Dial("udp", netip.AddrPortFrom(gateway, 53).String())
+			conn, err = net.Dial("udp", at.String())
 			return err
 		})
 		if err != nil {

@@ -14,6 +14,8 @@
 // ends on SIGTERM, when the file is removed, and when for some seconds there is nobody who
 // could ask.
 //
+// One that root starts becomes [User], who owns nothing, before it listens.
+//
 // # What it answers
 //
 // Who asks is known by the address. It gets the addresses of the containers on its networks,

@@ -24,6 +24,10 @@ import (
 // there, which may be somebody else's.
 const Port = 53053
 
+// User and group of a resolver, if root starts it: those who own nothing. They may read the
+// file with zones.
+const User = 65534
+
 // envRole is the environment variable of a process that is a resolver.
 const envRole = "DAVIT_RESOLVER"
 
@@ -105,7 +109,9 @@ func run(isTied bool) error {
 		return fmt.Errorf("keep descriptors: %w", err)
 	}
 	signal.Ignore(unix.SIGINT, unix.SIGPIPE)
-	unix.Umask(0o077)
+	if err := leaveRoot(); err != nil {
+		return fmt.Errorf("become user %d: %w", User, err)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
 	defer stop()
 	hup := make(chan os.Signal, 1)
@@ -147,6 +153,27 @@ func run(isTied bool) error {
 			return nil
 		}
 	}
+}
+
+// leaveRoot gives up what only root may do: what it reads comes from containers.
+func leaveRoot() error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	err := syscall.Setgroups(nil)
+	if err == nil {
+		err = syscall.Setgid(User)
+	}
+	if err == nil {
+		err = syscall.Setuid(User)
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0),
+		unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0), // or its /proc would be root's
+	)
 }
 
 // report says that it serves.
