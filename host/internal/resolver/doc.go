@@ -17,7 +17,7 @@
 //
 // Why one process, and not one for each network or container? A container may be on several
 // networks, and who asks is known by the address. It holds no state, so that one which dies is
-// replaced in milliseconds. And it takes 10 MB of memory, which is much for each container.
+// replaced in milliseconds. And it takes 7 MB of memory, which is much for each container.
 //
 // Why is it at the gateway's address, and not within each container? A socket keeps a network
 // namespace alive, which then would not go with its container. It would also take a port there,

@@ -105,6 +105,13 @@ func (opts Options) rows() []row {
 			do: passStreams(n(20, 1)),
 		},
 		{
+			name: "terminals", about: "containers at terminals, with all that serves them killed",
+			targets: func(opts Options) []target {
+				return slices.DeleteFunc(opts.targets(), func(t target) bool { return t.inline }) // a module has no terminal
+			},
+			do: terminals(n(20, 1)),
+		},
+		{
 			name: "networks", about: "containers on a network with published ports, with all that serves them killed, restarts, and rules that others flush",
 			network: true, targets: Options.networkTargets,
 			do: networks(map[string]int{
