@@ -29,6 +29,9 @@ func (s *storm) request(l *life) map[string]any {
 		"name": l.name(), "request_id": fmt.Sprintf("storm-%d-%d", s.seed, l.n),
 		"backend": l.target.name, "runtime": l.runtime, "rootfs": s.site.rootfs, "process": process,
 	}
+	if l.checked {
+		request["health_check"] = map[string]any{"command": s.program(l, "--check"), "interval": probeInterval.String(), "timeout": "30s"}
+	}
 	if l.net != nil {
 		request["network"] = network
 		request["publish"] = []any{map[string]any{"container_port": insidePort, "host_port": l.net.port}}

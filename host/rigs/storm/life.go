@@ -52,6 +52,9 @@ type life struct {
 	bundle  string    // name of its bundle: the id, and a key of the backend's
 	gone    bool      // removed as asked
 	net     *onNetwork
+	checked bool // it has a health check
+	health  string
+	changes int // of its health
 }
 
 func (l *life) String() string {

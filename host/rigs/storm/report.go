@@ -52,11 +52,12 @@ const (
 	unanswered   = "ports that did not answer"
 	unnamed      = "names that vanished"
 	unrepaired   = "rules that were not made again"
+	wrongHealth  = "health that is wrong"
 	tooFew       = "faults that did not come"
 	others       = "other violations"
 )
 
-var invariants = []string{lost, torn, doubled, wrongExits, secondStarts, otherProcess, eventGaps, leftovers, leaks, panics, duplicates, unanswered, unnamed, unrepaired, tooFew, others}
+var invariants = []string{lost, torn, doubled, wrongExits, secondStarts, otherProcess, eventGaps, leftovers, leaks, panics, duplicates, unanswered, unnamed, unrepaired, wrongHealth, tooFew, others}
 
 // What else is counted.
 const (

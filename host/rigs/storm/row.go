@@ -112,6 +112,13 @@ func (opts Options) rows() []row {
 			do: terminals(n(20, 1)),
 		},
 		{
+			name: "health", about: "health checks of running containers, with all that serves them killed",
+			targets: func(opts Options) []target {
+				return slices.DeleteFunc(opts.targets(), func(t target) bool { return t.inline }) // there is no command in a module
+			},
+			do: checkHealths(n(20, 1)),
+		},
+		{
 			name: "networks", about: "containers on a network with published ports, with all that serves them killed, restarts, and rules that others flush",
 			network: true, targets: Options.networkTargets,
 			do: networks(map[string]int{
