@@ -11,10 +11,11 @@ import (
 
 // bugs are those that davit has on demand, when it is built with failpoints, and
 // the invariant that each must be noticed by. do is how it is looked for, if that is not in
-// calm weather; network says that it needs one.
+// calm weather; targets are others than all, and network says that it needs one.
 var bugs = []struct {
 	name, invariant string
 	do              func(context.Context, *storm)
+	targets         func(Options) []target
 	network         bool
 }{
 	{name: "exit-changed", invariant: wrongExits},
@@ -24,6 +25,7 @@ var bugs = []struct {
 	{name: "line-doubled", invariant: doubled},
 	{name: "second-start", invariant: secondStarts, do: func(ctx context.Context, s *storm) { s.startTwice(ctx) }},
 	{name: "event-gap", invariant: eventGaps},
+	{name: "image-damaged", invariant: damaged, do: images(0), targets: Options.imageTargets},
 	{name: "leftover-process", invariant: leftovers},
 	{name: "leftover-mount", invariant: leftovers},
 	{name: "leftover-cgroup", invariant: leftovers},
@@ -31,9 +33,9 @@ var bugs = []struct {
 	{name: "leftover-socket", invariant: leftovers},
 	{name: "leak-fd", invariant: leaks},
 	{name: "leak-goroutine", invariant: leaks},
-	{name: "lease-kept", invariant: leftovers, do: visitNetwork, network: true},
-	{name: "name-lost", invariant: unnamed, do: visitNetwork, network: true},
-	{name: "rules-lost", invariant: unrepaired, do: visitNetwork, network: true},
+	{name: "lease-kept", invariant: leftovers, do: visitNetwork, targets: Options.networkTargets, network: true},
+	{name: "name-lost", invariant: unnamed, do: visitNetwork, targets: Options.networkTargets, network: true},
+	{name: "rules-lost", invariant: unrepaired, do: visitNetwork, targets: Options.networkTargets, network: true},
 }
 
 // noticeBugs runs a short storm over davit with each bug.
@@ -43,10 +45,7 @@ func noticeBugs(ctx context.Context, s *storm) {
 		seen := newReport(&text)
 		opts := s.opts
 		opts.Out, opts.Keep, opts.Verbose, opts.Duration = io.Discard, false, false, time.Minute
-		look := row{name: bug.name, failpoints: true, network: bug.network}
-		if bug.network {
-			look.targets = Options.networkTargets
-		}
+		look := row{name: bug.name, failpoints: true, network: bug.network, targets: bug.targets}
 		look.do = func(ctx context.Context, bad *storm) {
 			bad.arm("bug."+bug.name, "")
 			if bug.do == nil {

@@ -1,7 +1,8 @@
 // Storm-workload is what runs in the storm's containers. It notes that it was
 // started, prints numbered lines, counts in a file those that were taken from it, and
-// exits with the code in its arguments. Or it copies its input to its output instead.
-// Meanwhile it can serve a port, and watch which names it finds. It is its own health check.
+// exits with the code in its arguments. Or it copies its input to its output instead, or prints
+// the sum of a tree. Meanwhile it can serve a port, and watch which names it finds. It is its
+// own health check.
 package main
 
 import (
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/host/rigs/storm/internal/line"
+	"github.com/davit-run/davit/host/rigs/storm/internal/tree"
 )
 
 func main() {
@@ -25,6 +27,7 @@ func main() {
 	steered := flag.Bool("steered", false, "go on until the file stop is in the directory")
 	quiet := flag.Bool("quiet", false, "print nothing on stderr")
 	echo := flag.String("echo", "", "copy the input to the output, and note the start in this `FILE` of the directory")
+	sum := flag.String("tree", "", "print the sum of the files in `DIR`")
 	token := flag.String("token", "", "whatever makes the command line unique")
 	port := flag.Int("serve", 0, "answer with the token at this `PORT`")
 	names := flag.String("names", "", "note in the file unnamed of the directory which of these `NAMES`, with commas between them, is ever missing in /etc/hosts")
@@ -44,6 +47,8 @@ func main() {
 	case err != nil:
 	case *echo != "":
 		err = copyInput(filepath.Join(*dir, *echo))
+	case *sum != "":
+		err = printSum(*sum)
 	default:
 		err = run(*dir, *lines, *rate, *steered, *quiet)
 	}
@@ -71,6 +76,15 @@ func copyInput(note string) error {
 		return err
 	}
 	_, err := io.Copy(struct{ io.Writer }{os.Stdout}, struct{ io.Reader }{os.Stdin})
+	return err
+}
+
+// printSum prints the sum of a tree.
+func printSum(dir string) error {
+	sum, err := tree.SumDir(dir)
+	if err == nil {
+		_, err = fmt.Println(sum)
+	}
 	return err
 }
 
