@@ -14,6 +14,7 @@ import (
 	"github.com/davit-run/davit/host/internal/images"
 	"github.com/davit-run/davit/host/internal/networks"
 	"github.com/davit-run/davit/host/internal/ports"
+	"github.com/davit-run/davit/host/internal/resolver"
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/host/internal/volumes"
 	"github.com/davit-run/davit/shared/executor"
@@ -58,6 +59,7 @@ type Host struct {
 	volumes    *volumes.Manager
 	networks   *networks.Manager
 	ports      *ports.Manager
+	resolver   *resolver.Manager
 }
 
 // Open opens the state directory and starts the backends. It returns before they are
@@ -149,8 +151,11 @@ func (h *Host) start(ctx context.Context, cfg config.Config, opts Options) error
 	if h.networks, err = h.openNetworks(ctx, cfg, opts.Logger); err != nil {
 		return err
 	}
+	if *cfg.Network.Enabled {
+		h.resolver = resolver.Open(resolver.Options{ID: h.ID(), RunDir: cfg.RunDir, Logger: opts.Logger, Tied: opts.Ephemeral})
+	}
 	h.containers, err = containers.Open(ctx, containers.Options{
-		Store: h.store, Backends: h.backends, Images: h.images, Volumes: h.volumes, Networks: h.networks, Ports: h.ports, Logger: opts.Logger,
+		Store: h.store, Backends: h.backends, Images: h.images, Volumes: h.volumes, Networks: h.networks, Ports: h.ports, Resolver: h.resolver, Logger: opts.Logger,
 		StateDir: cfg.StateDir, MaxOutput: maxOutput, ForbidHooks: cfg.ForbidHooks, KeepEnded: keepEnded, AttemptsBytes: attemptsBytes, Linger: opts.Linger, Ephemeral: opts.Ephemeral,
 	})
 	if err != nil {
@@ -213,6 +218,9 @@ func (h *Host) close() error {
 	}
 	if h.ports != nil {
 		h.ports.Close()
+	}
+	if h.resolver != nil {
+		h.resolver.Close()
 	}
 	if h.networks != nil {
 		h.networks.Close()

@@ -3,13 +3,12 @@ package host
 import (
 	"context"
 
-	"github.com/davit-run/davit/host/internal/containers"
-	"github.com/davit-run/davit/shared/executor"
-	"github.com/davit-run/davit/shared/transport"
+	"github.com/davit-run/davit/host/api"
 )
 
-// Stats returns what the processes of a container use. The error for a container that does
-// not run is [executor.FailedPrecondition].
-func (h *Host) Stats(ctx context.Context, reference string) (executor.Stats, error) {
-	return containers.Act(ctx, h.containers, reference, transport.MethodStats, containers.Action[executor.Ref]{Request: containers.Itself})
+// Stats returns what the processes of a container use, and what has passed its network if that
+// is one of the host's. The error for a container that does not run is
+// [executor.FailedPrecondition].
+func (h *Host) Stats(ctx context.Context, reference string) (api.Stats, error) {
+	return h.containers.Stats(ctx, reference)
 }

@@ -115,8 +115,8 @@ func (f *fake) DiskUsage() (DiskUsage, error) {
 	return DiskUsage{Containers: []ContainerUsage{{ID: "x", Bytes: 1, Lost: true}}}, nil
 }
 func (f *fake) Prune(ctx context.Context, o PruneOptions) (Pruned, error) { return f.prune(ctx, o) }
-func (f *fake) Stats(ctx context.Context, ref string) (executor.Stats, error) {
-	return executor.Stats{PIDs: []int{len(ref)}}, f.pause(ctx, ref)
+func (f *fake) Stats(ctx context.Context, ref string) (Stats, error) {
+	return Stats{Stats: executor.Stats{PIDs: []int{len(ref)}}}, f.pause(ctx, ref)
 }
 func (f *fake) Processes(ctx context.Context, ref string) ([]Process, error) {
 	return []Process{{PID: len(ref)}}, f.pause(ctx, ref)

@@ -34,3 +34,19 @@ func KeepNetNS(fn func() error) error {
 	}()
 	return <-done
 }
+
+// WithinNetNS calls fn on a thread that is in the network namespace at a path. Sockets that fn
+// makes stay in it.
+func WithinNetNS(path string, fn func() error) error {
+	return KeepNetNS(func() error {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {
+			return os.NewSyscallError("setns", err)
+		}
+		return fn()
+	})
+}

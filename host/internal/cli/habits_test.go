@@ -62,11 +62,11 @@ func (h *habitHost) Inspect(reference string) (api.Container, error) {
 	return api.Container{}, executor.Errorf(executor.NotFound, "no container %q", reference)
 }
 
-func (h *habitHost) Stats(_ context.Context, reference string) (executor.Stats, error) {
+func (h *habitHost) Stats(_ context.Context, reference string) (api.Stats, error) {
 	if reference == "c1" {
-		return executor.Stats{At: time.Now(), Tasks: new(uint64(1))}, nil
+		return api.Stats{Stats: executor.Stats{At: time.Now(), Tasks: new(uint64(1))}}, nil
 	}
-	return executor.Stats{}, executor.Errorf(executor.FailedPrecondition, "container %s is not running", reference)
+	return api.Stats{}, executor.Errorf(executor.FailedPrecondition, "container %s is not running", reference)
 }
 
 // TestHabits types what users of docker type.

@@ -28,7 +28,8 @@ func (a *App) statsCommand() *cobra.Command {
 		Long: `Show what containers use, again each second. Without names these are all that run.
 
 CPU is in percent of one processor, over the last second. Memory is without pages of
-files that nothing has used for a while.`,
+files that nothing has used for a while. Net I/O is what the container has received and
+sent on its networks; what passes the network of the machine is not its own.`,
 		Example: "  davit stats\n  davit stats --no-stream web db\n  davit stats --format json",
 	}
 	cmd.Flags().BoolVarP(&o.all, "all", "a", false, "also those that do not run")
@@ -52,7 +53,7 @@ type statsOptions struct {
 type usage struct {
 	ID   string `json:"id"`
 	Name string `json:"name,omitempty"`
-	executor.Stats
+	api.Stats
 	// CPUPercent is of one processor, since the look before.
 	CPUPercent *float64 `json:"cpu_percent,omitempty"`
 	// Error says why nothing is known.
@@ -140,7 +141,7 @@ func hasEnded(ctx context.Context, client *api.Client, id string) bool {
 }
 
 // percent returns the processor time used between two looks, of one processor.
-func percent(before, now executor.Stats) *float64 {
+func percent(before, now api.Stats) *float64 {
 	passed := now.At.Sub(before.At)
 	if before.CPU == nil || now.CPU == nil || before.At.IsZero() || passed <= 0 || *now.CPU < *before.CPU {
 		return nil
@@ -183,14 +184,22 @@ func printUsage(a *App, list []usage, o statsOptions) error {
 		}
 		rows[i] = []string{
 			name, cpu, size(u.Memory) + " / " + size(u.MemoryLimit), memory,
-			number(u.Tasks), size(u.BlockRead) + " / " + size(u.BlockWritten),
+			number(u.Tasks), netIO(u.Network, size), size(u.BlockRead) + " / " + size(u.BlockWritten),
 		}
 	}
 	more := func(i int) fields { // docker's names for the columns
 		return fields{
 			"Container": rows[i][0], "ID": list[i].ID, "Name": list[i].Name,
-			"CPUPerc": rows[i][1], "MemUsage": rows[i][2], "MemPerc": rows[i][3], "PIDs": rows[i][4], "BlockIO": rows[i][5],
+			"CPUPerc": rows[i][1], "MemUsage": rows[i][2], "MemPerc": rows[i][3], "PIDs": rows[i][4], "NetIO": rows[i][5], "BlockIO": rows[i][6],
 		}
 	}
-	return listing{[]string{"CONTAINER", "CPU", "MEMORY / LIMIT", "MEM", "TASKS", "READ / WRITTEN"}, rows, list, more}.print(a.Stdout, o.form)
+	return listing{[]string{"CONTAINER", "CPU", "MEMORY / LIMIT", "MEM", "TASKS", "NET I/O", "READ / WRITTEN"}, rows, list, more}.print(a.Stdout, o.form)
+}
+
+// netIO returns what was received and sent, where that is known.
+func netIO(t *api.Traffic, size func(*uint64) string) string {
+	if t == nil {
+		return size(nil) + " / " + size(nil)
+	}
+	return size(&t.Received) + " / " + size(&t.Sent)
 }

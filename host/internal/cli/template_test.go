@@ -63,8 +63,8 @@ func TestDockerFields(t *testing.T) {
 	var b strings.Builder
 	a := &App{Stdout: &b}
 	n := uint64(3)
-	list := []usage{{ID: "1234", Name: "web", Stats: executor.Stats{Tasks: &n}}}
-	if err := printUsage(a, list, statsOptions{form: "{{.Container}} {{.Name}} {{.CPUPerc}} {{.PIDs}}"}); err != nil || b.String() != "web web  3\n" {
+	list := []usage{{ID: "1234", Name: "web", Stats: api.Stats{Stats: executor.Stats{Tasks: &n}}}}
+	if err := printUsage(a, list, statsOptions{form: "{{.Container}} {{.Name}} {{.CPUPerc}} {{.PIDs}} {{.NetIO}}"}); err != nil || b.String() != "web web  3 - / -\n" {
 		t.Errorf("stats: got %q, %v", b.String(), err)
 	}
 	b.Reset()

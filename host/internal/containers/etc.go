@@ -196,6 +196,11 @@ func writeNew(path string, content func() (string, error)) error {
 	if err != nil {
 		return err
 	}
+	return replaceFile(path, text)
+}
+
+// replaceFile writes a file that every user may read, whole or not at all.
+func replaceFile(path, text string) error {
 	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err

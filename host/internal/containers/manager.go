@@ -11,6 +11,7 @@ import (
 	"github.com/davit-run/davit/host/internal/networks"
 	"github.com/davit-run/davit/host/internal/output"
 	"github.com/davit-run/davit/host/internal/ports"
+	"github.com/davit-run/davit/host/internal/resolver"
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/host/internal/volumes"
 	"github.com/davit-run/davit/shared/executor"
@@ -18,7 +19,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
-// Options are what a Manager needs. All but Linger and Ephemeral are required.
+// Options are what a Manager needs. All but Resolver, Linger and Ephemeral are required.
 type Options struct {
 	Store    *store.Store
 	Backends *backends.Set
@@ -26,6 +27,8 @@ type Options struct {
 	Volumes  *volumes.Manager
 	Networks *networks.Manager
 	Ports    *ports.Manager
+	// Resolver is nil where there are no networks.
+	Resolver *resolver.Manager
 	Logger   hclog.Logger
 	// StateDir is where output is kept. MaxOutput is the default cap of a stream in
 	// bytes; 0 means none.
@@ -53,6 +56,7 @@ type Manager struct {
 	health   *health.Scheduler
 	networks *networks.Manager
 	ports    *ports.Manager
+	resolver *resolver.Manager
 	logger   hclog.Logger
 	opened   time.Time // older containers were made by an earlier host
 
@@ -62,6 +66,8 @@ type Manager struct {
 
 	// starts has a lock for each container that is being started or removed, by id.
 	starts keyed.Mutex
+	// zones is held by whoever tells the resolver what there is.
+	zones sync.Mutex
 	// suspects has a lock for each backend, for containers whose start may have ended its
 	// executor.
 	suspects keyed.Mutex
@@ -107,7 +113,7 @@ type Manager struct {
 // reconciles do it.
 func Open(ctx context.Context, opts Options) (*Manager, error) {
 	m := &Manager{
-		opts: opts, store: opts.Store, backends: opts.Backends, images: opts.Images, volumes: opts.Volumes, networks: opts.Networks, ports: opts.Ports, logger: opts.Logger, opened: time.Now(),
+		opts: opts, store: opts.Store, backends: opts.Backends, images: opts.Images, volumes: opts.Volumes, networks: opts.Networks, ports: opts.Ports, resolver: opts.Resolver, logger: opts.Logger, opened: time.Now(),
 		settleWait: settleWait, pursued: map[string]bool{}, starting: map[string]context.CancelCauseFunc{}, pins: map[string]int{}, ends: map[executor.Ref]*ending{}, claims: map[executor.Ref]*claim{},
 		probes: map[string]*commandProbe{}, probing: map[string]chan struct{}{},
 	}

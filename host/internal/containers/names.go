@@ -59,11 +59,15 @@ func namesFor(opts api.ContainerOptions, leases []store.Lease) (n store.Names, e
 }
 
 // syncHosts has the containers of networks find each other by their names, in their
-// /etc/hosts. They do from the first start of a container until it is removed, as long as it
+// /etc/hosts, and by DNS. They do from the first start of a container until it is removed, as long as it
 // has its address, so that no restart takes a name away. What is missing of that is logged:
 // no container fails for it, and the next change on the network, or the next host, makes it
 // good.
 func (m *Manager) syncHosts(leases []store.Lease) {
+	if len(leases) == 0 {
+		return
+	}
+	m.syncResolver()
 	for _, l := range leases {
 		if err := m.syncNetwork(l.Network); err != nil {
 			m.logger.Warn("names of containers on a network are not up to date", "network", l.Network, "error", err)
@@ -148,12 +152,17 @@ func (m *Manager) syncAllHosts() {
 		return
 	}
 	seen := map[string]bool{}
+	var leases []store.Lease // one of each network
 	for _, c := range all {
 		for _, l := range c.Leases {
 			if !seen[l.Network] {
 				seen[l.Network] = true
-				m.syncHosts([]store.Lease{l})
+				leases = append(leases, l)
 			}
 		}
+	}
+	m.syncHosts(leases)
+	if len(leases) == 0 {
+		m.syncResolver() // an earlier host may have left one
 	}
 }

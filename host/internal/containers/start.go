@@ -61,6 +61,9 @@ func (m *Manager) start(ctx context.Context, session *backends.Session, record *
 	if err == nil {
 		leases, _ := m.networks.Leases(record) // Up has found them
 		m.syncHosts(leases)
+		if !again {
+			m.nameResolver(ctx, record)
+		}
 		err = m.holdPorts(context.WithoutCancel(ctx), record.ID, again)
 	}
 	if err != nil {

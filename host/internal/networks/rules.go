@@ -38,6 +38,9 @@ func (m *Manager) replaceTable(wanted []translation) error {
 		if err := addTranslations(c, table, ipv4, all, ipv4.of(wanted)); err != nil {
 			return err
 		}
+		if err := addResolver(c, table, all); err != nil {
+			return err
+		}
 	}
 	if err := m.declareRules6(c, all); err != nil {
 		return err
@@ -53,7 +56,7 @@ func (m *Manager) hasRules() (bool, error) { return m.hasTable(nftables.TableFam
 
 // ruleCount returns how many rules the table has.
 func ruleCount(all []*store.Network) int {
-	n := 1 // between bridges
+	n := 1 + resolverRules // between bridges
 	for _, network := range all {
 		n += 2
 		if network.Internal {

@@ -16,7 +16,7 @@ import (
 
 // ownNetwork gives the rest of a test, and the programs that it starts, a network of their
 // own, so that hosts change none of the machine's.
-func ownNetwork(t *testing.T) {
+func ownNetwork(t testing.TB) {
 	t.Helper()
 	runtime.LockOSThread()
 	before, err := netns.Get()
@@ -46,7 +46,7 @@ func ownNetwork(t *testing.T) {
 }
 
 // links returns the names of the links that hosts have made.
-func links(t *testing.T) (names []string) {
+func links(t testing.TB) (names []string) {
 	t.Helper()
 	all, err := netlink.LinkList()
 	if err != nil {
@@ -111,6 +111,9 @@ func TestNetworks(t *testing.T) {
 	s.waitBackend("shim")
 	s.waitBackend("containerd")
 	check("under the next host")
+	if got := s.must("stats", "--no-stream", "--format", "{{.NetIO}}", "shim"); !strings.Contains(got, "B / ") || strings.HasPrefix(got, "0B") {
+		t.Errorf("stats: what passed the network of a web server is %q", got)
+	}
 
 	if r := s.runRootfs("--rm", "--network", "default", "busybox", "wget", "-T", "1", "-qO-", "http://"+addresses["shim"]+"/hostname"); r.code == 0 {
 		t.Errorf("another network reaches it: %+v", r)

@@ -10,23 +10,32 @@ import (
 )
 
 // bugs are those that davit has on demand, when it is built with failpoints, and
-// the invariant that each must be noticed by.
-var bugs = []struct{ name, invariant string }{
-	{"exit-changed", wrongExits},
-	{"exit-twice", wrongExits},
-	{"line-lost", lost},
-	{"line-torn", torn},
-	{"line-doubled", doubled},
-	{"second-start", secondStarts},
-	{"event-gap", eventGaps},
-	{"image-damaged", damaged},
-	{"leftover-process", leftovers},
-	{"leftover-mount", leftovers},
-	{"leftover-cgroup", leftovers},
-	{"leftover-bundle", leftovers},
-	{"leftover-socket", leftovers},
-	{"leak-fd", leaks},
-	{"leak-goroutine", leaks},
+// the invariant that each must be noticed by. do is how it is looked for, if that is not in
+// calm weather; targets are others than all, and network says that it needs one.
+var bugs = []struct {
+	name, invariant string
+	do              func(context.Context, *storm)
+	targets         func(Options) []target
+	network         bool
+}{
+	{name: "exit-changed", invariant: wrongExits},
+	{name: "exit-twice", invariant: wrongExits},
+	{name: "line-lost", invariant: lost},
+	{name: "line-torn", invariant: torn},
+	{name: "line-doubled", invariant: doubled},
+	{name: "second-start", invariant: secondStarts, do: func(ctx context.Context, s *storm) { s.startTwice(ctx) }},
+	{name: "event-gap", invariant: eventGaps},
+	{name: "image-damaged", invariant: damaged, do: images(0), targets: Options.imageTargets},
+	{name: "leftover-process", invariant: leftovers},
+	{name: "leftover-mount", invariant: leftovers},
+	{name: "leftover-cgroup", invariant: leftovers},
+	{name: "leftover-bundle", invariant: leftovers},
+	{name: "leftover-socket", invariant: leftovers},
+	{name: "leak-fd", invariant: leaks},
+	{name: "leak-goroutine", invariant: leaks},
+	{name: "lease-kept", invariant: leftovers, do: visitNetwork, targets: Options.networkTargets, network: true},
+	{name: "name-lost", invariant: unnamed, do: visitNetwork, targets: Options.networkTargets, network: true},
+	{name: "rules-lost", invariant: unrepaired, do: visitNetwork, targets: Options.networkTargets, network: true},
 }
 
 // noticeBugs runs a short storm over davit with each bug.
@@ -36,19 +45,16 @@ func noticeBugs(ctx context.Context, s *storm) {
 		seen := newReport(&text)
 		opts := s.opts
 		opts.Out, opts.Keep, opts.Verbose, opts.Duration = io.Discard, false, false, time.Minute
-		r := row{name: bug.name, failpoints: true}
-		provoke := func(ctx context.Context, bad *storm) { bad.checkLeaks(ctx) }
-		switch bug.invariant {
-		case secondStarts:
-			provoke = func(ctx context.Context, bad *storm) { bad.startTwice(ctx) }
-		case damaged:
-			r.targets, provoke = Options.imageTargets, images(0)
-		}
-		r.do = func(ctx context.Context, bad *storm) {
+		look := row{name: bug.name, failpoints: true, network: bug.network, targets: bug.targets}
+		look.do = func(ctx context.Context, bad *storm) {
 			bad.arm("bug."+bug.name, "")
-			provoke(ctx, bad)
+			if bug.do == nil {
+				bad.checkLeaks(ctx)
+				return
+			}
+			bug.do(ctx, bad)
 		}
-		err := opts.run(ctx, r, seen)
+		err := opts.run(ctx, look, seen)
 		switch {
 		case ctx.Err() != nil:
 			return

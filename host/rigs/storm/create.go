@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -17,14 +18,25 @@ func (s *storm) request(l *life) map[string]any {
 	case absent:
 		args[0] = "/bin/absent"
 	}
+	if l.net != nil {
+		args = append(args, "--serve", fmt.Sprint(insidePort), "--names", strings.Join(l.net.sees, ","))
+	}
 	process := map[string]any{"args": args, "read_only": true}
 	if !l.target.direct {
 		process["mounts"] = []any{map[string]any{"destination": "/storm", "type": "bind", "source": l.dir, "options": []string{"rbind", "rprivate"}}}
 	}
-	return map[string]any{
+	request := map[string]any{
 		"name": l.name(), "request_id": fmt.Sprintf("storm-%d-%d", s.seed, l.n),
 		"backend": l.target.name, "runtime": l.runtime, "rootfs": s.site.rootfs, "process": process,
 	}
+	if l.checked {
+		request["health_check"] = map[string]any{"command": s.program(l, "--check"), "interval": probeInterval.String(), "timeout": "30s"}
+	}
+	if l.net != nil {
+		request["network"] = network
+		request["publish"] = []any{map[string]any{"container_port": insidePort, "host_port": l.net.port}}
+	}
+	return request
 }
 
 // program returns the command line of the workload, which shares the files of a container

@@ -22,7 +22,9 @@
 // each, whole and in order. A container of an image has that image's files, and no
 // others. The journal of events has no gap, and reports each step in a life once. When all containers are removed no process, mount, cgroup,
 // socket, bundle, task or runtime state is left, and after more containers in calm
-// weather no process has more descriptors, threads or goroutines. Each invariant has
+// weather no process has more descriptors, threads or goroutines. On a network, an address
+// stays that of one container, its port answers for as long as it runs, and its name is found
+// from its first start to its removal. Each invariant has
 // a deliberate bug (row bugs) by which the storm proves that it notices.
 //
 // One outcome is no violation but is counted: a create during which containerd is

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -85,7 +86,13 @@ func (j *journal) check(ctx context.Context) {
 		if !l.gone {
 			continue
 		}
-		got := j.seen[l.id]
+		if l.net != nil && l.net.restarted {
+			continue
+		}
+		got := slices.DeleteFunc(slices.Clone(j.seen[l.id]), func(step string) bool { return step == "health_status" })
+		if n := len(j.seen[l.id]) - len(got); n != l.changes {
+			s.report.bad(eventGaps, "%v: its health has changed %d times, and %d events say so", l, l.changes, n)
+		}
 		ends := 0
 		for _, step := range got {
 			if step == "exited" {

@@ -21,9 +21,17 @@ const (
 	killsAll        = "host + executor + containerd"
 	stopsExecutor   = "executor stopped"
 	downsContainerd = "containerd down for up to 4 s"
+	// Those that need a network.
+	killsHolder     = "port holder"
+	killsHostHolder = "host + port holder"
+	killsResolver   = "resolver"
+	flushesRules    = "rules flushed"
 )
 
-var kinds = []string{killsHost, killsExecutor, killsContainerd, killsHostExec, killsHostDaemon, killsExecDaemon, killsAll, stopsExecutor, downsContainerd}
+var kinds = []string{
+	killsHost, killsExecutor, killsContainerd, killsHostExec, killsHostDaemon, killsExecDaemon, killsAll, stopsExecutor, downsContainerd,
+	killsHolder, killsHostHolder, killsResolver, flushesRules,
+}
 
 // strike makes a fault that touches t, and reports whether it could be made.
 func (s *storm) strike(ctx context.Context, kind string, t target, rnd *rand.Rand) bool {
@@ -32,6 +40,8 @@ func (s *storm) strike(ctx context.Context, kind string, t target, rnd *rand.Ran
 		return s.stopExecutor(ctx, t, rnd)
 	case downsContainerd:
 		return s.containerdDown(ctx, t, upTo(rnd, 4*time.Second))
+	case flushesRules:
+		return s.flushRules(ctx)
 	}
 	// What is killed together is killed in a random order, at once or with short
 	// pauses, by which a fault hits what follows an earlier one.
@@ -41,6 +51,8 @@ func (s *storm) strike(ctx context.Context, kind string, t target, rnd *rand.Ran
 			killsHost:       s.site.killHost,
 			killsExecutor:   func() bool { return s.killExecutor(t) },
 			killsContainerd: func() bool { return s.killContainerd(t) },
+			killsHolder:     func() bool { return s.killHolder(rnd) },
+			killsResolver:   s.killResolver,
 		}[name])
 	}
 	rnd.Shuffle(len(kills), func(i, j int) { kills[i], kills[j] = kills[j], kills[i] })

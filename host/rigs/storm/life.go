@@ -51,6 +51,10 @@ type life struct {
 	socket  string    // of its shim
 	bundle  string    // name of its bundle: the id, and a key of the backend's
 	gone    bool      // removed as asked
+	net     *onNetwork
+	checked bool // it has a health check
+	health  string
+	changes int // of its health
 }
 
 func (l *life) String() string {
@@ -98,6 +102,9 @@ func (s *storm) begin(ctx context.Context, w *weather, l *life) bool {
 		return false
 	}
 	s.known(l)
+	if l.net != nil {
+		s.checkAddress(ctx, l)
+	}
 	s.report.count(containers, 1)
 	s.report.count(perRuntime+l.target.name+"/"+l.runtime, 1)
 	return true
@@ -284,6 +291,9 @@ func (s *storm) noteSocket(l *life) {
 // remove removes the container until the host knows it no more.
 func (s *storm) remove(ctx context.Context, w *weather, l *life) {
 	w.enters(ctx, l, phaseDeleting)
+	if l.net != nil {
+		s.leave(l)
+	}
 	begin := time.Now()
 	defer func() { s.took("removal", l, begin) }()
 	if err := s.delete(ctx, l.id); err != nil {

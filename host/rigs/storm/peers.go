@@ -244,7 +244,7 @@ func (opts Options) peers(ctx context.Context) (all []peer, err error) {
 	if err != nil {
 		return nil, err
 	}
-	site, err := newSite(ctx, bin, targets, false, newReport(opts.Out))
+	site, err := newSite(ctx, bin, targets, row{}, newReport(opts.Out))
 	if site != nil {
 		for i, t := range site.targets {
 			title := "davit, containerd " + version(t.daemon)

@@ -49,11 +49,16 @@ const (
 	leftovers    = "leftovers"
 	leaks        = "leaks"
 	panics       = "panics"
+	duplicates   = "addresses that changed, or that two had"
+	unanswered   = "ports that did not answer"
+	unnamed      = "names that vanished"
+	unrepaired   = "rules that were not made again"
+	wrongHealth  = "health that is wrong"
 	tooFew       = "faults that did not come"
 	others       = "other violations"
 )
 
-var invariants = []string{lost, torn, doubled, wrongExits, secondStarts, otherProcess, eventGaps, damaged, leftovers, leaks, panics, tooFew, others}
+var invariants = []string{lost, torn, doubled, wrongExits, secondStarts, otherProcess, eventGaps, damaged, leftovers, leaks, panics, duplicates, unanswered, unnamed, unrepaired, wrongHealth, tooFew, others}
 
 // What else is counted.
 const (

@@ -39,8 +39,9 @@ type row struct {
 	name, about string
 	// failpoints says that the programs are built with failpoints; mortal, that the
 	// host may end by itself; lenient, that containers may fail to start; rewrites,
-	// that the journal of events is lost by what is done.
-	failpoints, mortal, lenient, rewrites bool
+	// that the journal of events is lost by what is done; network, that the host has a
+	// network of its own.
+	failpoints, mortal, lenient, rewrites, network bool
 	// targets chooses other targets than all.
 	targets func(Options) []target
 	do      func(context.Context, *storm)
@@ -102,6 +103,28 @@ func (opts Options) rows() []row {
 				return slices.DeleteFunc(opts.targets(), func(t target) bool { return t.inline }) // there is no exec in a module
 			},
 			do: passStreams(n(20, 1)),
+		},
+		{
+			name: "terminals", about: "containers at terminals, with all that serves them killed",
+			targets: func(opts Options) []target {
+				return slices.DeleteFunc(opts.targets(), func(t target) bool { return t.inline }) // a module has no terminal
+			},
+			do: terminals(n(20, 1)),
+		},
+		{
+			name: "health", about: "health checks of running containers, with all that serves them killed",
+			targets: func(opts Options) []target {
+				return slices.DeleteFunc(opts.targets(), func(t target) bool { return t.inline }) // there is no command in a module
+			},
+			do: checkHealths(n(20, 1)),
+		},
+		{
+			name: "networks", about: "containers on a network with published ports, with all that serves them killed, restarts, and rules that others flush",
+			network: true, targets: Options.networkTargets,
+			do: networks(map[string]int{
+				killsHost: n(300, 6), killsHolder: n(300, 6), killsHostHolder: n(200, 6), killsExecutor: n(100, 3),
+				killsHostExec: n(100, 3), killsContainerd: n(60, 3), killsAll: n(30, 0), killsResolver: n(200, 6), flushesRules: n(200, 6),
+			}),
 		},
 		{
 			name: "images", about: "images pulled, run, committed and removed, with host and executors killed",

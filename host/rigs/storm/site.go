@@ -25,6 +25,8 @@ type site struct {
 	// mortal means that the host may end by itself: it is made to panic, or finds its
 	// store locked.
 	mortal bool
+	// net is the network that its processes have, nil for the machine's.
+	net *ownNetwork
 	// gate is held to keep the host from being started again.
 	gate sync.Mutex
 
@@ -39,14 +41,19 @@ type site struct {
 
 // newSite starts a host with the programs in bin. It returns a site with an error too,
 // which is to be stopped.
-func newSite(ctx context.Context, bin string, targets []target, failpoints bool, r *report) (*site, error) {
+func newSite(ctx context.Context, bin string, targets []target, of row, r *report) (*site, error) {
 	dir, err := os.MkdirTemp("", "dvs") // short enough for sockets
 	if err != nil {
 		return nil, err
 	}
 	s := &site{dir: dir, bin: bin, rootfs: filepath.Join(dir, "rootfs"), targets: targets, report: r, ended: make(chan struct{})}
 	s.client = newClient(filepath.Join(s.bin, "davit"), filepath.Join(dir, "run/davit.sock"))
-	if failpoints {
+	if of.network {
+		if s.net, err = newNetwork(); err != nil {
+			return s, err
+		}
+	}
+	if of.failpoints {
 		s.failpoints = filepath.Join(dir, "failpoints")
 		if err := os.Mkdir(s.failpoints, 0o700); err != nil {
 			return s, err
@@ -97,7 +104,7 @@ func (s *site) startHost(log *os.File) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := cmd.Start(); err != nil {
+	if err := s.net.within(cmd.Start); err != nil {
 		return err
 	}
 	s.host, s.gone, s.expected = cmd, make(chan struct{}), false

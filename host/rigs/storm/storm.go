@@ -24,6 +24,12 @@ type storm struct {
 	mu    sync.Mutex
 	downs map[string]int // containerds killed, by target
 	lives []*life
+	// addresses has the containers that have one, by address, and stays those to which all
+	// others on the network look.
+	addresses map[string]*life
+	stays     []*life
+	// disturbed is when what serves ports and names was last killed, or cut off.
+	disturbed time.Time
 }
 
 // run runs a row on a site of its own.
@@ -36,14 +42,14 @@ func (opts Options) run(ctx context.Context, r row, report *report) error {
 	if err != nil {
 		return err
 	}
-	site, err := newSite(ctx, bin, all, r.failpoints, report)
+	site, err := newSite(ctx, bin, all, r, report)
 	if err != nil {
 		if site != nil {
-			err = errors.Join(err, site.stop(), os.RemoveAll(site.dir))
+			err = errors.Join(err, site.stop(), site.net.close(), os.RemoveAll(site.dir))
 		}
 		return err
 	}
-	s := &storm{opts: opts, seed: opts.Seed, site: site, report: report, lenient: r.lenient, downs: map[string]int{}}
+	s := &storm{opts: opts, seed: opts.Seed, site: site, report: report, lenient: r.lenient, downs: map[string]int{}, addresses: map[string]*life{}}
 	site.mortal = r.mortal
 	journal := s.follow(ctx)
 	r.do(ctx, s)
@@ -56,6 +62,9 @@ func (opts Options) run(ctx context.Context, r row, report *report) error {
 	journal.stop()
 	journal.wg.Wait()
 	s.checkLeftovers(context.WithoutCancel(ctx)) // also when it is cut off
+	if err := site.net.close(); err != nil {
+		s.report.bad(others, "%v", err)
+	}
 	if report.failed() > 0 && opts.Keep {
 		fmt.Fprintf(opts.Out, "kept: %s\n", site.dir)
 		return nil
@@ -73,40 +82,46 @@ func (s *storm) crowd(ctx, until context.Context, w *weather, n int) {
 	for range n {
 		wg.Go(func() {
 			for until.Err() == nil && ctx.Err() == nil {
-				s.live(ctx, w, s.next())
+				l := s.next()
+				s.join(l)
+				s.live(ctx, w, l)
 			}
 		})
 	}
 	wg.Wait()
 }
 
-// kills makes faults in all phases until those of a plan have come, and then looks
-// for leaks, if it shall.
+// kills makes faults in all phases, and then looks for leaks, if it shall.
 func kills(counts map[string]int, leaks bool) func(context.Context, *storm) {
 	return func(ctx context.Context, s *storm) {
-		p := newPlan(s.seed, counts)
-		total := p.open()
-		until, calm := context.WithTimeout(ctx, s.opts.Duration)
-		defer calm()
-		w := &weather{storm: s, plan: p, calm: calm, steps: map[string]int{}}
-		var progress sync.WaitGroup
-		progress.Go(func() {
-			for pause(until, 30*time.Second) {
-				fmt.Fprintf(s.opts.Out, "%6.0fs %d of %d faults\n", time.Since(s.report.begin).Seconds(), total-p.open(), total)
-			}
-		})
-		s.crowd(ctx, until, w, s.opts.Parallel)
-		progress.Wait()
-		w.wg.Wait()
-		for phase, left := range p.left {
-			for kind, n := range left {
-				if n > 0 && ctx.Err() == nil {
-					s.report.bad(tooFew, "%s in phase %s: %d are missing", kind, phase, n)
-				}
-			}
-		}
+		s.weather(ctx, counts)
 		if leaks && ctx.Err() == nil {
 			s.checkLeaks(ctx)
+		}
+	}
+}
+
+// weather makes faults in all phases until those of a plan have come.
+func (s *storm) weather(ctx context.Context, counts map[string]int) {
+	p := newPlan(s.seed, counts)
+	total := p.open()
+	until, calm := context.WithTimeout(ctx, s.opts.Duration)
+	defer calm()
+	w := &weather{storm: s, plan: p, calm: calm, steps: map[string]int{}}
+	var progress sync.WaitGroup
+	progress.Go(func() {
+		for pause(until, 30*time.Second) {
+			fmt.Fprintf(s.opts.Out, "%6.0fs %d of %d faults\n", time.Since(s.report.begin).Seconds(), total-p.open(), total)
+		}
+	})
+	s.crowd(ctx, until, w, s.opts.Parallel)
+	progress.Wait()
+	w.wg.Wait()
+	for phase, left := range p.left {
+		for kind, n := range left {
+			if n > 0 && ctx.Err() == nil {
+				s.report.bad(tooFew, "%s in phase %s: %d are missing", kind, phase, n)
+			}
 		}
 	}
 }

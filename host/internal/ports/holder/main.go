@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/host/publish"
+	"github.com/davit-run/davit/shared/linux"
 	"golang.org/x/sys/unix"
 )
 
@@ -90,7 +91,7 @@ func run() error {
 	if err := h.report(); err != nil {
 		return err
 	}
-	shrink()
+	linux.Shrink()
 	<-ctx.Done()
 	// In this order: who gets the lock finds the ports free, and removes the directory.
 	err = errors.Join(control.Close(), sockets.Close(), h.leaveKept(), os.Chdir("/"), unix.Close(lockFD))

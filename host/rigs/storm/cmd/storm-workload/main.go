@@ -1,7 +1,8 @@
 // Storm-workload is what runs in the storm's containers. It notes that it was
 // started, prints numbered lines, counts in a file those that were taken from it, and
 // exits with the code in its arguments. Or it copies its input to its output instead, or prints
-// the sum of a tree.
+// the sum of a tree. Meanwhile it can serve a port, and watch which names it finds. It is its
+// own health check.
 package main
 
 import (
@@ -10,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -26,10 +28,23 @@ func main() {
 	quiet := flag.Bool("quiet", false, "print nothing on stderr")
 	echo := flag.String("echo", "", "copy the input to the output, and note the start in this `FILE` of the directory")
 	sum := flag.String("tree", "", "print the sum of the files in `DIR`")
-	flag.String("token", "", "whatever makes the command line unique")
+	token := flag.String("token", "", "whatever makes the command line unique")
+	port := flag.Int("serve", 0, "answer with the token at this `PORT`")
+	names := flag.String("names", "", "note in the file unnamed of the directory which of these `NAMES`, with commas between them, is ever missing in /etc/hosts")
+	check := flag.Bool("check", false, "note this in the file probes of the directory, and fail if the file sick is there")
 	flag.Parse()
+	if *check {
+		os.Exit(probe(*dir))
+	}
 	var err error
+	if *port != 0 {
+		err = serve(*port, *token)
+	}
+	if *names != "" {
+		go watchNames(*dir, strings.Split(*names, ","))
+	}
 	switch {
+	case err != nil:
 	case *echo != "":
 		err = copyInput(filepath.Join(*dir, *echo))
 	case *sum != "":
@@ -42,6 +57,17 @@ func main() {
 		os.Exit(255)
 	}
 	os.Exit(*code)
+}
+
+// probe is what a health check runs. It returns its exit code.
+func probe(dir string) int {
+	if noteStart(filepath.Join(dir, "probes")) != nil {
+		return 2
+	}
+	if _, err := os.Stat(filepath.Join(dir, "sick")); err == nil {
+		return 1
+	}
+	return 0
 }
 
 // copyInput copies the input to the output, in as many reads and writes as come.

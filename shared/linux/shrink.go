@@ -1,4 +1,4 @@
-package holder
+package linux
 
 import (
 	"bufio"
@@ -11,10 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// shrink gives back the memory that the start of the program has taken and that is not needed
-// any more: of 18 MB, 5 stay. Most of it is the program's file, of which the Go runtime reads
+// Shrink gives back the memory that the start of the program has taken and that is not needed
+// any more: of 18 MB, 5 stay in a holder of ports. Most of it is the program's file, of which the Go runtime reads
 // a lot as it starts. What is needed again is read from there.
-func shrink() {
+func Shrink() {
 	debug.FreeOSMemory()
 	text, err := os.ReadFile("/proc/self/smaps")
 	if err != nil {

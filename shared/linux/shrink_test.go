@@ -1,4 +1,4 @@
-package holder
+package linux
 
 import (
 	"os"
@@ -43,5 +43,5 @@ Anonymous:             0 kB
 	if all := parseSmaps(own); !slices.ContainsFunc(all, mapping.clean) {
 		t.Errorf("nothing of this process is clean: %+v", all)
 	}
-	shrink() // and this goes on
+	Shrink() // and this goes on
 }
