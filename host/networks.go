@@ -28,6 +28,10 @@ func (h *Host) openNetworks(ctx context.Context, cfg config.Config, logger hclog
 // Networks returns all networks, by name.
 func (h *Host) Networks() ([]api.Network, error) { return h.networks.List() }
 
+// Traffic returns what came and went over each interface of a container, by its id. There is
+// none without a network of its own: one that it shares counts for the container that has it.
+func (h *Host) Traffic(id string) ([]api.Traffic, error) { return h.networks.Traffic(id) }
+
 // CheckNetworks returns what would keep containers from reaching each other, and more than
 // this machine, now. The findings have no range.
 func (h *Host) CheckNetworks() (diag.Diagnostics, error) { return h.networks.Obstacles() }

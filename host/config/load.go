@@ -146,6 +146,13 @@ func fileSchema() executor.Schema {
 				{Name: "enabled", Type: executor.Bool},
 				{Name: "pool", Type: executor.Strings},
 			}}},
+			{Name: "metrics", Schema: executor.Schema{Attributes: []executor.Attribute{
+				{Name: "address", Type: executor.String},
+				{Name: "labels", Type: executor.Strings},
+			}}},
+			{Name: "debug", Schema: executor.Schema{Attributes: []executor.Attribute{
+				{Name: "pprof", Type: executor.Bool},
+			}}},
 			defaultsBlock(),
 			{Name: "backend"},
 		},
