@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/davit-run/davit/host"
+	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/host/diag"
 	"github.com/davit-run/davit/host/internal/cli"
@@ -40,7 +41,7 @@ this machine what would keep them from reaching each other.`,
 			}
 		}
 		if *live {
-			found, err := checkLive(cmd.Context(), a, cfg)
+			found, err := checkLive(cmd.Context(), a.Client(), cfg)
 			diags = append(diags, found...)
 			if err != nil {
 				return errors.Join(diags.WriteText(a.Stderr), err)
@@ -74,8 +75,7 @@ func backendCount(cfg *config.Config) string {
 }
 
 // checkLive asks the running host's backends.
-func checkLive(ctx context.Context, a *cli.App, cfg *config.Config) (diag.Diagnostics, error) {
-	client := a.Client()
+func checkLive(ctx context.Context, client *api.Client, cfg *config.Config) (diag.Diagnostics, error) {
 	backends, err := client.Backends(ctx)
 	if err != nil {
 		return nil, err
