@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/davit-run/davit/host"
+	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/diag"
 	"github.com/davit-run/davit/host/internal/cli"
 	"github.com/davit-run/davit/host/internal/doctor"
@@ -40,7 +41,9 @@ runs or the user may not. The command fails, with exit code 1, if a line is fail
 		p := &doctor.Patient{
 			Config: cfg.WithDefaults(), ConfigName: name, Problems: diags, Version: a.Build.Version, Client: client,
 			Validate: func(ctx context.Context) diag.Diagnostics { return host.Validate(ctx, *cfg) },
-			Live:     func(ctx context.Context) (diag.Diagnostics, error) { return checkLive(ctx, client, cfg) },
+			Live: func(ctx context.Context) (diag.Diagnostics, error) {
+				return checkLive(ctx, client, cfg, func(b api.BackendInfo) bool { return b.State == api.BackendReady })
+			},
 		}
 		found := doctor.Examine(cmd.Context(), p)
 		var failed error

@@ -39,7 +39,7 @@ func TestDoctor(t *testing.T) {
 	s.serve()
 	s.until(func() bool { return s.run("backends", "--check").code == 0 })
 	if texts, _ = examine(); !strings.HasPrefix(texts["host"], "ok: it runs, pid ") || !strings.Contains(texts["host"], "ok: backend a is ready\nok: backend b is ready\n") ||
-		texts["leftovers"] != "ok: there is nothing of hosts that are gone\n" || !strings.Contains(texts["limits"], "ok: the host may open ") {
+		texts["shims"] != "ok: backend a: plain (the default)\nok: backend b: plain (the default)\n" || texts["leftovers"] != "ok: there is nothing of hosts that are gone\n" || !strings.Contains(texts["limits"], "ok: the host may open ") {
 		t.Errorf("with a host: got %q", texts)
 	}
 

@@ -244,6 +244,23 @@ func TestRuntimes(t *testing.T) {
 	}
 }
 
+func TestShims(t *testing.T) {
+	p := machine(t, map[string]string{"bin/readme": ""})
+	if got := look(t, p, "shims"); !has(got, "ok: no backend needs one") {
+		t.Errorf("got %q", got)
+	}
+	p.Config.Backends = []config.Backend{{Name: "main", Executor: "containerd"}}
+	if got := look(t, p, "shims"); !has(got, "warn: no shim of containerd") {
+		t.Errorf("got %q", got)
+	}
+	if err := linux.WriteProgram(p.root+"/bin/containerd-shim-runc-v2", nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got := look(t, p, "shims"); !has(got, "ok: /bin/containerd-shim-runc-v2") {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestLimits(t *testing.T) {
 	const form = "Limit                     Soft Limit           Hard Limit           Units     \nMax open files            %s                 %s                files     \n"
 	for _, tt := range [][3]string{
@@ -334,6 +351,13 @@ func TestLeftovers(t *testing.T) {
 	if got := look(t, p, "host"); !has(got, "unknown: none can be asked: unavailable") {
 		t.Errorf("got %q", got)
 	}
+	p.forbidden = true
+	for _, name := range []string{"host", "leftovers"} {
+		if got := look(t, p, name); len(got) != 1 || !has(got, "unknown: ") {
+			t.Errorf("a user who may not ask the host: got %q", got)
+		}
+	}
+	p.forbidden = false
 	f, err := os.OpenFile(p.root+"/run/host.lock", os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)

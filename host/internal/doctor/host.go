@@ -34,9 +34,9 @@ func lookAtHost(ctx context.Context, p *Patient, r *report) {
 		case b.Ready:
 			r.ok("backend %s is ready", b.Name)
 		case b.State == api.BackendStarting:
-			r.warn("wait, and ask again", "backend %s is starting", b.Name)
+			r.warn("wait, and ask again; its daemon, if it has one, may not answer yet", "backend %s is starting%s", b.Name, because(b.Problem))
 		default:
-			r.fail(fmt.Sprintf("see to that; davit backend restart %s tries at once", b.Name), "backend %s is %s: %s", b.Name, b.State, b.Problem)
+			r.fail(fmt.Sprintf("see to that; davit backend restart %s tries at once", b.Name), "backend %s is %s%s", b.Name, b.State, because(b.Problem))
 		}
 	}
 	if p.Live == nil {
@@ -51,11 +51,23 @@ func lookAtHost(ctx context.Context, p *Patient, r *report) {
 
 // lookAtAbsence says why there is no host: none runs, or one does not answer.
 func (p *Patient) lookAtAbsence(r *report) {
+	if p.forbidden {
+		r.add(Unknown, "run davit doctor as root, or as a member of the group that the config names in api", "whether one runs, and how: %v", p.hostErr)
+		return
+	}
 	if pid := linux.LockHolder(filepath.Join(p.Config.RunDir, "host.lock")); pid != "" {
 		r.fail("see its log; if it does nothing, restart it: containers run on", "a host runs (%s) and cannot be asked: %v", pid, p.hostErr)
 		return
 	}
 	r.add(Unknown, "run davit serve, and ask again: what only a host can know was not looked at", "none can be asked: %v", p.hostErr)
+}
+
+// because returns a reason, if there is one, for the end of a text.
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return ": " + why
 }
 
 // count returns a number of things.

@@ -14,6 +14,10 @@ var _ = add(95, "leftovers", lookAtLeftovers)
 
 // lookAtLeftovers looks for what hosts have left that are gone.
 func lookAtLeftovers(ctx context.Context, p *Patient, r *report) {
+	if p.forbidden {
+		r.add(Unknown, "run davit doctor as root", "the host may not be asked")
+		return
+	}
 	if p.host == nil {
 		p.lookAtOrphans(r)
 		return

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/host/diag"
+	"golang.org/x/sys/unix"
 )
 
 // Patient is what is examined: a machine, a config, and the host that runs, if one does.
@@ -23,15 +25,17 @@ type Patient struct {
 	Client *api.Client
 	// Version is that of this program.
 	Version string
-	// Validate asks the executors about the config, and Live the backends of the running host.
+	// Validate asks the executors about the config, and Live the backends of the running host
+	// that are ready.
 	Validate func(ctx context.Context) diag.Diagnostics
 	Live     func(ctx context.Context) (diag.Diagnostics, error)
 
 	root string // of proc, sys, usr and dev; "" is /
 	path string // that programs are looked for in
 
-	host    *api.Version // of the host that runs, nil if none does
-	hostErr error        // why it is not known
+	host      *api.Version // of the host that runs, nil if none can be asked
+	hostErr   error        // why not
+	forbidden bool         // to ask, whether or not one runs
 }
 
 // meet finds out whether a host runs.
@@ -45,6 +49,7 @@ func (p *Patient) meet(ctx context.Context) {
 	v, err := p.Client.Version(ctx)
 	if err != nil {
 		p.hostErr = err
+		p.forbidden = errors.Is(unix.Access(p.Config.API.Socket, unix.W_OK), unix.EACCES)
 		return
 	}
 	p.host = &v
