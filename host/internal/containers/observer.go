@@ -46,24 +46,26 @@ type stepper struct {
 	observer Observer
 	backend  string
 	began    time.Time
+	recorded bool // its last step was made
 }
 
 // do runs a step, unless err says that one before has failed.
-func (s stepper) do(err error, step string, run func() error) error {
+func (s *stepper) do(err error, step string, run func() error) error {
 	if err != nil {
 		return err
 	}
 	began := time.Now()
 	err = run()
 	s.observer.Stepped(s.backend, step, time.Since(began))
+	s.recorded = s.recorded || step == StepRecord
 	return err
 }
 
 // end says what came of the start. An outcome that is not known yet is none: somebody asks
-// again.
-func (s stepper) end(err error) {
-	switch executor.CodeOf(err) {
-	case executor.OutcomeUnknown, executor.Canceled:
+// again. And neither is one that somebody else has found.
+func (s *stepper) end(err error) {
+	code := executor.CodeOf(err)
+	if code == executor.OutcomeUnknown || code == executor.Canceled || err == nil && !s.recorded {
 		return
 	}
 	s.observer.Started(s.backend, time.Since(s.began), err)

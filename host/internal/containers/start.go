@@ -49,7 +49,7 @@ func (m *Manager) start(ctx context.Context, session *backends.Session, record *
 	if due, err := m.due(record); !due {
 		return err
 	}
-	steps := stepper{m.opts.Observer, record.Backend, time.Now()}
+	steps := stepper{observer: m.opts.Observer, backend: record.Backend, began: time.Now()}
 	defer func() { steps.end(err) }()
 	var files output.Files
 	err = steps.do(nil, StepFiles, func() (err error) {

@@ -318,6 +318,23 @@ func TestDaemons(t *testing.T) {
 	}
 }
 
+func TestAccounts(t *testing.T) {
+	p := machine(t, nil)
+	p.Config.API.Group = "root"
+	p.Config.Backends = []config.Backend{{Name: "a", User: "root:root"}, {Name: "b", User: "no-such-user"}, {Name: "c", User: "990:990"}, {Name: "d"}}
+	want := []string{
+		"ok: members of the group root may use the API, and so are as powerful as the host", "ok: the executor of backend a runs as root",
+		"fail: there is no user no-such-user, as which the executor of backend b is to run",
+	}
+	if got := look(t, p, "accounts"); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q", got)
+	}
+	p.Config.API.Group, p.Config.Backends = "no-such-group", nil
+	if got := look(t, p, "accounts"); !reflect.DeepEqual(got, []string{"fail: there is no group no-such-group, which the config lets use the API"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
 // TestConfig reports what was found when the config was read, and what the executors say.
 func TestConfig(t *testing.T) {
 	p := machine(t, nil)
@@ -381,7 +398,7 @@ func TestExamine(t *testing.T) {
 		seen[f.Check] = true
 	}
 	for _, c := range checks {
-		if !seen[c.name] && c.name != "daemons" {
+		if !seen[c.name] && c.name != "daemons" && c.name != "accounts" {
 			t.Errorf("the check %s has found nothing", c.name)
 		}
 	}

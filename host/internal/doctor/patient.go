@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/config"
@@ -38,6 +39,9 @@ type Patient struct {
 	forbidden bool         // to ask, whether or not one runs
 }
 
+// answerTime is how long a host may take to say that it is there. Seen: milliseconds.
+const answerTime = 5 * time.Second
+
 // meet finds out whether a host runs.
 func (p *Patient) meet(ctx context.Context) {
 	if p.path == "" {
@@ -46,6 +50,8 @@ func (p *Patient) meet(ctx context.Context) {
 	if p.Client == nil {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
 	v, err := p.Client.Version(ctx)
 	if err != nil {
 		p.hostErr = err

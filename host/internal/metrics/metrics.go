@@ -94,8 +94,8 @@ func (m *Metrics) Write(ctx context.Context, h Host, w io.Writer) error {
 		return err
 	}
 	families, err := prometheus.Gatherers{m.registry, now}.Gather()
-	if err != nil {
-		return err
+	if len(families) == 0 {
+		return err // otherwise one metric is at fault, and the others are worth having
 	}
 	var text bytes.Buffer
 	enc := expfmt.NewEncoder(&text, expfmt.NewFormat(expfmt.TypeTextPlain))

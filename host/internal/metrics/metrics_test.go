@@ -277,7 +277,13 @@ func TestManyScrapes(t *testing.T) {
 func TestOddText(t *testing.T) {
 	h := example()
 	h.containers[0].Name, h.containers[0].Image, h.containers[0].Labels = "a\"b\\\n", "\xff", map[string]string{"ä.x/y": "} 1\nup 2"}
-	families, _ := scrape(t, observed(t, Options{Labels: []string{"ä.x/y"}}), h)
+	m := observed(t, Options{Labels: []string{"ä.x/y"}})
+	m.Called("good", "list", 0, executor.Errorf("\xff\n", "an executor of the wrong kind"))
+	m.Exited("good", "\xff")
+	families, text := scrape(t, m, h)
+	if !strings.Contains(text, `davit_rpc_errors_total{backend="good",code="internal",method="list"} 1`) || !strings.Contains(text, `davit_exits_total{backend="good",source="lost"} 2`) {
+		t.Errorf("codes of others: got\n%s", text)
+	}
 	if families["up"] != nil {
 		t.Error("a label has made a metric")
 	}

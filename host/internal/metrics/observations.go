@@ -88,11 +88,30 @@ func (o *observations) expect(backends []api.BackendInfo) {
 	}
 }
 
+// codeOf returns the code of an error as a label. Executors can send any text as a code.
+func codeOf(err error) string {
+	switch code := executor.CodeOf(err); code {
+	case executor.NotFound, executor.AlreadyExists, executor.Invalid, executor.FailedPrecondition, executor.Unavailable, executor.Unsupported,
+		executor.OutcomeUnknown, executor.CommandNotFound, executor.CommandNotExecutable, executor.DeadlineExceeded, executor.Canceled:
+		return string(code)
+	}
+	return string(executor.Internal)
+}
+
+// sourceOf returns how an end is known, as a label.
+func sourceOf(source executor.Provenance) string {
+	switch source {
+	case executor.Observed, executor.Recovered:
+		return string(source)
+	}
+	return string(executor.Lost)
+}
+
 // Called implements host.Observer.
 func (o *observations) Called(backend, method string, took time.Duration, err error) {
 	o.calls.WithLabelValues(backend, method).Observe(took.Seconds())
 	if err != nil {
-		o.callErrors.WithLabelValues(backend, method, string(executor.CodeOf(err))).Inc()
+		o.callErrors.WithLabelValues(backend, method, codeOf(err)).Inc()
 	}
 }
 
@@ -104,7 +123,7 @@ func (o *observations) Stepped(backend, step string, took time.Duration) {
 // Started implements host.Observer.
 func (o *observations) Started(backend string, took time.Duration, err error) {
 	if err != nil {
-		o.startFails.WithLabelValues(backend, string(executor.CodeOf(err))).Inc()
+		o.startFails.WithLabelValues(backend, codeOf(err)).Inc()
 		return
 	}
 	o.starts.WithLabelValues(backend).Observe(took.Seconds())
@@ -112,7 +131,7 @@ func (o *observations) Started(backend string, took time.Duration, err error) {
 
 // Exited implements host.Observer.
 func (o *observations) Exited(backend string, source executor.Provenance) {
-	o.exits.WithLabelValues(backend, string(source)).Inc()
+	o.exits.WithLabelValues(backend, sourceOf(source)).Inc()
 }
 
 // Output implements host.Observer.
