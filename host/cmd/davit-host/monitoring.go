@@ -78,7 +78,13 @@ func (m *monitoring) serve(ctx context.Context, served any) (wait func() error) 
 		return func() error { return nil }
 	}
 	done := make(chan error, 1)
-	go func() { done <- api.ServeMonitoring(ctx, m.listener, served, m.options) }()
+	go func() {
+		err := api.ServeMonitoring(ctx, m.listener, served, m.options)
+		if ctx.Err() == nil {
+			m.options.Logger.Error("metrics are no longer served on their address, only on the socket of the API", "error", err)
+		}
+		done <- err
+	}()
 	return func() error { return <-done }
 }
 
