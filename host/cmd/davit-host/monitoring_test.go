@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/davit-run/davit/host"
 	"github.com/davit-run/davit/host/api"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
@@ -123,6 +124,17 @@ func TestMonitoring(t *testing.T) {
 	out, err := second.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "davit: metrics.address: listen tcp "+address+": bind: address already in use; name another one, or none") {
 		t.Errorf("a host whose address is taken: %v, %s", err, out)
+	}
+}
+
+// TestProgramServesTheAPI checks that the program serves what a host alone does not, and that
+// it takes profiles only if the config says so.
+func TestProgramServesTheAPI(t *testing.T) {
+	if missing := api.Unserved((&monitoring{pprof: true}).of(&host.Host{})); len(missing) > 0 {
+		t.Errorf("there is no %+v", missing)
+	}
+	if missing := api.Unserved((&monitoring{}).of(&host.Host{})); len(missing) != 1 || missing[0].Name != "Profile" {
+		t.Errorf("by default there is no %+v, want that there are no profiles", missing)
 	}
 }
 
