@@ -43,6 +43,8 @@ type Options struct {
 	// were killed first, the next Open of the same state directory with Ephemeral does
 	// it.
 	Ephemeral bool
+	// Observer is told what the host does, such as for metrics. Nil means nobody.
+	Observer Observer
 
 	bootID string // for tests; see store.Options
 }
@@ -78,7 +80,7 @@ func Open(ctx context.Context, cfg config.Config, opts Options) (*Host, error) {
 			return nil, fmt.Errorf("directory of the host: %w", err)
 		}
 	}
-	st, err := store.Open(filepath.Join(cfg.StateDir, storeFile), store.Options{BootID: opts.bootID, HostID: containers.KnownHostID(cfg.StateDir)})
+	st, err := store.Open(filepath.Join(cfg.StateDir, storeFile), store.Options{BootID: opts.bootID, HostID: containers.KnownHostID(cfg.StateDir), Observer: opts.Observer})
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +121,7 @@ func (h *Host) start(ctx context.Context, cfg config.Config, opts Options) error
 	info := h.store.Info()
 	h.backends = backends.New(cfg, backends.Options{
 		HostID: info.HostID, Hello: transport.Hello{Version: opts.Version, Epoch: info.Epoch},
-		Logger: opts.Logger, Ephemeral: opts.Ephemeral,
+		Logger: opts.Logger, Ephemeral: opts.Ephemeral, Observer: opts.Observer,
 		Reports: func(backend string) executor.Host { return h.containers.Reports(backend) },
 		Ready:   func(ctx context.Context, s *backends.Session) error { return h.containers.Reconcile(ctx, s) },
 		Journal: func(ctx context.Context, e store.Event) error {
@@ -156,7 +158,7 @@ func (h *Host) start(ctx context.Context, cfg config.Config, opts Options) error
 	}
 	h.containers, err = containers.Open(ctx, containers.Options{
 		Store: h.store, Backends: h.backends, Images: h.images, Volumes: h.volumes, Networks: h.networks, Ports: h.ports, Resolver: h.resolver, Logger: opts.Logger,
-		StateDir: cfg.StateDir, MaxOutput: maxOutput, ForbidHooks: cfg.ForbidHooks, KeepEnded: keepEnded, AttemptsBytes: attemptsBytes, Linger: opts.Linger, Ephemeral: opts.Ephemeral,
+		StateDir: cfg.StateDir, MaxOutput: maxOutput, ForbidHooks: cfg.ForbidHooks, KeepEnded: keepEnded, AttemptsBytes: attemptsBytes, Linger: opts.Linger, Ephemeral: opts.Ephemeral, Observer: opts.Observer,
 	})
 	if err != nil {
 		return err

@@ -146,6 +146,22 @@ func (f *fake) Update(ctx context.Context, ref string, o UpdateOptions) error {
 	}
 	return f.pause(ctx, fmt.Sprint(ref, o.Limits, restart))
 }
+func (f *fake) WriteMetrics(_ context.Context, w io.Writer) error {
+	_, err := io.WriteString(w, "up 1\n")
+	return err
+}
+func (f *fake) Live(context.Context) (Liveness, error) {
+	return Liveness{Problem: "the disk is full"}, nil
+}
+func (f *fake) Ready(_ context.Context, names []string) (Readiness, error) {
+	if len(names) > 1 {
+		return Readiness{}, executor.Errorf(executor.Unavailable, "no")
+	}
+	return Readiness{Ready: len(names) == 0, Backends: []BackendReadiness{{Name: strings.Join(names, ",")}}}, nil
+}
+func (f *fake) Profile(ctx context.Context, name string, o ProfileOptions, w io.Writer) error {
+	return f.archive(ctx, fmt.Sprint(name, " ", o), w, nil)
+}
 func (f *fake) Pause(ctx context.Context, ref string) error  { return f.pause(ctx, ref) }
 func (f *fake) Resume(ctx context.Context, ref string) error { return f.resume(ctx, ref) }
 func (f *fake) Exec(ctx context.Context, ref string, o ExecOptions) (Exec, error) {

@@ -53,11 +53,19 @@ type handler struct {
 }
 
 func newHandler(h any, opts Options) *handler {
+	return newHandlerOf(h, opts, func(entry) bool { return true })
+}
+
+// newHandlerOf returns a handler that has only some of the routes.
+func newHandlerOf(h any, opts Options, has func(entry) bool) *handler {
 	s := &handler{host: h, version: opts.Version, logger: opts.Logger, mux: http.NewServeMux(), bodyTime: bodyTime}
 	if s.logger == nil {
 		s.logger = silent{}
 	}
 	for _, route := range table {
+		if !has(route) {
+			continue
+		}
 		s.mux.HandleFunc(route.pattern(), func(w http.ResponseWriter, r *http.Request) {
 			if err := route.answer(s, w, r); err != nil {
 				s.fail(w, r, err)

@@ -26,6 +26,8 @@ type route[H, Request, Reply any] struct {
 	Doc string
 	// NeedsBody means that a request without a body is refused.
 	NeedsBody bool
+	// Monitoring means that [ServeMonitoring] serves it, too.
+	Monitoring bool
 	// Serve answers a request.
 	Serve func(ctx context.Context, h H, r *Request) (Reply, error)
 	// Stream, instead of Serve, writes the response as it comes. It returns only errors
@@ -47,6 +49,7 @@ type entry interface {
 	servedBy(s *handler) bool
 	// streamed reports whether the body of requests is a stream.
 	streamed() bool
+	monitoring() bool
 }
 
 // table has all routes. It is complete after the initialization of the package.
@@ -131,6 +134,8 @@ func (r *route[H, Request, Reply]) servedBy(s *handler) bool {
 
 func (r *route[H, Request, Reply]) streamed() bool { return streamed(reflect.TypeFor[Request]()) }
 
+func (r *route[H, Request, Reply]) monitoring() bool { return r.Monitoring }
+
 // answer serves a request.
 func (r *route[H, Request, Reply]) answer(s *handler, w http.ResponseWriter, hr *http.Request) error {
 	h, ok := r.server(s)
@@ -162,13 +167,17 @@ func (r *route[H, Request, Reply]) answer(s *handler, w http.ResponseWriter, hr 
 	if err != nil {
 		return err
 	}
+	status := http.StatusOK
+	if s, ok := any(reply).(interface{ httpStatus() int }); ok {
+		status = s.httpStatus()
+	}
 	switch v := reflect.ValueOf(reply); {
 	case v.Type() == reflect.TypeFor[none]():
 		w.WriteHeader(http.StatusNoContent)
 	case v.Kind() == reflect.Slice && v.IsNil():
 		s.reply(w, http.StatusOK, []none{}) // JSON says [], not null
 	default:
-		s.reply(w, http.StatusOK, reply)
+		s.reply(w, status, reply)
 	}
 	return nil
 }

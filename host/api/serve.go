@@ -25,6 +25,13 @@ func Serve(ctx context.Context, l net.Listener, h any, opts Options) error {
 	return serve(ctx, l, newHandler(h, opts))
 }
 
+// ServeMonitoring is like [Serve], and has only the routes by which others watch a host:
+// metrics, and whether it lives and is ready. They change nothing, and show whoever can
+// connect the names, images and chosen labels of containers.
+func ServeMonitoring(ctx context.Context, l net.Listener, h any, opts Options) error {
+	return serve(ctx, l, newHandlerOf(h, opts, entry.monitoring))
+}
+
 func serve(ctx context.Context, l net.Listener, handler *handler) error {
 	base, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
@@ -36,6 +43,7 @@ func serve(ctx context.Context, l net.Listener, handler *handler) error {
 		MaxHeaderBytes:    maxHeader,
 		ConnState:         fresh.note,
 		BaseContext:       func(net.Listener) context.Context { return base },
+		ConnContext:       withPeer,
 		ErrorLog:          log.New(debugWriter{handler.logger}, "", 0),
 	}
 	server.RegisterOnShutdown(fresh.close)

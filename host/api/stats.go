@@ -10,16 +10,9 @@ import (
 // Stats is what a container uses.
 type Stats struct {
 	executor.Stats
-	// Network is what has passed its network. It is nil for one without a network of the
-	// host's, such as the machine's own.
-	Network *Traffic `json:"network,omitempty"`
-}
-
-// Traffic is what has passed the links of a network namespace since it was made, in bytes.
-// Containers that share one share what has passed it.
-type Traffic struct {
-	Received uint64 `json:"received"`
-	Sent     uint64 `json:"sent"`
+	// Network is what has passed each of its links. It is empty for one without a network of
+	// the host's, such as the machine's own. Containers that share a network share that, too.
+	Network []Traffic `json:"network,omitempty"`
 }
 
 type meter interface {

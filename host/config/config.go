@@ -35,6 +35,10 @@ type Config struct {
 	Retention Retention `json:"retention,omitzero"`
 	// Network configures the networks of containers.
 	Network Network `json:"network,omitzero"`
+	// Metrics configures the metrics of the host and its containers.
+	Metrics Metrics `json:"metrics,omitzero"`
+	// Debug configures what helps to find faults of the host.
+	Debug Debug `json:"debug,omitzero"`
 	// Defaults are those of all containers, unless their backend has others.
 	Defaults Defaults `json:"defaults,omitzero"`
 	// DefaultBackend is the backend of containers that name none. Empty, with

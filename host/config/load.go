@@ -147,6 +147,13 @@ func fileSchema() executor.Schema {
 				{Name: "ipv6", Type: executor.Bool},
 				{Name: "pool", Type: executor.Strings},
 			}}},
+			{Name: "metrics", Schema: executor.Schema{Attributes: []executor.Attribute{
+				{Name: "address", Type: executor.String},
+				{Name: "labels", Type: executor.Strings},
+			}}},
+			{Name: "debug", Schema: executor.Schema{Attributes: []executor.Attribute{
+				{Name: "pprof", Type: executor.Bool},
+			}}},
 			defaultsBlock(),
 			{Name: "backend"},
 		},

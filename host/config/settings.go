@@ -48,6 +48,18 @@ func (b *Backend) body(v any, at diag.Range, where string, ds *diag.Diagnostics)
 	return made
 }
 
+// Setting returns an attribute of the config block of b, if it is there and a string.
+func (b *Backend) Setting(name string) (value string, ok bool) {
+	settings, err := toBody(b.Config)
+	if err != nil {
+		return "", false // Decode says so
+	}
+	if it := settings.find(name); it != nil {
+		value, ok = it.value.(string)
+	}
+	return value, ok
+}
+
 // Resolve maps what an executor found wrong with the settings of b to places in the
 // files: those of the attributes, or of the blocks in which they would be.
 func (b *Backend) Resolve(found []executor.Diagnostic) diag.Diagnostics {

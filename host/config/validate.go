@@ -63,6 +63,12 @@ func (c *Config) Validate() diag.Diagnostics {
 	if _, err := d.Network.Subnets(); err != nil {
 		v.Fail(v.at("network", "pool"), `write such as ["10.209.0.0/16"]`, "network.pool: %v", err)
 	}
+	if _, _, err := d.Metrics.Listen(); err != nil {
+		v.Fail(v.at("metrics", "address"), `write such as "127.0.0.1:9323"`, "metrics.address: %v", err)
+	}
+	if err := d.Metrics.checkLabels(); err != nil {
+		v.Fail(v.at("metrics", "labels"), `write such as ["team", "env"]`, "metrics.labels: %v", err)
+	}
 	v.defaults(c.Defaults, v.source, v.at())
 
 	if len(d.Backends) == 0 {

@@ -29,6 +29,8 @@ type Stats struct {
 	// the pages of files that nothing has used for a while.
 	Memory      *uint64 `json:"memory,omitempty"`
 	MemoryLimit *uint64 `json:"memory_limit,omitempty"`
+	// MemoryUsage is all that counts against the limit, in bytes: Memory, and those pages.
+	MemoryUsage *uint64 `json:"memory_usage,omitempty"`
 	// Tasks are the processes and threads.
 	Tasks      *uint64 `json:"tasks,omitempty"`
 	TasksLimit *uint64 `json:"tasks_limit,omitempty"`

@@ -35,10 +35,11 @@ func (m CgroupMount) Dir(path string) string {
 // CgroupMounts returns all hierarchies that this process sees.
 func CgroupMounts() ([]CgroupMount, error) {
 	b, err := os.ReadFile("/proc/self/mountinfo")
-	return parseCgroupMounts(b), err
+	return ParseCgroupMounts(b), err
 }
 
-func parseCgroupMounts(mountinfo []byte) []CgroupMount {
+// ParseCgroupMounts returns the hierarchies in the text of /proc/PID/mountinfo.
+func ParseCgroupMounts(mountinfo []byte) []CgroupMount {
 	var found []CgroupMount
 	for line := range bytes.Lines(mountinfo) {
 		// 36 25 0:31 / /sys/fs/cgroup/cpu rw,nosuid shared:9 - cgroup cgroup rw,cpu

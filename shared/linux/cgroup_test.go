@@ -8,7 +8,7 @@ import (
 )
 
 func TestCgroupMounts(t *testing.T) {
-	got := parseCgroupMounts([]byte(`22 1 0:20 / / rw - ext4 /dev/vda1 rw
+	got := ParseCgroupMounts([]byte(`22 1 0:20 / / rw - ext4 /dev/vda1 rw
 30 23 0:26 / /sys/fs/cgroup/unified rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate
 36 23 0:31 /docker/0a /sys/fs/cgroup/cpu,cpuacct rw shared:10 master:2 - cgroup cgroup rw,cpu,cpuacct
 37 23 0:32 / /mnt/a\040b\134c\x rw - cgroup cgroup rw,memory

@@ -24,7 +24,7 @@ func FuzzMounts(f *testing.F) {
 	f.Add([]byte("31 30 0:27 /a /x\\040y rw - cgroup cgroup rw,memory\n"))
 	f.Add([]byte("- - -\n\\"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, m := range parseCgroupMounts(b) {
+		for _, m := range ParseCgroupMounts(b) {
 			_ = m.Dir("/a")
 		}
 	})

@@ -59,6 +59,16 @@ func (e *LockedError) Holder() string {
 	return ""
 }
 
+// LockHolder returns the process that has locked the file at a path, for people: "pid 4242". It
+// returns "" if nobody has, or the process is unknown. It locks nothing itself.
+func LockHolder(path string) string {
+	e := &LockedError{Name: path}
+	if err := unix.Lstat(path, &e.file); err != nil {
+		return ""
+	}
+	return strings.Trim(e.Holder(), " ()")
+}
+
 // holder finds the process that has locked a file in the text of /proc/locks. That
 // text has the device of the file system, and some file systems (btrfs, overlay) show
 // another device in stat. So without an entry for the device, one that is alone with

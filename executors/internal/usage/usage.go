@@ -69,6 +69,7 @@ func fromCgroup(s *executor.Stats, dir string) {
 			inactive = "total_inactive_file"
 		}
 		if s.Memory != nil {
+			s.MemoryUsage = new(*s.Memory)
 			if pages := parse(field(read("memory.stat"), inactive)); pages != nil {
 				*s.Memory -= min(*s.Memory, *pages)
 			}

@@ -32,7 +32,7 @@ func none() []int { return nil }
 
 func TestVersions(t *testing.T) {
 	want := executor.Stats{
-		PIDs: []int{7, 8, 9}, CPU: new(1500 * time.Microsecond), Memory: new(uint64(600)), MemoryLimit: new(uint64(4096)),
+		PIDs: []int{7, 8, 9}, CPU: new(1500 * time.Microsecond), Memory: new(uint64(600)), MemoryLimit: new(uint64(4096)), MemoryUsage: new(uint64(1000)),
 		Tasks: new(uint64(3)), TasksLimit: new(uint64(17)), BlockRead: new(uint64(30)), BlockWritten: new(uint64(5)),
 	}
 	pids := map[string]string{"cgroup.procs": "9\n", "a/cgroup.procs": "8\n0\n", "a/b/cgroup.procs": "7\n", "pids.current": "3\n", "pids.max": "17\n"}

@@ -86,15 +86,21 @@ func serve(ctx context.Context, a *cli.App, cfg config.Config, o serveOptions) e
 	if err != nil {
 		return err
 	}
-	h, err := host.Open(ctx, cfg, host.Options{Logger: logger, Version: a.Build.Version, Linger: linger, Ephemeral: o.ephemeral})
+	watch, err := openMonitoring(ctx, cfg, a.Build, logger)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	h, err := host.Open(ctx, cfg, host.Options{Logger: logger, Version: a.Build.Version, Linger: linger, Ephemeral: o.ephemeral, Observer: watch.metrics})
+	if err != nil {
+		return errors.Join(err, listener.Close(), watch.close())
+	}
 	apiCtx, stopAPI := context.WithCancel(ctx)
 	defer stopAPI()
+	visible := watch.of(h)
+	watched := watch.serve(apiCtx, visible)
 	served := make(chan error, 1)
 	go func() {
-		served <- api.Serve(apiCtx, listener, h, api.Options{Version: a.Build, Logger: logger.Named("api")})
+		served <- api.Serve(apiCtx, listener, visible, api.Options{Version: a.Build, Logger: logger.Named("api")})
 	}()
 	if cfg.API.Group != "" {
 		logger.Info("members of the API's group are as powerful as the host's user", "group", cfg.API.Group, "user", os.Geteuid(), "hooks_forbidden", cfg.ForbidHooks)
@@ -110,10 +116,11 @@ func serve(ctx context.Context, a *cli.App, cfg config.Config, o serveOptions) e
 		logger.Info("host is stopping", "signal", sig.String(), "drain", o.drain != nil, "machine_goes_down", down)
 	case <-ctx.Done():
 	case err := <-served:
-		return errors.Join(fmt.Errorf("the API ended: %w", err), h.Close())
+		stopAPI()
+		return errors.Join(fmt.Errorf("the API ended: %w", err), watched(), h.Close())
 	}
 	signal.Stop(signals) // the next one ends the process
-	return stop(context.WithoutCancel(ctx), h, logger, o, func() error { stopAPI(); return <-served })
+	return stop(context.WithoutCancel(ctx), h, logger, o, func() error { stopAPI(); return errors.Join(<-served, watched()) })
 }
 
 // stop ends a host. Clients are served while containers are stopped, so that those who

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/davit-run/davit/host"
+	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/host/diag"
 	"github.com/davit-run/davit/host/internal/cli"
@@ -40,7 +41,7 @@ this machine what would keep them from reaching each other.`,
 			}
 		}
 		if *live {
-			found, err := checkLive(cmd.Context(), a, cfg)
+			found, err := checkLive(cmd.Context(), a.Client(), cfg, func(api.BackendInfo) bool { return true })
 			diags = append(diags, found...)
 			if err != nil {
 				return errors.Join(diags.WriteText(a.Stderr), err)
@@ -73,9 +74,8 @@ func backendCount(cfg *config.Config) string {
 	return fmt.Sprintf("%d backends", len(cfg.Backends))
 }
 
-// checkLive asks the running host's backends.
-func checkLive(ctx context.Context, a *cli.App, cfg *config.Config) (diag.Diagnostics, error) {
-	client := a.Client()
+// checkLive asks the running host's backends, or only those that asked accepts.
+func checkLive(ctx context.Context, client *api.Client, cfg *config.Config, asked func(api.BackendInfo) bool) (diag.Diagnostics, error) {
 	backends, err := client.Backends(ctx)
 	if err != nil {
 		return nil, err
@@ -88,6 +88,9 @@ func checkLive(ctx context.Context, a *cli.App, cfg *config.Config) (diag.Diagno
 		diags = append(diags, diag.Diagnostic{Severity: executor.SeverityError, Message: fmt.Sprintf("backend %q: %s", backend, err)})
 	}
 	for _, b := range backends {
+		if !asked(b) {
+			continue
+		}
 		found, err := client.Check(ctx, b.Name)
 		if err != nil {
 			fail(b.Name, err)

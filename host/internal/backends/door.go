@@ -50,6 +50,7 @@ func On[Req, Reply any](ctx context.Context, s *Session, method *transport.Metho
 	leave := s.Enter()
 	began := time.Now()
 	reply, err := method.Call(ctx, s, req)
+	s.observe(method.Name, began, err)
 	switch {
 	case errors.Is(err, transport.ErrNoAnswer), errors.Is(err, executor.OutcomeUnknown) && time.Since(began) >= method.Limit && ctx.Err() == nil && !method.Yields:
 		s.Stuck(about, err)

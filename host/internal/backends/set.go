@@ -32,6 +32,8 @@ type Options struct {
 	Ready func(ctx context.Context, session *Session) error
 	// Journal appends an event to the journal.
 	Journal func(ctx context.Context, e store.Event) error
+	// Observer is told of calls; nil means nobody.
+	Observer Observer
 }
 
 // Set is the set of a host's backends. It is safe for concurrent use.
@@ -54,6 +56,9 @@ type Backend struct {
 
 // New returns the backends of cfg, which are not supervised yet.
 func New(cfg config.Config, opts Options) *Set {
+	if opts.Observer == nil {
+		opts.Observer = unobserved{}
+	}
 	s := &Set{config: cfg, opts: opts, byName: map[string]*Backend{}}
 	for i := range cfg.Backends {
 		b := &cfg.Backends[i]

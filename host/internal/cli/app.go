@@ -45,9 +45,9 @@ type App struct {
 	missing  error       // of Elsewhere
 }
 
-// helpWidth returns how many columns help may take: those of the terminal, if that is
+// HelpWidth returns how many columns help may take: those of the terminal, if that is
 // wider than usual, and not so many that lines are hard to read.
-func helpWidth(w any) int {
+func HelpWidth(w any) int {
 	const least, most = 80, 110
 	return min(max(terminalWidth(w), least), most)
 }
@@ -145,7 +145,7 @@ func (a *App) Root() *cobra.Command {
 	a.addCommands(root)
 	// Without a command the program prints help, though cobra must be able to run it.
 	usage := strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable .HasParent}}", 1)
-	usage = strings.ReplaceAll(usage, ".FlagUsages", ".FlagUsagesWrapped "+strconv.Itoa(helpWidth(a.Stdout)))
+	usage = strings.ReplaceAll(usage, ".FlagUsages", ".FlagUsagesWrapped "+strconv.Itoa(HelpWidth(a.Stdout)))
 	root.SetUsageTemplate(usage)
 	cobra.EnableCommandSorting = false
 	return root

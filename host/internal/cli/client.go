@@ -25,6 +25,14 @@ func (a *App) Client() *api.Client {
 	return c
 }
 
+// ClientOr returns a client of the host that the user names, or else of the one at a socket.
+func (a *App) ClientOr(cmd *cobra.Command, socket string) *api.Client {
+	if name, _ := a.Env("DAVIT_HOST"); name != "" || cmd.Flags().Changed("host") {
+		return a.Client()
+	}
+	return api.NewClient(socket)
+}
+
 // patienceFlag adds --reconnect to a command that waits or streams.
 func (a *App) patienceFlag(cmd *cobra.Command) {
 	a.patience.Duration = new(5 * time.Minute)

@@ -197,9 +197,13 @@ func printUsage(a *App, list []usage, o statsOptions) error {
 }
 
 // netIO returns what was received and sent, where that is known.
-func netIO(t *api.Traffic, size func(*uint64) string) string {
-	if t == nil {
+func netIO(links []api.Traffic, size func(*uint64) string) string {
+	if len(links) == 0 {
 		return size(nil) + " / " + size(nil)
 	}
-	return size(&t.Received) + " / " + size(&t.Sent)
+	var received, sent uint64
+	for _, l := range links {
+		received, sent = received+l.Received.Bytes, sent+l.Sent.Bytes
+	}
+	return size(&received) + " / " + size(&sent)
 }

@@ -36,7 +36,7 @@ func TestPercent(t *testing.T) {
 
 func TestPrintUsage(t *testing.T) {
 	list := []usage{
-		{ID: "c1", Name: "web", CPUPercent: new(12.34), Stats: api.Stats{Network: &api.Traffic{Received: 3 << 10, Sent: 17}, Stats: executor.Stats{
+		{ID: "c1", Name: "web", CPUPercent: new(12.34), Stats: api.Stats{Network: []api.Traffic{{Received: api.LinkCount{Bytes: 1 << 10}, Sent: api.LinkCount{Bytes: 17}}, {Received: api.LinkCount{Bytes: 2 << 10}}}, Stats: executor.Stats{
 			Memory: new(uint64(8 << 20)), MemoryLimit: new(uint64(64 << 20)), Tasks: new(uint64(3)), BlockRead: new(uint64(1 << 30)), BlockWritten: new(uint64(0)),
 		}}},
 		{ID: "c2", Error: "not offered"},

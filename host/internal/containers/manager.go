@@ -19,7 +19,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
-// Options are what a Manager needs. All but Resolver, Linger and Ephemeral are required.
+// Options are what a Manager needs. All but Resolver, Linger, Ephemeral and Observer are required.
 type Options struct {
 	Store    *store.Store
 	Backends *backends.Set
@@ -43,6 +43,8 @@ type Options struct {
 	// Linger and Ephemeral are those of the host's Options.
 	Linger    time.Duration
 	Ephemeral bool
+	// Observer is told of starts and of output; nil means nobody.
+	Observer Observer
 }
 
 // Manager manages the containers of a host. It is safe for concurrent use.
@@ -112,6 +114,9 @@ type Manager struct {
 // Open opens the output, and records what an earlier host has left to do. The backends'
 // reconciles do it.
 func Open(ctx context.Context, opts Options) (*Manager, error) {
+	if opts.Observer == nil {
+		opts.Observer = unobserved{}
+	}
 	m := &Manager{
 		opts: opts, store: opts.Store, backends: opts.Backends, images: opts.Images, volumes: opts.Volumes, networks: opts.Networks, ports: opts.Ports, resolver: opts.Resolver, logger: opts.Logger, opened: time.Now(),
 		settleWait: settleWait, pursued: map[string]bool{}, starting: map[string]context.CancelCauseFunc{}, pins: map[string]int{}, ends: map[executor.Ref]*ending{}, claims: map[executor.Ref]*claim{},
@@ -120,7 +125,7 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 	m.health = health.NewScheduler(health.Actions{Probe: m.probe, Changed: m.recordHealth})
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	var err error
-	if m.outputs, err = output.Open(opts.StateDir, m.outputNotice); err != nil {
+	if m.outputs, err = output.Open(opts.StateDir, m.outputNotice, m.outputGrown); err != nil {
 		return nil, err
 	}
 	if m.store.Info().Incomplete() {

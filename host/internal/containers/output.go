@@ -69,6 +69,11 @@ func (m *Manager) outputNotice(n output.Notice) {
 	}
 }
 
+// outputGrown tells the observer what became of output.
+func (m *Manager) outputGrown(g output.Growth) {
+	m.opts.Observer.Output(g.Stream, g.Written, g.Dropped, g.Lost)
+}
+
 // recordLoss records what is missing of an output in the container's record, and each
 // gap in the journal.
 func (m *Manager) recordLoss(n output.Notice) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/internal/backends"
+	"github.com/davit-run/davit/host/internal/output"
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/transport"
@@ -37,7 +38,7 @@ func (m *Manager) startFirst(ctx context.Context, session *backends.Session, rec
 // outcome. If the executor dies meanwhile it asks the next one again, since Create is
 // idempotent. If the outcome is unknown it leaves the record as it is, for reconcile to
 // find out. again means that an earlier try had an unknown outcome.
-func (m *Manager) start(ctx context.Context, session *backends.Session, record *store.Container, spec json.RawMessage, again bool) error {
+func (m *Manager) start(ctx context.Context, session *backends.Session, record *store.Container, spec json.RawMessage, again bool) (err error) {
 	// A reconcile may repeat a start that a caller is still waiting for. The second one
 	// finds the outcome of the first.
 	unlock, err := m.starts.Lock(context.WithoutCancel(ctx), record.ID)
@@ -48,24 +49,25 @@ func (m *Manager) start(ctx context.Context, session *backends.Session, record *
 	if due, err := m.due(record); !due {
 		return err
 	}
-	files, err := m.makeFiles(record)
-	if err == nil {
-		err = m.makeEtc(record, spec)
-	}
-	if err == nil {
-		err = m.images.Roots().Mount(record.ID)
-	}
-	if err == nil {
-		err = m.networks.Up(record)
-	}
-	if err == nil {
+	steps := stepper{observer: m.opts.Observer, backend: record.Backend, began: time.Now()}
+	defer func() { steps.end(err) }()
+	var files output.Files
+	err = steps.do(nil, StepFiles, func() (err error) {
+		if files, err = m.makeFiles(record); err == nil {
+			err = m.makeEtc(record, spec)
+		}
+		return err
+	})
+	err = steps.do(err, StepRootfs, func() error { return m.images.Roots().Mount(record.ID) })
+	err = steps.do(err, StepNetwork, func() error { return m.networks.Up(record) })
+	err = steps.do(err, StepPorts, func() error {
 		leases, _ := m.networks.Leases(record) // Up has found them
 		m.syncHosts(leases)
 		if !again {
 			m.nameResolver(ctx, record)
 		}
-		err = m.holdPorts(context.WithoutCancel(ctx), record.ID, again)
-	}
+		return m.holdPorts(context.WithoutCancel(ctx), record.ID, again)
+	})
 	if err != nil {
 		return m.failUnheard(context.WithoutCancel(ctx), session, record, err, again)
 	}
@@ -80,10 +82,14 @@ func (m *Manager) start(ctx context.Context, session *backends.Session, record *
 	workload := executor.Workload{Ref: record.Ref(), Spec: spec, Runtime: record.Runtime, Stdio: files.Stdio()}
 	for pause := 50 * time.Millisecond; ; again, pause = true, min(2*pause, 5*time.Second) {
 		began := time.Now()
-		status, err := t.create(ctx, session, workload)
+		var status executor.Status
+		err := steps.do(nil, StepCreate, func() (err error) {
+			status, err = t.create(ctx, session, workload)
+			return err
+		})
 		switch {
 		case err == nil:
-			return m.recordRunning(context.WithoutCancel(ctx), status)
+			return steps.do(nil, StepRecord, func() error { return m.recordRunning(context.WithoutCancel(ctx), status) })
 		case errors.Is(context.Cause(ctx), errStopped): // and who stopped it settles what is left
 			return executor.Errorf(executor.Canceled, "container %s: %w", record.ID, errStopped)
 		case ctx.Err() != nil:

@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Traffic returns what has passed the links of a container's network namespace, its loopback
-// apart. It is nil for a container that has none of the host's namespaces, whose traffic is not
-// its own or is only its backend's to know. Restarts do not reset it.
-func (m *Manager) Traffic(c *store.Container) (*api.Traffic, error) {
+// Traffic returns what has passed each link of a container's network namespace, its loopback
+// apart. There is none for a container that has none of the host's namespaces, whose traffic is
+// not its own or is only its backend's to know. Restarts do not reset it.
+func (m *Manager) Traffic(c *store.Container) (all []api.Traffic, err error) {
 	path := m.Path(c.NetNS())
 	if !m.enabled || len(c.Leases) == 0 && c.Joined == "" || !pinned(path) {
 		return nil, nil
@@ -32,14 +32,27 @@ func (m *Manager) Traffic(c *store.Container) (*api.Traffic, error) {
 	if err != nil {
 		return nil, explain("traffic of container "+c.ID, err)
 	}
-	t := new(api.Traffic)
 	for _, l := range links {
 		a := l.Attrs()
 		if a.Flags&net.FlagLoopback != 0 || a.Statistics == nil {
 			continue
 		}
-		t.Received += a.Statistics.RxBytes
-		t.Sent += a.Statistics.TxBytes
+		s := a.Statistics
+		all = append(all, api.Traffic{
+			Interface: a.Name, Network: networkOf(c, a.Name),
+			Received: api.LinkCount{Bytes: s.RxBytes, Packets: s.RxPackets, Errors: s.RxErrors, Dropped: s.RxDropped},
+			Sent:     api.LinkCount{Bytes: s.TxBytes, Packets: s.TxPackets, Errors: s.TxErrors, Dropped: s.TxDropped},
+		})
 	}
-	return t, nil
+	return all, nil
+}
+
+// networkOf returns the network that a link within leads to, or "" if the records do not say.
+func networkOf(c *store.Container, link string) string {
+	for _, l := range c.Leases {
+		if insideName(l.Link) == link {
+			return l.Network
+		}
+	}
+	return ""
 }

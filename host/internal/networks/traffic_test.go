@@ -18,13 +18,14 @@ func TestTraffic(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := m.run(t, "c1", "web")
-	traffic := func(c *store.Container) api.Traffic {
+	traffic := func(c *store.Container) (bytes struct{ Received, Sent uint64 }) {
 		t.Helper()
 		got, err := m.Traffic(c)
-		if err != nil || got == nil {
+		if err != nil || len(got) != 1 || got[0].Interface != "eth0" || got[0].Network != "web" && c.ID == "c1" {
 			t.Fatal(got, err)
 		}
-		return *got
+		bytes.Received, bytes.Sent = got[0].Received.Bytes, got[0].Sent.Bytes
+		return bytes
 	}
 	port, stop := serve(t, m.Path(c.ID))
 	before := traffic(c)

@@ -15,14 +15,14 @@ type Outputs struct {
 	tracker *Tracker
 }
 
-// Open opens the output below a state directory. See [NewTracker] for notice.
-func Open(stateDir string, notice func(Notice)) (*Outputs, error) {
+// Open opens the output below a state directory. See [NewTracker] for notice and grown.
+func Open(stateDir string, notice func(Notice), grown func(Growth)) (*Outputs, error) {
 	dir, err := OpenDir(stateDir)
 	if err != nil {
 		return nil, err
 	}
 	watcher := linux.NewWatcher()
-	return &Outputs{Dir: dir, watcher: watcher, tracker: NewTracker(watcher, notice)}, nil
+	return &Outputs{Dir: dir, watcher: watcher, tracker: NewTracker(watcher, notice, grown)}, nil
 }
 
 // Close stops tracking. The files stay.

@@ -26,6 +26,7 @@ import (
 type Tracker struct {
 	watcher *linux.Watcher
 	notice  func(Notice)
+	grown   func(Growth)
 	due     chan struct{}
 	quit    chan struct{}
 	stopped chan struct{}
@@ -83,6 +84,8 @@ type tracked struct {
 	failed  bool       // to drop
 	changed time.Time  // the file or its attributes, when its loss was read
 	lost    executor.Loss
+	missing int64  // bytes that are lost, when changed
+	told    Growth // what the tracker's grown was told in all
 
 	// next is the time of the next check, zero for never. watched means that a write
 	// wakes the tracker.
@@ -93,13 +96,17 @@ type tracked struct {
 }
 
 // NewTracker returns a new Tracker. It calls notice, unless that is nil, when output is
-// dropped or lost. notice must neither block nor call the Tracker.
-func NewTracker(w *linux.Watcher, notice func(Notice)) *Tracker {
+// dropped or lost, and grown, unless that is nil, whenever it finds that a stream has grown
+// or that more of it was dropped or lost. Neither may block or call the Tracker.
+func NewTracker(w *linux.Watcher, notice func(Notice), grown func(Growth)) *Tracker {
 	if notice == nil {
 		notice = func(Notice) {}
 	}
+	if grown == nil {
+		grown = func(Growth) {}
+	}
 	t := &Tracker{
-		watcher: w, notice: notice,
+		watcher: w, notice: notice, grown: grown,
 		due: make(chan struct{}, 1), quit: make(chan struct{}), stopped: make(chan struct{}),
 		attempts: make(map[executor.Ref][]*tracked),
 	}
@@ -289,6 +296,10 @@ func (s *tracked) begin() error {
 	}
 	s.low = firstData(f, st.Size())
 	s.noticed = s.low
+	s.told = Growth{Stream: s.stream, Written: st.Size(), Dropped: s.low}
+	if loss, err := executor.ReadLoss(s.path); err == nil {
+		s.told.Lost = loss.Bytes
+	}
 	if x, err := notes.Open(s.indexPath, 0); err == nil {
 		s.noted = notes.Last(x)
 		x.Close()
@@ -307,6 +318,7 @@ func (t *Tracker) look(s *tracked, now time.Time) (grown bool) {
 		s.looked = now
 		return false
 	}
+	defer t.tell(s)
 	t.checkLoss(s, time.Unix(st.Ctim.Unix()))
 	if st.Size <= s.size {
 		s.looked = now
@@ -328,6 +340,9 @@ func (t *Tracker) checkLoss(s *tracked, changed time.Time) {
 	}
 	s.changed = changed
 	loss, err := executor.ReadLoss(s.path)
+	if err == nil {
+		s.missing = loss.Bytes
+	}
 	if err == nil && (loss.Gaps > s.lost.Gaps || loss.Bytes > 2*s.lost.Bytes) {
 		s.lost = loss
 		t.notice(Notice{Ref: s.ref, Stream: s.stream, Lost: loss})

@@ -40,7 +40,7 @@ func (n *notices) all() []Notice {
 func newTracker(t testing.TB, w *linux.Watcher) (*Tracker, *notices) {
 	t.Helper()
 	n := new(notices)
-	tr := NewTracker(w, n.add)
+	tr := NewTracker(w, n.add, nil)
 	t.Cleanup(tr.Close)
 	return tr, n
 }

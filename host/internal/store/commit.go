@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/davit-run/davit/shared/executor"
 )
@@ -101,6 +102,12 @@ func (s *Store) transact(body func(*Tx) error) (appended bool, err error) {
 	if s.broken != nil {
 		return false, s.broken
 	}
+	var tx *Tx
+	defer func(began time.Time) {
+		if tx != nil && tx.dirty {
+			s.committed(began, tx.exits, err)
+		}
+	}(time.Now())
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
@@ -112,7 +119,7 @@ func (s *Store) transact(body func(*Tx) error) (appended bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	tx := &Tx{bolt: btx, head: s.head, loaded: true, keep: s.keep}
+	tx = &Tx{bolt: btx, head: s.head, loaded: true, keep: s.keep}
 	err = body(tx)
 	if err == nil && tx.dirty {
 		tx.head.Commit = uint64(btx.ID())
@@ -137,6 +144,17 @@ func (s *Store) transact(body func(*Tx) error) (appended bool, err error) {
 	s.head = tx.head
 	s.writeMark()
 	return tx.appended, nil
+}
+
+// committed tells the observer of a commit that began at a time.
+func (s *Store) committed(began time.Time, exits []exited, err error) {
+	s.observer.Committed(time.Since(began), err)
+	if err != nil {
+		return
+	}
+	for _, e := range exits {
+		s.observer.Exited(e.backend, e.source)
+	}
 }
 
 func (s *Store) explain(err error) error { return executor.ExplainDisk(filepath.Dir(s.path), err) }

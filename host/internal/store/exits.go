@@ -42,6 +42,7 @@ func (tx *Tx) PutExit(ref executor.Ref, exit executor.Exit) (kept *Exit, first b
 	if err := tx.putJSON(exits, exitKey(ref), kept); err != nil {
 		return nil, false, err
 	}
+	tx.exits = append(tx.exits, exited{c.Backend, exit.Source})
 	return kept, true, tx.trimExits(executor.Ref{ID: c.ID, Attempt: c.Attempt})
 }
 

@@ -28,6 +28,8 @@ type Options struct {
 	// HostID is the host's id as it is known from elsewhere. It is used where neither the
 	// store nor the file beside it has one. The store is then taken to be lost, not new.
 	HostID string
+	// Observer is told of commits and ends; nil means nobody.
+	Observer Observer
 }
 
 // DefaultKeepEvents is the number of events that a journal keeps by default.
@@ -55,13 +57,14 @@ func (i Info) Incomplete() bool { return i.Damage != nil || i.Behind != nil }
 
 // Store is an open store. Its methods are safe for concurrent use.
 type Store struct {
-	path string
-	info Info
-	keep int
-	lock *os.File
-	mark *os.File // nil until the store is open
-	db   *bolt.DB
-	file *os.File // of db
+	path     string
+	info     Info
+	keep     int
+	observer Observer
+	lock     *os.File
+	mark     *os.File // nil until the store is open
+	db       *bolt.DB
+	file     *os.File // of db
 
 	// dead is set when bbolt panicked with its locks held.
 	dead atomic.Bool
@@ -93,12 +96,15 @@ func Open(path string, opts Options) (*Store, error) {
 	if opts.LockTimeout <= 0 {
 		opts.LockTimeout = 200 * time.Millisecond
 	}
+	if opts.Observer == nil {
+		opts.Observer = unobserved{}
+	}
 	lock, err := lock(path, opts.LockTimeout)
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{
-		path: path, keep: opts.KeepEvents, lock: lock,
+		path: path, keep: opts.KeepEvents, observer: opts.Observer, lock: lock,
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), stopped: make(chan struct{}),
 		changed: make(chan struct{}),
 	}

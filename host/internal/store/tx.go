@@ -29,6 +29,8 @@ type Tx struct {
 	undo     []change
 	dirty    bool
 	appended bool
+	// exits are the ends that were written.
+	exits []exited
 }
 
 // change is a value before it was written over; nil if there was none.
@@ -125,7 +127,7 @@ func (tx *Tx) apply(b bucket, key, old, value []byte) error {
 
 // run calls fn, and undoes what it wrote if it fails or panics.
 func (tx *Tx) run(fn func(*Tx) error) error {
-	head, appended := tx.head, tx.appended
+	head, appended, exits := tx.head, tx.appended, len(tx.exits)
 	tx.undo = tx.undo[:0]
 	err := guard(fn, tx)
 	if err == nil {
@@ -136,7 +138,7 @@ func (tx *Tx) run(fn func(*Tx) error) error {
 			panic(fmt.Errorf("undo: %w", uerr)) // spoils the whole commit
 		}
 	}
-	tx.head, tx.appended = head, appended
+	tx.head, tx.appended, tx.exits = head, appended, tx.exits[:exits]
 	return err
 }
 
