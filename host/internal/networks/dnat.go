@@ -3,6 +3,7 @@ package networks
 import (
 	"encoding/binary"
 	"net/netip"
+	"path/filepath"
 	"slices"
 
 	"github.com/davit-run/davit/host/internal/store"
@@ -25,7 +26,7 @@ type family struct {
 	// forwarding is the file that says whether the machine forwards packets.
 	forwarding string
 	// address returns that of a lease, and subnet that of a network with the machine's own
-	// address.
+	// address. They are not valid if there is none.
 	address func(store.Lease) netip.Addr
 	subnet  func(*store.Network) (netip.Prefix, netip.Addr)
 }
@@ -37,8 +38,20 @@ var ipv4 = &family{
 	subnet:     func(n *store.Network) (netip.Prefix, netip.Addr) { return n.Subnet, n.Gateway },
 }
 
+var ipv6 = &family{
+	number: unix.NFPROTO_IPV6, destination: 24, length: 16, addresses: nftables.TypeIP6Addr,
+	forwarding: filepath.Join(sysctls6, "all", "forwarding"),
+	address: func(l store.Lease) netip.Addr {
+		if lacksIPv6() != "" {
+			return netip.Addr{}
+		}
+		return l.Address6
+	},
+	subnet: func(n *store.Network) (netip.Prefix, netip.Addr) { return n.Subnet6, n.Gateway6 },
+}
+
 // families are those in which ports are translated.
-var families = []*family{ipv4}
+var families = []*family{ipv4, ipv6}
 
 // first is the first of the registers of 4 bytes, which are parts of those of 16.
 const first = unix.NFT_REG32_00

@@ -2,6 +2,7 @@ package networks
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -79,5 +80,20 @@ func TestTranslations(t *testing.T) {
 		if got[i] != want[i] {
 			t.Errorf("got %v, want %v", got[i], want[i])
 		}
+	}
+	if got := ipv6.translations(c); len(got) > 0 {
+		t.Errorf("a container without IPv6 has %v", got)
+	}
+	if lacksIPv6() != "" {
+		return
+	}
+	c.Leases[0].Address6 = a("fd77::2")
+	got = ipv6.translations(c)
+	want = []translation{
+		{unix.IPPROTO_TCP, netip.Addr{}, 80, netip.MustParseAddrPort("[fd77::2]:8080")},
+		{unix.IPPROTO_TCP, netip.Addr{}, 83, netip.MustParseAddrPort("[fd77::2]:83")},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

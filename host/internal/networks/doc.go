@@ -69,7 +69,8 @@
 // that drops what is forwarded, or where the machine does not forward: as soon as one of them
 // is seen, the rules go, and they come back after it. A firewall that is to decide who reaches a
 // published port does it where packets are forwarded: those that are translated never get to
-// what decides over packets for the machine itself.
+// what decides over packets for the machine itself. By IPv6 they go to the container's address
+// of IPv6, so its program has to listen there.
 //
 // Why one table for each family, both replaced as a whole? What is computed from the records
 // cannot drift from them, and a transaction leaves no moment without rules.

@@ -20,7 +20,7 @@ func answerUDP(t *testing.T, path, name string, port int) (stop func()) {
 	t.Helper()
 	var conn net.PacketConn
 	err := within(path, func() (err error) {
-		conn, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4zero, Port: port})
+		conn, err = net.ListenUDP("udp", &net.UDPAddr{Port: port})
 		return err
 	})
 	if err != nil {

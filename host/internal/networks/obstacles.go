@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/davit-run/davit/host/diag"
 	"github.com/davit-run/davit/host/internal/store"
@@ -25,7 +26,7 @@ func (m *Manager) Obstacles() (diag.Diagnostics, error) {
 	if err != nil {
 		return nil, explain("chains of other firewalls", err)
 	}
-	diags, err := m.notForwarding(ipv4)
+	diags, err := m.notForwarding()
 	if err != nil {
 		return nil, err
 	}
@@ -44,17 +45,21 @@ func (m *Manager) Obstacles() (diag.Diagnostics, error) {
 }
 
 // notForwarding says so if the machine does not forward what containers send.
-func (m *Manager) notForwarding(f *family) (diag.Diagnostics, error) {
+func (m *Manager) notForwarding() (diags diag.Diagnostics, err error) {
 	var all []*store.Network
-	err := m.store.View(func(tx *store.Tx) (err error) { all, err = tx.Networks(); return err })
-	if err != nil || f.forwards() || !slices.ContainsFunc(all, func(n *store.Network) bool { return !n.Internal }) {
-		return nil, err
+	err = m.store.View(func(tx *store.Tx) (err error) { all, err = tx.Networks(); return err })
+	for _, f := range families {
+		leads := func(n *store.Network) bool { subnet, _ := f.subnet(n); return subnet.IsValid() && !n.Internal }
+		if err != nil || f.forwards() || !slices.ContainsFunc(all, leads) {
+			continue
+		}
+		diags = append(diags, diag.Diagnostic{
+			Severity: executor.SeverityWarning,
+			Message:  fmt.Sprintf("this machine does not forward packets (%s is 0), so that containers reach no more than it; published ports work, and containers see an address of this machine as that of all clients", f.forwarding),
+			Hint:     fmt.Sprintf("to have it forward them, run `sysctl -w %s=1`", strings.ReplaceAll(strings.TrimPrefix(f.forwarding, "/proc/sys/"), "/", ".")),
+		})
 	}
-	return diag.Diagnostics{{
-		Severity: executor.SeverityWarning,
-		Message:  fmt.Sprintf("this machine does not forward packets (%s is 0), so that containers reach no more than it; published ports work, and containers see an address of this machine as that of all clients", f.forwarding),
-		Hint:     "to have it forward them, run `sysctl -w net.ipv4.ip_forward=1`",
-	}}, nil
+	return diags, err
 }
 
 // logObstacles logs what Obstacles returns.
@@ -113,8 +118,11 @@ func (m *Manager) droppingChains() (found []obstacle, err error) {
 					name:   fmt.Sprintf("chain %s of the nftables table %s %s", chain.Name, familyName(chain.Table), chain.Table.Name),
 					remedy: m.remedy(chain), translated: slices.ContainsFunc(rules, acceptsTranslated),
 				}
-				if f == nftables.TableFamilyIPv4 {
+				switch f {
+				case nftables.TableFamilyIPv4:
 					o.only = ipv4
+				case nftables.TableFamilyIPv6:
+					o.only = ipv6
 				}
 				found = append(found, o)
 			}

@@ -94,7 +94,7 @@ func (p *publisher) hold(c *store.Container) error {
 }
 
 func (p *publisher) want(c *store.Container) ports.Want {
-	return ports.Want{ID: c.ID, Asked: c.Publish, Bound: c.Ports, Target: c.Leases[0].Address, Record: func(ctx context.Context, bound []publish.Port) error {
+	return ports.Want{ID: c.ID, Asked: c.Publish, Bound: c.Ports, Target: c.Leases[0].Address, Target6: c.Leases[0].Address6, Record: func(ctx context.Context, bound []publish.Port) error {
 		_, err := p.change(c.ID, func(_ *store.Tx, c *store.Container) error { c.Ports = bound; return nil })
 		return err
 	}}

@@ -42,7 +42,7 @@ func (m *Manager) replaceTable(wanted []translation) error {
 			return err
 		}
 	}
-	if err := m.declareRules6(c, all); err != nil {
+	if err := m.declareRules6(c, all, ipv6.of(wanted)); err != nil {
 		return err
 	}
 	if err := c.Flush(); err != nil {

@@ -11,8 +11,9 @@ import (
 )
 
 // declareRules6 adds to a transaction what replaces the host's table of IPv6: there is one if a
-// network has IPv6. It keeps all networks apart, also those of IPv4 alone.
-func (m *Manager) declareRules6(c *nftables.Conn, all []*store.Network) error {
+// network has IPv6. It keeps all networks apart, also those of IPv4 alone, and has translations
+// of IPv6.
+func (m *Manager) declareRules6(c *nftables.Conn, all []*store.Network, translations []translation) error {
 	wanted := slices.ContainsFunc(all, has6)
 	there, err := m.hasTable(nftables.TableFamilyIPv6)
 	if err != nil && wanted {
@@ -29,7 +30,10 @@ func (m *Manager) declareRules6(c *nftables.Conn, all []*store.Network) error {
 	}
 	c.AddTable(table)
 	addMasquerade6(c, table, all)
-	return addIsolation(c, table, all)
+	if err := addIsolation(c, table, all); err != nil {
+		return err
+	}
+	return addTranslations(c, table, ipv6, all, translations)
 }
 
 // hasTable reports whether the host's table of a family is there.
@@ -61,7 +65,7 @@ func (m *Manager) rules6Intact(c *nftables.Conn, all []*store.Network) (bool, er
 			rules += len(list)
 		}
 	}
-	want := 1 + len(all) // between bridges, and within
+	want := 1 + len(all) + translationRules(ipv6.of(m.translations())) // between bridges, and within
 	for _, n := range all {
 		switch {
 		case n.Internal:

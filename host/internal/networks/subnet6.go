@@ -58,12 +58,17 @@ func (m *Manager) wants6(opts api.NetworkOptions) (bool, error) {
 		return false, nil
 	}
 	why := lacksIPv6()
-	mtu, err := machineMTU()
+	mtu, where := opts.MTU, "there"
+	if mtu == 0 {
+		where = "on the link of its default route"
+		var err error
+		if mtu, err = machineMTU(); err != nil {
+			return false, explain("links of this machine", err)
+		}
+	}
 	switch {
-	case err != nil:
-		return false, explain("links of this machine", err)
 	case why == "" && mtu < minMTU6:
-		why = fmt.Sprintf("packets have at most %d bytes on the link of its default route, and %d with IPv6", mtu, minMTU6)
+		why = fmt.Sprintf("packets have at most %d bytes %s, and %d with IPv6", mtu, where, minMTU6)
 	case why == "":
 		return true, nil
 	}

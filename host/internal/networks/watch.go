@@ -54,7 +54,7 @@ type watcher struct {
 // tells of it. done waits for the end.
 func (m *Manager) watch(ctx context.Context) (done func(), err error) {
 	w := &watcher{manager: m, ring: make(chan struct{}, 1)}
-	links, err := listen(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_NETCONF)
+	links, err := listen(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_NETCONF, unix.RTNLGRP_IPV6_NETCONF)
 	if err != nil {
 		return func() {}, err
 	}

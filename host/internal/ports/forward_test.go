@@ -196,8 +196,11 @@ func TestSecondAddress(t *testing.T) {
 	if err := s.Hold(t.Context(), want); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := say(dial(t, want.Bound[0]), "x"); err == nil {
-		t.Errorf("got %q from an address that it has not any more", got)
+	if c, err := net.Dial("tcp", want.Bound[0].Outer()); err == nil { // or the end of it is faster
+		if got, err := say(c, "x"); err == nil {
+			t.Errorf("got %q from an address that it has not any more", got)
+		}
+		_ = c.Close()
 	}
 }
 

@@ -57,8 +57,13 @@ func keepFlows(id string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), "netlink"), nil
 }
 
-// keepFamilies are those in which package networks translates.
-var keepFamilies = []byte{unix.NFPROTO_IPV4}
+// keepFamilies returns those in which package networks translates.
+func keepFamilies() []byte {
+	if _, err := os.Stat("/proc/sys/net/ipv6"); err != nil { // the kernel may not know it
+		return []byte{unix.NFPROTO_IPV4}
+	}
+	return []byte{unix.NFPROTO_IPV4, unix.NFPROTO_IPV6}
+}
 
 // keepMessages makes tables of the socket's own, each with a chain that could translate and a
 // rule that looks at the state of connections.
@@ -68,7 +73,7 @@ func keepMessages(table string) ([]netlink.Message, error) {
 		return netlink.Message{Header: netlink.Header{Type: kind, Flags: netlink.Request}, Data: header}
 	}
 	all := []netlink.Message{around(unix.NFNL_MSG_BATCH_BEGIN)}
-	for _, family := range keepFamilies {
+	for _, family := range keepFamilies() {
 		messages, err := keepTable(family, table)
 		if err != nil {
 			return nil, err
