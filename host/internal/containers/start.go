@@ -56,7 +56,7 @@ func (m *Manager) start(ctx context.Context, session *backends.Session, record *
 		err = m.images.Roots().Mount(record.ID)
 	}
 	if err == nil {
-		err = m.networks.Up(record)
+		err = m.networks.Up(context.WithoutCancel(ctx), record)
 	}
 	if err == nil {
 		leases, _ := m.networks.Leases(record) // Up has found them

@@ -35,14 +35,16 @@ func (m *Manager) Connect(tx *store.Tx, c *store.Container, wish store.Lease) er
 	if slices.ContainsFunc(c.Leases, func(l store.Lease) bool { return l.Network == wish.Network }) {
 		return executor.Errorf(executor.AlreadyExists, "container %s is on network %s", called(c), wish.Network)
 	}
-	var err error
+	d, err := m.driverOf(tx, wish.Network)
+	if err != nil {
+		return err
+	}
 	if wish.Link, err = freeLink(c); err != nil {
 		return err
 	}
-	if wish.Address, err = m.pick(tx, wish); err != nil {
+	if wish, err = d.lease(tx, wish); err != nil {
 		return err
 	}
-	m.setLast(wish.Network, wish.Address)
 	c.Leases = append(slices.Clone(c.Leases), wish)
 	return nil
 }
@@ -72,7 +74,7 @@ func (m *Manager) Disconnect(tx *store.Tx, c *store.Container, network string) e
 // Apply makes the network namespace of a container what its record says after a change, if
 // there is one; otherwise its next start does.
 func (m *Manager) Apply(c *store.Container) error {
-	return m.upIf(c, func() bool { return pinned(m.Path(c.NetNS())) })
+	return m.upIf(context.Background(), c, []driver{m.bridge()}, func() bool { return pinned(m.Path(c.NetNS())) })
 }
 
 // changeable checks that a container has a network namespace of which the host knows, and that

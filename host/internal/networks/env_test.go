@@ -122,7 +122,7 @@ func (m *Manager) run(t *testing.T, id, network string) *store.Container {
 	t.Helper()
 	c, err := m.create(id, network, "")
 	if err == nil {
-		err = m.Up(c)
+		err = m.Up(context.Background(), c)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -38,15 +38,15 @@ func (m *Manager) Check(ctx context.Context, mode, ip string) ([]store.Lease, er
 	if !m.enabled {
 		return nil, errOff()
 	}
-	if mode == api.DefaultNetwork {
-		if err := m.ensureDefault(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return []store.Lease{wish}, m.store.View(func(tx *store.Tx) error {
-		_, err := m.pick(tx, wish)
+	var d driver
+	err := m.store.View(func(tx *store.Tx) (err error) {
+		d, err = m.driverOf(tx, mode)
 		return err
 	})
+	if err == nil {
+		err = d.check(ctx, wish)
+	}
+	return []store.Lease{wish}, err
 }
 
 // named reports whether a network is one that gives an address.
@@ -81,12 +81,13 @@ func (m *Manager) Lease(tx *store.Tx, c *store.Container) error {
 		return err
 	}
 	for i, wish := range c.Leases {
-		address, err := m.pick(tx, wish)
+		d, err := m.driverOf(tx, wish.Network)
 		if err != nil {
 			return err
 		}
-		m.setLast(wish.Network, address)
-		c.Leases[i].Address = address
+		if c.Leases[i], err = d.lease(tx, wish); err != nil {
+			return err
+		}
 	}
 	return nil
 }

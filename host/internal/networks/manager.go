@@ -42,6 +42,8 @@ type Manager struct {
 	pool     []netip.Prefix
 	bridges  string // begins their names; a number follows
 	table    string
+	// drivers are those of all kinds of networks.
+	drivers []driver
 
 	// cancel ends the watch for changes by others, and done waits for its end.
 	cancel, done func()
@@ -70,6 +72,7 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 	if opts.Own != "" {
 		m.bridges, m.table = "dv"+opts.Own+"n", "davit_"+opts.Own
 	}
+	m.drivers = []driver{m.bridge()}
 	m.cancel, m.done = func() {}, func() {}
 	if !m.enabled {
 		return m, nil

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/internal/store"
@@ -14,28 +15,25 @@ import (
 func (m *Manager) List() ([]api.Network, error) {
 	list := []api.Network{}
 	err := m.store.View(func(tx *store.Tx) error {
-		all, err := tx.Networks()
-		if err != nil {
-			return err
-		}
-		for _, n := range all {
-			shown, err := show(tx, n)
+		for _, d := range m.drivers {
+			more, err := d.list(tx)
 			if err != nil {
 				return err
 			}
-			list = append(list, shown)
+			list = append(list, more...)
 		}
 		return nil
 	})
+	slices.SortFunc(list, func(a, b api.Network) int { return strings.Compare(a.Name, b.Name) })
 	return list, err
 }
 
 // Inspect returns a network.
 func (m *Manager) Inspect(name string) (shown api.Network, err error) {
 	err = m.store.View(func(tx *store.Tx) error {
-		n, err := tx.Network(name)
+		d, err := m.driverOf(tx, name)
 		if err == nil {
-			shown, err = show(tx, n)
+			shown, err = d.show(tx, name)
 		}
 		return err
 	})

@@ -33,6 +33,8 @@ type Lease struct {
 	Address netip.Addr `json:"address"`
 	// Link is the number of its link. It never changes.
 	Link int `json:"link,omitempty"`
+	// Driver names what the network is made by, if it is no network of a command.
+	Driver string `json:"driver,omitempty"`
 }
 
 // key is that in the bucket. No name of a network has a slash.
