@@ -15,17 +15,22 @@ const DefaultNetwork = "default"
 type Network struct {
 	Name   string            `json:"name"`
 	Labels map[string]string `json:"labels,omitempty"`
+	// Driver is what makes it: bridge, or cni for plugins that Conflist lists, the path of a
+	// file. Of those, neither Subnet nor what follows it is known, up to Containers.
+	Driver   string `json:"driver"`
+	Conflist string `json:"conflist,omitempty"`
 	// Subnet has the addresses of its containers, and Gateway is the machine's own.
-	Subnet  netip.Prefix `json:"subnet"`
-	Gateway netip.Addr   `json:"gateway"`
+	Subnet  netip.Prefix `json:"subnet,omitzero"`
+	Gateway netip.Addr   `json:"gateway,omitzero"`
 	// Internal networks lead nowhere else.
 	Internal bool `json:"internal,omitempty"`
 	// Bridge is the name of its link on the machine, and MTU how large a packet may be, in
 	// bytes.
-	Bridge    string    `json:"bridge"`
-	MTU       int       `json:"mtu"`
-	CreatedAt time.Time `json:"created_at"`
-	// Containers are those that have an address, whether they run or not, by address.
+	Bridge    string    `json:"bridge,omitempty"`
+	MTU       int       `json:"mtu,omitempty"`
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	// Containers are those that have an address, whether they run or not, by address. From
+	// plugins they get it when they are started.
 	Containers []NetworkMember `json:"containers"`
 }
 
@@ -33,7 +38,7 @@ type Network struct {
 type NetworkMember struct {
 	ID      string     `json:"id"`
 	Name    string     `json:"name,omitempty"`
-	Address netip.Addr `json:"address"`
+	Address netip.Addr `json:"address,omitzero"`
 }
 
 type networkLister interface{ Networks() ([]Network, error) }

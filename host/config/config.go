@@ -35,6 +35,8 @@ type Config struct {
 	Retention Retention `json:"retention,omitzero"`
 	// Network configures the networks of containers.
 	Network Network `json:"network,omitzero"`
+	// CNINetworks are networks that plugins make.
+	CNINetworks []CNINetwork `json:"-"`
 	// Defaults are those of all containers, unless their backend has others.
 	Defaults Defaults `json:"defaults,omitzero"`
 	// DefaultBackend is the backend of containers that name none. Empty, with
@@ -178,6 +180,12 @@ func (c Config) WithDefaults() Config {
 	}
 	if len(c.Network.Pool) == 0 {
 		c.Network.Pool = DefaultPool()
+	}
+	c.CNINetworks = slices.Clone(c.CNINetworks)
+	for i := range c.CNINetworks {
+		if n := &c.CNINetworks[i]; len(n.PluginDirs) == 0 {
+			n.PluginDirs = DefaultPluginDirs()
+		}
 	}
 	c.Backends = slices.Clone(c.Backends)
 	for i := range c.Backends {

@@ -34,6 +34,10 @@
 //	  enabled = true # false leaves the machine's network alone: there is only none and host
 //	  pool    = ["10.209.0.0/16", "192.168.208.0/20"] # of which new networks get a /24
 //	}
+//	network "lan" { # optional: one that plugins of CNI make, for containers with --network lan
+//	  conflist    = "/etc/cni/net.d/lan.conflist"
+//	  plugin_dirs = ["/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"]
+//	}
 //	default_backend = "main"
 //
 //	backend "main" {
@@ -70,7 +74,7 @@
 //
 // # Paths
 //
-// A relative state_dir, run_dir, executor_dirs or api socket is relative to the directory
+// A relative state_dir, run_dir, executor_dirs, api socket or conflist, and so on, is relative to the directory
 // of the file that has it. So an example can be run from anywhere. In a Config that a
 // program fills in, these paths must be absolute.
 //

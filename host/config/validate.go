@@ -63,6 +63,7 @@ func (c *Config) Validate() diag.Diagnostics {
 	if _, err := d.Network.Subnets(); err != nil {
 		v.Fail(v.at("network", "pool"), `write such as ["10.209.0.0/16"]`, "network.pool: %v", err)
 	}
+	v.cniNetworks(d.CNINetworks)
 	v.defaults(c.Defaults, v.source, v.at())
 
 	if len(d.Backends) == 0 {

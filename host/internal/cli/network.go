@@ -88,12 +88,19 @@ func networkListing(list []api.Network) listing {
 	now := time.Now()
 	rows := make([][]string, len(list))
 	for i, n := range list {
-		rows[i] = []string{n.Name, n.Subnet.String(), n.Bridge, leadsTo(n), Number(len(n.Containers)), ago(n.CreatedAt, now)}
+		subnet, created := "", ""
+		if n.Subnet.IsValid() {
+			subnet = n.Subnet.String()
+		}
+		if !n.CreatedAt.IsZero() {
+			created = ago(n.CreatedAt, now)
+		}
+		rows[i] = []string{n.Name, n.Driver, subnet, n.Bridge, leadsTo(n), Number(len(n.Containers)), created}
 	}
-	return listing{[]string{"NAME", "SUBNET", "BRIDGE", "REACH", "CONTAINERS", "CREATED"}, rows, list, func(i int) fields {
+	return listing{[]string{"NAME", "DRIVER", "SUBNET", "BRIDGE", "REACH", "CONTAINERS", "CREATED"}, rows, list, func(i int) fields {
 		n := list[i]
 		return fields{
-			"Name": n.Name, "ID": n.Name, "Driver": "bridge", "Scope": "local", "Internal": n.Internal, "IPv4": true, "IPv6": false,
+			"Name": n.Name, "ID": n.Name, "Driver": n.Driver, "Scope": "local", "Internal": n.Internal, "IPv4": true, "IPv6": false,
 			"Labels": labelList(n.Labels), "CreatedAt": n.CreatedAt.Format(time.RFC3339),
 		}
 	}}
@@ -101,8 +108,11 @@ func networkListing(list []api.Network) listing {
 
 // leadsTo says in a word what the containers of a network reach.
 func leadsTo(n api.Network) string {
-	if n.Internal {
+	switch {
+	case n.Internal:
 		return "internal"
+	case n.Driver != "bridge": // only its plugins know
+		return ""
 	}
 	return "outside"
 }

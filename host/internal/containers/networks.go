@@ -75,6 +75,9 @@ func (m *Manager) hostname(id string) (string, error) {
 // addresses returns what users see of the leases of a container.
 func addresses(c *store.Container) (all []api.Address) {
 	for _, l := range c.Leases {
+		if !l.Address.IsValid() { // it gets one when it is started
+			continue
+		}
 		all = append(all, api.Address{Network: l.Network, IP: l.Address, Aliases: aliasesOn(c, l.Network)})
 	}
 	return all
@@ -88,11 +91,14 @@ func networkData(c *store.Container) map[string]string {
 	case len(c.Leases) == 0:
 		return nil
 	}
-	ips := make([]string, len(c.Leases))
-	for i, l := range c.Leases {
-		ips[i] = l.Address.String()
+	var ips []string
+	for _, a := range addresses(c) {
+		ips = append(ips, a.IP.String())
 	}
-	data := map[string]string{"network": c.Network, "address": strings.Join(ips, ",")}
+	data := map[string]string{"network": c.Network}
+	if len(ips) > 0 {
+		data["address"] = strings.Join(ips, ",")
+	}
 	if len(c.Ports) > 0 {
 		data["ports"] = publish.Format(c.Ports)
 	}

@@ -50,18 +50,21 @@ func (m *Manager) start(ctx context.Context, session *backends.Session, record *
 	}
 	files, err := m.makeFiles(record)
 	if err == nil {
-		err = m.makeEtc(record, spec)
-	}
-	if err == nil {
 		err = m.images.Roots().Mount(record.ID)
 	}
 	if err == nil {
-		err = m.networks.Up(context.WithoutCancel(ctx), record)
+		err = m.upNetwork(context.WithoutCancel(ctx), record, again)
 	}
 	if err == nil {
-		leases, _ := m.networks.Leases(record) // Up has found them
+		err = m.makeEtc(record, spec)
+	}
+	if err == nil {
+		leases, _ := m.networks.Leases(record) // upNetwork has found them
 		m.syncHosts(leases)
 		err = m.holdPorts(context.WithoutCancel(ctx), record.ID, again)
+	}
+	if err != nil && m.ctx.Err() != nil { // the next host tries it again
+		return executor.Errorf(executor.OutcomeUnknown, "container %s: %w; %w", record.ID, errClosing(), err)
 	}
 	if err != nil {
 		return m.failUnheard(context.WithoutCancel(ctx), session, record, err, again)
@@ -226,7 +229,10 @@ func (m *Manager) recordFailure(record *store.Container, reason error) error {
 		if err == nil {
 			m.notify(record.Ref(), nil)
 		}
-		return err
+		if !errors.Is(err, errNetworkHeld) {
+			return err
+		}
+		m.pursue(record) // and it has failed meanwhile
 	}
 	err := m.store.Update(ctx, func(tx *store.Tx) error {
 		c, err := tx.Container(record.ID)
@@ -237,6 +243,9 @@ func (m *Manager) recordFailure(record *store.Container, reason error) error {
 			return nil // somebody else has found out more
 		}
 		c.State, c.Error, c.ErrorCode = store.Failed, reason.Error(), executor.CodeOf(reason)
+		if c.AutoRemove {
+			c.Desired = store.WantRemoved
+		}
 		// One that has run before, or that only the end of the host has kept from it, is
 		// started again by its policy.
 		if (c.Attempt > 1 || m.isDraining()) && c.Deaths < maxDeaths {

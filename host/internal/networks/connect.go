@@ -2,6 +2,7 @@ package networks
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -17,6 +18,9 @@ func (m *Manager) CheckConnect(ctx context.Context, network, ip string) (store.L
 		return store.Lease{}, executor.Errorf(executor.Invalid, "network %s is none that a container can be connected to later; it has it from when it is made, or never", network)
 	}
 	if err := ocispec.ValidateNetworkName(network); err != nil {
+		return store.Lease{}, err
+	}
+	if err := m.fixed(network, executor.Unsupported, "a container is on it from when it is made; give davit run --network "+network); err != nil {
 		return store.Lease{}, err
 	}
 	leases, err := m.Check(ctx, network, ip)
@@ -52,13 +56,22 @@ func (m *Manager) Connect(tx *store.Tx, c *store.Container, wish store.Lease) er
 // Disconnect takes the lease that a container has on a network, in the transaction that records
 // the change.
 func (m *Manager) Disconnect(tx *store.Tx, c *store.Container, network string) error {
-	if _, err := tx.Network(network); err != nil {
-		return unknown(tx, network)
+	i := slices.IndexFunc(c.Leases, func(l store.Lease) bool { return l.Network == network })
+	if i >= 0 && c.Leases[i].Driver != "" {
+		return executor.Errorf(executor.Unsupported, "container %s has network %s, which is in the config, until it is removed", called(c), network)
+	}
+	if i < 0 {
+		d, err := m.driverOf(tx, network)
+		if err != nil {
+			return err
+		}
+		if has, err := d.has(tx, network); err != nil || !has {
+			return errors.Join(err, m.unknown(tx, network))
+		}
 	}
 	if err := changeable(c, "disconnected from its"); err != nil {
 		return err
 	}
-	i := slices.IndexFunc(c.Leases, func(l store.Lease) bool { return l.Network == network })
 	switch {
 	case i < 0:
 		return executor.Errorf(executor.FailedPrecondition, "container %s is not on network %s; it is on %s", called(c), network, strings.Join(networksOf(c), ", "))

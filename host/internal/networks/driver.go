@@ -41,6 +41,9 @@ func (m *Manager) driverOf(tx *store.Tx, network string) (driver, error) {
 	return m.bridge(), nil
 }
 
+// bridgeName is what users see as the driver of bridgeDriver.
+const bridgeName = "bridge"
+
 // bridgeDriver makes the networks of commands, each with a bridge of its own. Leases do not
 // name it.
 type bridgeDriver struct{ m *Manager }

@@ -96,7 +96,7 @@ func (m *Manager) Lease(tx *store.Tx, c *store.Container) error {
 func (m *Manager) pick(tx *store.Tx, wish store.Lease) (netip.Addr, error) {
 	n, err := tx.Network(wish.Network)
 	if errors.Is(err, executor.NotFound) {
-		return netip.Addr{}, unknown(tx, wish.Network)
+		return netip.Addr{}, m.unknown(tx, wish.Network)
 	}
 	if err != nil {
 		return netip.Addr{}, err
@@ -154,18 +154,23 @@ func (m *Manager) setLast(network string, a netip.Addr) {
 }
 
 // unknown returns the error for a network that there is not.
-func unknown(tx *store.Tx, name string) error {
-	all, err := tx.Networks()
-	if err != nil {
-		return err
+func (m *Manager) unknown(tx *store.Tx, name string) error {
+	var all []api.Network
+	for _, d := range m.drivers {
+		more, err := d.list(tx)
+		if err != nil {
+			return err
+		}
+		all = append(all, more...)
 	}
 	names := []string{ocispec.NetworkNone, ocispec.NetworkHost}
-	if !slices.ContainsFunc(all, func(n *store.Network) bool { return n.Name == api.DefaultNetwork }) {
+	if !slices.ContainsFunc(all, func(n api.Network) bool { return n.Name == api.DefaultNetwork }) {
 		names = append(names, api.DefaultNetwork)
 	}
 	for _, n := range all {
 		names = append(names, n.Name)
 	}
+	slices.Sort(names[2:])
 	const most = 10
 	more := ""
 	if len(names) > most {

@@ -14,15 +14,22 @@ import (
 // machine: chains of other tools that drop what is forwarded unless a rule of theirs accepts
 // it. That the host's own rules accept it makes no difference to them. Chains with a rule about
 // the host's bridges are none: somebody has seen to it.
+//
+// It also returns what keeps plugins from making the networks of the config.
 func (m *Manager) Obstacles() (diag.Diagnostics, error) {
 	if !m.enabled {
 		return nil, nil
 	}
+	found, err := m.firewalls()
+	return append(m.plugins.findings(), found...), err
+}
+
+// firewalls returns the chains of other tools that are obstacles.
+func (m *Manager) firewalls() (diags diag.Diagnostics, err error) {
 	found, err := m.droppingChains()
 	if err != nil {
 		return nil, explain("chains of nftables", err)
 	}
-	var diags diag.Diagnostics
 	for _, chain := range found {
 		diags = append(diags, diag.Diagnostic{
 			Severity: executor.SeverityWarning,
@@ -33,9 +40,9 @@ func (m *Manager) Obstacles() (diag.Diagnostics, error) {
 	return diags, nil
 }
 
-// logObstacles logs what Obstacles returns.
+// logObstacles logs what firewalls returns.
 func (m *Manager) logObstacles() {
-	found, err := m.Obstacles()
+	found, err := m.firewalls()
 	if err != nil {
 		m.logger.Debug("whether another firewall drops what containers send is not known", "error", err)
 	}

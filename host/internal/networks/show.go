@@ -44,7 +44,7 @@ func (m *Manager) Inspect(name string) (shown api.Network, err error) {
 func show(tx *store.Tx, n *store.Network) (api.Network, error) {
 	owners, err := tx.Leases(n.Name)
 	return api.Network{
-		Name: n.Name, Labels: n.Labels, Subnet: n.Subnet, Gateway: n.Gateway, Internal: n.Internal,
+		Name: n.Name, Driver: bridgeName, Labels: n.Labels, Subnet: n.Subnet, Gateway: n.Gateway, Internal: n.Internal,
 		Bridge: n.Bridge, MTU: n.MTU, CreatedAt: n.CreatedAt, Containers: members(tx, owners),
 	}, err
 }
@@ -64,6 +64,12 @@ func members(tx *store.Tx, owners map[netip.Addr]string) []api.NetworkMember {
 
 // Gateway returns the machine's address on the first network of a container.
 func (m *Manager) Gateway(c *store.Container) (a netip.Addr, err error) {
+	if len(c.Leases) > 0 && c.Leases[0].Driver == cniDriver {
+		if made := c.Attachment(c.Leases[0].Link); made != nil && made.Gateway.IsValid() {
+			return made.Gateway, nil
+		}
+		return a, executor.Errorf(executor.FailedPrecondition, "container %s: the plugins of network %s have given no gateway, which host-gateway stands for", c.ID, c.Leases[0].Network)
+	}
 	if len(c.Leases) == 0 {
 		return a, executor.Errorf(executor.FailedPrecondition, "container %s has no network on which this machine has an address", c.ID)
 	}

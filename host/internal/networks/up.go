@@ -11,6 +11,8 @@ import (
 // and takes away the links of networks that it is not on any more. It does nothing for a
 // container without addresses.
 func (m *Manager) Up(ctx context.Context, c *store.Container) error {
+	ctx, stop := m.lasting(ctx)
+	defer stop()
 	return m.upIf(ctx, c, m.drivers, func() bool { return true })
 }
 

@@ -63,6 +63,10 @@ type Container struct {
 	// are its addresses, of which no other container has one.
 	Network string  `json:"network,omitempty"`
 	Leases  []Lease `json:"leases,omitempty"`
+	// Attachments are what plugins of CNI have made for leases.
+	Attachments []Attachment `json:"attachments,omitempty"`
+	// Forced means that it is removed even if what belongs to it cannot be.
+	Forced bool `json:"forced,omitempty"`
 	// Joined is the id of the container whose network namespace it has, which lasts for as
 	// long as one of those that have it; empty means one of its own. See [Tx.RemoveContainer].
 	Joined string `json:"joined,omitempty"`

@@ -33,8 +33,11 @@ type Lease struct {
 	Address netip.Addr `json:"address"`
 	// Link is the number of its link. It never changes.
 	Link int `json:"link,omitempty"`
-	// Driver names what the network is made by, if it is no network of a command.
-	Driver string `json:"driver,omitempty"`
+	// Driver names what the network is made by, if it is no network of a command. It may give
+	// the address only when the container is started: until then Address is not valid, unless
+	// it was asked for, and is Want.
+	Driver string     `json:"driver,omitempty"`
+	Want   netip.Addr `json:"want,omitzero"`
 }
 
 // key is that in the bucket. No name of a network has a slash.
@@ -112,6 +115,9 @@ func (tx *Tx) LeaseOwner(l Lease) (id string, err error) {
 // ones. The error is AlreadyExists if another container has one.
 func (tx *Tx) changeLeases(id string, old, now []Lease) error {
 	for _, l := range old {
+		if !l.Address.IsValid() {
+			continue
+		}
 		owner, err := tx.LeaseOwner(l)
 		if err != nil {
 			return err
@@ -123,7 +129,7 @@ func (tx *Tx) changeLeases(id string, old, now []Lease) error {
 		}
 	}
 	for _, l := range now {
-		if slices.Contains(old, l) {
+		if slices.Contains(old, l) || !l.Address.IsValid() {
 			continue
 		}
 		if err := tx.claim(leases, "address", l.key(), id); err != nil {

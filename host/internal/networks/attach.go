@@ -1,0 +1,251 @@
+package networks
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/host/internal/networks/cni"
+	"github.com/davit-run/davit/host/internal/store"
+	"github.com/davit-run/davit/shared/executor"
+)
+
+// holder returns the container that has the leases of a network namespace, or nil.
+func (p *plugins) holder(netns string) (c *store.Container, err error) {
+	err = p.m.store.View(func(tx *store.Tx) error {
+		c, err = tx.LeaseHolder(netns)
+		return err
+	})
+	if errors.Is(err, executor.NotFound) {
+		return nil, nil
+	}
+	return c, err
+}
+
+// attach runs the plugins for a lease, unless they have done what there is to do. What an
+// interrupted run may have left, or what is in doubt, they take back first. The caller has the
+// lock of the namespace.
+func (p *plugins) attach(ctx context.Context, netns string, link int) error {
+	c, err := p.holder(netns)
+	if err != nil {
+		return err
+	}
+	i := leaseOf(c, link)
+	if i < 0 {
+		return nil
+	}
+	lease := c.Leases[i]
+	if old := c.Attachment(link); old != nil {
+		if ok, err := p.good(netns, c, lease, old); ok || err != nil {
+			return err
+		}
+		if err := p.detach(ctx, netns, *old); err != nil {
+			return fmt.Errorf("what was made of it before: %w", err)
+		}
+	}
+	n, ok := p.networks[lease.Network]
+	if !ok {
+		return executor.Errorf(executor.FailedPrecondition, "it is not in the config any more; put it back, or remove the container")
+	}
+	chain, err := n.load()
+	if err != nil {
+		return err
+	}
+	args, err := argsOf(c, lease, chain)
+	if err != nil {
+		return err
+	}
+	intent := store.Attachment{Network: lease.Network, Link: link, Config: chain.Text(), Dirs: n.Dirs, Args: args}
+	if err := p.record(netns, intent, ""); err != nil {
+		return err
+	}
+	made, err := p.add(ctx, netns, chain, intent)
+	if err == nil {
+		err = p.record(netns, made, api.EventConnected)
+	}
+	if err == nil && len(made.Addresses) == 0 {
+		err = executor.Errorf(executor.FailedPrecondition, "the plugins have given no address")
+	}
+	if want := lease.Want; err == nil && want.IsValid() && want != first(made) {
+		err = executor.Errorf(executor.FailedPrecondition, "the plugins have given the address %s, and %s was asked for", first(made), want)
+	}
+	if err != nil {
+		if derr := p.detach(ctx, netns, made); derr != nil {
+			p.m.logger.Warn("what plugins may have made before they failed is there still; the next start of the container tries it again, or its removal", "container", c.ID, "network", lease.Network, "error", derr)
+		}
+		return err
+	}
+	return nil
+}
+
+// add runs the plugins, and returns what they have made.
+func (p *plugins) add(ctx context.Context, netns string, chain *cni.Chain, a store.Attachment) (store.Attachment, error) {
+	what, err := p.attachment(netns, chain, a)
+	if err != nil {
+		return a, err
+	}
+	r, err := p.runner.Add(ctx, what)
+	if err != nil {
+		return a, err
+	}
+	a.Made, a.Kept, a.Addresses, a.Gateway = true, r.Kept, r.Addresses, r.Gateway
+	a.Servers, a.Search, a.Options = r.Servers, r.Search, r.Options
+	return a, nil
+}
+
+// detach has the plugins take back what they have made, or may have made, with the list that
+// was theirs then, and forgets it. The caller has the lock of the namespace.
+func (p *plugins) detach(ctx context.Context, netns string, a store.Attachment) error {
+	chain, err := cni.Parse(a.Config)
+	if err != nil {
+		return err
+	}
+	what, err := p.attachment(netns, chain, a)
+	if err != nil {
+		return err
+	}
+	if err := p.runner.Del(ctx, what); err != nil {
+		return err
+	}
+	return p.m.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		c, err := tx.LeaseHolder(netns)
+		if errors.Is(err, executor.NotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		c.Attachments = slices.DeleteFunc(slices.Clone(c.Attachments), func(b store.Attachment) bool { return b.Link == a.Link })
+		c.Leases = slices.Clone(c.Leases)
+		if i := leaseOf(c, a.Link); i >= 0 {
+			c.Leases[i].Address = c.Leases[i].Want
+		}
+		return tx.PutContainer(c)
+	})
+}
+
+// record writes what plugins are about to do for a lease, or have done. The error is
+// AlreadyExists if another container of the network has the address.
+func (p *plugins) record(netns string, a store.Attachment, event string) error {
+	return p.m.store.Update(context.Background(), func(tx *store.Tx) error {
+		c, err := tx.LeaseHolder(netns)
+		if err != nil {
+			return err
+		}
+		i := leaseOf(c, a.Link)
+		if i < 0 {
+			return executor.Errorf(executor.FailedPrecondition, "container %s was disconnected from network %s meanwhile", called(c), a.Network)
+		}
+		c.Attachments = append(slices.DeleteFunc(slices.Clone(c.Attachments), func(b store.Attachment) bool { return b.Link == a.Link }), a)
+		c.Leases = slices.Clone(c.Leases)
+		if address := first(a); address.IsValid() {
+			c.Leases[i].Address = address
+		}
+		if err := tx.PutContainer(c); err != nil {
+			return err
+		}
+		if event == "" {
+			return nil
+		}
+		_, err = tx.Append(store.Event{Type: event, Container: c.ID, Attempt: c.Attempt, Data: map[string]string{"network": a.Network, "address": c.Leases[i].Address.String()}})
+		return err
+	})
+}
+
+// attachment returns for what plugins are run.
+func (p *plugins) attachment(netns string, chain *cni.Chain, a store.Attachment) (cni.Attachment, error) {
+	what := cni.Attachment{ID: netns, IfName: insideName(a.Link), Chain: chain, Dirs: a.Dirs, Kept: a.Kept}
+	if path := p.m.Path(netns); pinned(path) {
+		what.NetNS = path
+	}
+	if len(a.Args) == 0 {
+		return what, nil
+	}
+	return what, json.Unmarshal(a.Args, &what.Args)
+}
+
+// good reports whether what plugins have made is what a container is to have. What is in doubt
+// is, while a container that has it runs.
+func (p *plugins) good(netns string, c *store.Container, lease store.Lease, a *store.Attachment) (bool, error) {
+	if !a.Made {
+		return false, nil
+	}
+	runs, err := p.m.runs(netns)
+	if err != nil || runs {
+		return true, err
+	}
+	chain, err := cni.Parse(a.Config)
+	if err != nil {
+		return false, err
+	}
+	args, err := argsOf(c, lease, chain)
+	return a.Doubt == "" && bytes.Equal(args, a.Args), err
+}
+
+// runs reports whether a container of a network namespace runs, as far as is known.
+func (m *Manager) runs(netns string) (runs bool, err error) {
+	err = m.store.View(func(tx *store.Tx) error {
+		ids, err := tx.Sharers(netns)
+		for _, id := range ids {
+			if c, cerr := tx.Container(id); cerr == nil && (c.State == store.Running || c.State == store.Paused || c.State == store.Exited) {
+				runs = true
+			}
+		}
+		return err
+	})
+	return runs, err
+}
+
+// argsOf returns what the plugins of a list are told that take it, as JSON, nil if that is
+// nothing.
+func argsOf(c *store.Container, lease store.Lease, chain *cni.Chain) (json.RawMessage, error) {
+	args := map[string]any{}
+	if lease.Want.IsValid() {
+		args[cni.CapIPs] = []string{lease.Want.String()}
+	}
+	if aliases := append(slices.Clone(c.Names.Aliases), c.Names.Later[lease.Network]...); len(aliases) > 0 {
+		args[cni.CapAliases] = aliases
+	}
+	if n := c.Names; len(n.Servers)+len(n.Search) > 0 {
+		args[cni.CapDNS] = map[string]any{"servers": n.Servers, "searches": n.Search}
+	}
+	if ports := portMappings(c); len(ports) > 0 {
+		args[cni.CapPorts] = ports
+	}
+	for name := range args {
+		if !chain.Has(name) {
+			delete(args, name)
+		}
+	}
+	if len(args) == 0 {
+		return nil, nil
+	}
+	return json.Marshal(args)
+}
+
+// portMappings returns the ports that a container publishes in the words of CNI.
+func portMappings(c *store.Container) (all []map[string]any) {
+	if c.State == store.Created || c.State == store.Released || c.State == store.Failed {
+		return nil // another container of the namespace is started, and they are not bound
+	}
+	for _, p := range c.Ports {
+		mapping := map[string]any{"hostPort": p.HostPort, "containerPort": p.ContainerPort, "protocol": p.Network()}
+		if p.HostIP.IsValid() {
+			mapping["hostIP"] = p.HostIP.String()
+		}
+		all = append(all, mapping)
+	}
+	return all
+}
+
+// leaseOf returns the index of the lease with a link that plugins make, or -1.
+func leaseOf(c *store.Container, link int) int {
+	if c == nil {
+		return -1
+	}
+	return slices.IndexFunc(c.Leases, func(l store.Lease) bool { return l.Link == link && l.Driver == cniDriver })
+}
