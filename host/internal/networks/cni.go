@@ -159,6 +159,5 @@ func (p *plugins) down(ctx context.Context, netns string) error {
 			return fmt.Errorf("network %s: %w", a.Network, err)
 		}
 	}
-	p.runner.Forget(netns)
 	return nil
 }

@@ -35,14 +35,14 @@ func open(t *testing.T, dir string) (*Manager, func()) {
 	return m, done
 }
 
-func openDir(dir string) (*Manager, func(), error) {
+func openDir(dir string, networks ...CNI) (*Manager, func(), error) {
 	st, err := store.Open(filepath.Join(dir, "davit.db"), store.Options{})
 	if err != nil {
 		return nil, nil, err
 	}
 	m, err := Open(context.Background(), Options{
 		Store: st, Logger: hclog.NewNullLogger(), StateDir: dir, RunDir: dir, Enabled: true, Own: own,
-		Pool: []netip.Prefix{netip.MustParsePrefix("10.209.0.0/22")},
+		Pool: []netip.Prefix{netip.MustParsePrefix("10.209.0.0/22")}, CNI: networks,
 	})
 	closed := false
 	return m, func() {

@@ -82,6 +82,7 @@ func (m *Manager) Down(id string) error {
 	})
 	if err == nil && len(sharers) == 0 {
 		err = unpin(m.Path(id))
+		m.plugins.runner.Forget(id)
 	}
 	return explain("network of container "+id, err)
 }
