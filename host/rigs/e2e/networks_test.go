@@ -46,7 +46,7 @@ func ownNetwork(t *testing.T) {
 }
 
 // links returns the names of the links that hosts have made.
-func links(t *testing.T) (names []string) {
+func links(t testing.TB) (names []string) {
 	t.Helper()
 	all, err := netlink.LinkList()
 	if err != nil {
