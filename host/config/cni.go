@@ -40,7 +40,7 @@ func (n *CNINetwork) At(path ...string) diag.Range {
 // cniSchema declares what a network of plugins may contain.
 func cniSchema() executor.Schema {
 	return executor.Schema{Attributes: []executor.Attribute{
-		{Name: "conflist", Type: executor.String, Required: true},
+		{Name: "conflist", Type: executor.String},
 		{Name: "plugin_dirs", Type: executor.Strings},
 	}}
 }
@@ -78,8 +78,8 @@ func (v *validator) cniNetworks(all []CNINetwork) {
 		if j := slices.IndexFunc(all, func(o CNINetwork) bool { return o.Name == n.Name }); j < i {
 			v.Fail(n.At(), "rename one of them", "network %q is already defined%s", n.Name, atPlace(all[j].At()))
 		}
-		if n.Conflist == "" && n.source.find("conflist") == nil {
-			v.Fail(n.At(), `write conflist = "/etc/cni/net.d/….conflist"`, "network %q has no conflist", n.Name)
+		if n.Conflist == "" {
+			v.Fail(n.At("conflist"), `write conflist = "/etc/cni/net.d/….conflist"`, "network %q has no conflist", n.Name)
 		}
 		paths := map[string][]string{"conflist": {n.Conflist}, "plugin_dirs": n.PluginDirs}
 		for _, name := range []string{"conflist", "plugin_dirs"} {

@@ -272,7 +272,9 @@ func resolvePaths(c *Config, root *body, diags *diag.Diagnostics) {
 	within(&c.API.Socket, root, "api", "socket")
 	for i := range c.CNINetworks {
 		n := &c.CNINetworks[i]
-		resolve(&n.Conflist, n.source.find("conflist"))
+		if n.Conflist != "" { // there is no default
+			resolve(&n.Conflist, n.source.find("conflist"))
+		}
 		for j := range n.PluginDirs {
 			resolve(&n.PluginDirs[j], n.source.find("plugin_dirs"))
 		}

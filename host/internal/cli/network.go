@@ -22,7 +22,8 @@ and keeps it until it is removed. Containers of a network reach each other, this
 reaches them, and they reach what this machine does, unless the network is internal.
 Networks are kept apart from each other. The network default is made when it is first used.
 A container can be on more networks, with connect, and has the network of another container
-with --network container:NAME.`,
+with --network container:NAME. Networks of the config that plugins of CNI make are neither
+made nor removed by commands.`,
 		Example: "  davit network create web\n  davit network ls\n  davit network rm web",
 	}
 	cmd.AddCommand(a.networkConnectCommand(), a.networkDisconnectCommand(), a.networkCreateCommand(), a.networkInspectCommand(), a.networkListCommand(), a.networkPruneCommand(), a.networkRemoveCommand())
