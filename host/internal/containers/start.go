@@ -45,6 +45,9 @@ func (m *Manager) start(ctx context.Context, session *backends.Session, record *
 		return err
 	}
 	defer unlock()
+	// A caller that goes away must not undo a start that may already have happened.
+	ctx, leave := m.beginStart(context.WithoutCancel(ctx), record.ID)
+	defer leave()
 	if due, err := m.due(record); !due {
 		return err
 	}
@@ -53,7 +56,7 @@ func (m *Manager) start(ctx context.Context, session *backends.Session, record *
 		err = m.images.Roots().Mount(record.ID)
 	}
 	if err == nil {
-		err = m.upNetwork(context.WithoutCancel(ctx), record, again)
+		err = m.upNetwork(ctx, record, again)
 	}
 	if err == nil {
 		err = m.makeEtc(record, spec)
@@ -63,15 +66,14 @@ func (m *Manager) start(ctx context.Context, session *backends.Session, record *
 		m.syncHosts(leases)
 		err = m.holdPorts(context.WithoutCancel(ctx), record.ID, again)
 	}
-	if err != nil && m.ctx.Err() != nil { // the next host tries it again
-		return executor.Errorf(executor.OutcomeUnknown, "container %s: %w; %w", record.ID, errClosing(), err)
-	}
-	if err != nil {
+	switch {
+	case err != nil && errors.Is(context.Cause(ctx), errStopped): // and who stopped it settles what is left
+		return executor.Errorf(executor.Canceled, "container %s: %w", record.ID, errStopped)
+	case err != nil && ctx.Err() != nil: // the next host tries it again
+		return executor.Errorf(executor.OutcomeUnknown, "container %s: %w", record.ID, context.Cause(ctx))
+	case err != nil:
 		return m.failUnheard(context.WithoutCancel(ctx), session, record, err, again)
 	}
-	// A caller that goes away must not undo a start that may already have happened.
-	ctx, leave := m.beginStart(context.WithoutCancel(ctx), record.ID)
-	defer leave()
 	if due, err := m.due(record); !due { // it may have been stopped before this start could be found
 		return err
 	}

@@ -74,6 +74,9 @@ func (p *plugins) attach(ctx context.Context, netns string, link int) error {
 		err = executor.Errorf(executor.FailedPrecondition, "the plugins have given the address %s, and %s was asked for", first(made), want)
 	}
 	if err != nil {
+		// A start that is cut short has it taken back too.
+		ctx, stop := p.m.lasting(context.WithoutCancel(ctx))
+		defer stop()
 		if derr := p.detach(ctx, netns, made); derr != nil {
 			p.m.logger.Warn("what plugins may have made before they failed is there still; the next start of the container tries it again, or its removal", "container", c.ID, "network", lease.Network, "error", derr)
 		}
@@ -144,6 +147,13 @@ func (p *plugins) record(netns string, a store.Attachment, event string) error {
 		c.Leases = slices.Clone(c.Leases)
 		if address := first(a); address.IsValid() {
 			c.Leases[i].Address = address
+			owner, err := tx.LeaseOwner(c.Leases[i])
+			if err == nil && owner != "" && owner != c.ID {
+				err = executor.Errorf(executor.AlreadyExists, "the plugins have given the address %s, which container %s has", address, owner)
+			}
+			if err != nil {
+				return err
+			}
 		}
 		if err := tx.PutContainer(c); err != nil {
 			return err

@@ -154,10 +154,10 @@ func (s *pluginSite) refusals() {
 	_, disconnected := s.disconnect("c", "lan")
 	for want, err := range map[string]error{
 		"no plugin of network lan (" + pluginNetwork(s.dir).Conflist + ") takes one: none has the capability ips": taken,
-		"network lan is in the config, and cannot be made by a command":                                 made,
-		"network lan is in the config, and cannot be removed by a command":                              s.Remove(t.Context(), "lan"),
-		"network lan is in the config, and a container is on it from when it is made":                   connected,
-		"container name-c has network lan, which is in the config, until it is removed":                 disconnected,
+		"network lan is in the config, and cannot be made by a command":                                           made,
+		"network lan is in the config, and cannot be removed by a command":                                        s.Remove(t.Context(), "lan"),
+		"network lan is in the config, and a container is on it from when it is made":                             connected,
+		"container name-c has network lan, which is in the config, until it is removed":                           disconnected,
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
@@ -207,7 +207,7 @@ func TestPluginsFail(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Up(t.Context(), d); executor.CodeOf(err) != executor.AlreadyExists || s.plugin.Made() != 1 {
+	if err := s.Up(t.Context(), d); executor.CodeOf(err) != executor.AlreadyExists || !strings.Contains(err.Error(), "10.7.0.3, which container c has") || s.plugin.Made() != 1 {
 		t.Errorf("with the address of another: got %v, and %d are made", err, s.plugin.Made())
 	}
 	if err := s.remove("d"); err != nil {
@@ -348,9 +348,9 @@ func TestMissingPlugins(t *testing.T) {
 	missing := write(strings.Replace(string(list), `"first"`, `"second"`, 1))
 	old := write(strings.Replace(string(list), `"1.0.0"`, `"0.3.1"`, 1)) // which only the plugin can say
 	for want, err := range map[string]error{
-		`no network "wan"; there are none, host, default, lan;`:          none,
-		"network lan (davit.hcl:3,5): conflist: " + pluginNetwork(s.dir).Conflist:  broken,
-		`network lan (davit.hcl:3,5): plugin "second": there is no such`: missing,
+		`no network "wan"; there are none, host, default, lan;`:                   none,
+		"network lan (davit.hcl:3,5): conflist: " + pluginNetwork(s.dir).Conflist: broken,
+		`network lan (davit.hcl:3,5): plugin "second": there is no such`:          missing,
 		"<nil>": old,
 	} {
 		if !strings.Contains(fmt.Sprint(err), want) {

@@ -107,14 +107,17 @@ func (p *Plugin) Returns(text string) {
 // Behave says how the calls of a command misbehave from now on, "" for not at all.
 func (p *Plugin) Behave(command, mode string) {
 	p.t.Helper()
+	_ = os.Remove(p.holds(command))
 	p.write(filepath.Join(p.dir, "mode."+command), mode, 0o600)
 }
 
 // Holds reports whether a call of a command has come to where it waits or hangs.
 func (p *Plugin) Holds(command string) bool {
-	_, err := os.Stat(filepath.Join(p.dir, "holds."+command))
+	_, err := os.Stat(p.holds(command))
 	return err == nil
 }
+
+func (p *Plugin) holds(command string) string { return filepath.Join(p.dir, "holds."+command) }
 
 // Go lets calls go on that wait.
 func (p *Plugin) Go() { p.write(filepath.Join(p.dir, "go"), "", 0o600) }

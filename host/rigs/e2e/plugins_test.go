@@ -146,6 +146,25 @@ func TestFailingPlugins(t *testing.T) {
 	s.waitFor("it is removed once the plugin does not fail", func() bool { return s.must("ps", "-aq") == "" })
 	s.pluginsLeftNothing(plugin, conflist)
 
+	for _, how := range [][]string{{"rm", "-f", "h"}, {"stop", "-t", "0", "h"}} {
+		plugin.Behave("ADD", cniplugin.Hang)
+		cmd := s.command("run", "--name", "h", "--network", "lan", "--rootfs", rootfs, "true")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		s.waitFor("the plugin hangs", func() bool { return plugin.Holds("ADD") })
+		s.must(how...)
+		if err := cmd.Wait(); err == nil {
+			t.Errorf("%v: the container was started", how)
+		}
+	}
+	if got := s.must("ps", "-a", "--format", "{{.Names}} {{.State}}"); got != "h failed" {
+		t.Errorf("after a stop while a plugin hung there is %q", got)
+	}
+	s.must("rm", "h")
+	s.pluginsLeftNothing(plugin, conflist)
+	plugin.Behave("ADD", "")
+
 	for _, name := range []string{"a", "b"} {
 		s.must("run", "--name", name, "--network", "lan", "--rootfs", rootfs, "true")
 	}
