@@ -1,7 +1,6 @@
 package networks
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/davit-run/davit/host/internal/networks/cni"
 	"github.com/davit-run/davit/host/internal/store"
@@ -32,10 +30,8 @@ type Options struct {
 	// Own, if not empty, is part of the names of bridges and table, at most 8 letters and
 	// digits.
 	Own string
-	// CNI are networks that plugins make, and PluginTimeout is how long one run of a plugin may
-	// take; 0 means [cni.DefaultTimeout].
-	CNI           []CNI
-	PluginTimeout time.Duration
+	// CNI are networks that plugins make.
+	CNI []CNI
 }
 
 // Manager manages the networks of a host. It is safe for concurrent use.
@@ -86,7 +82,7 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 		m.bridges, m.table = "dv"+opts.Own+"n", "davit_"+opts.Own
 	}
 	m.plugins = &plugins{m, map[string]CNI{}, &cni.Runner{
-		Dir: filepath.Join(opts.RunDir, "cni"), Timeout: cmp.Or(opts.PluginTimeout, cni.DefaultTimeout), Patience: cni.DefaultPatience, Logger: opts.Logger,
+		Dir: filepath.Join(opts.RunDir, "cni"), Timeout: cni.DefaultTimeout, Patience: cni.DefaultPatience, Logger: opts.Logger,
 	}}
 	for _, n := range opts.CNI {
 		m.plugins.networks[n.Name] = n

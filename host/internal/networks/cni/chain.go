@@ -148,14 +148,6 @@ func (c *Chain) Has(capability string) bool {
 	return slices.ContainsFunc(c.list.Plugins, func(p *libcni.PluginConfig) bool { return p.Network.Capabilities[capability] })
 }
 
-// Plugins returns the types of the plugins, in their order.
-func (c *Chain) Plugins() (types []string) {
-	for _, p := range c.list.Plugins {
-		types = append(types, p.Network.Type)
-	}
-	return types
-}
-
 // Missing returns an error for each program of a plugin that is not in one of dirs, or that
 // others may write. Those of the addresses of a plugin count too.
 func (c *Chain) Missing(dirs []string) (errs []error) {

@@ -61,7 +61,6 @@ type programs struct {
 	version.PluginDecoder
 	lock    *os.File // they inherit it
 	timeout time.Duration
-	dirs    []string
 }
 
 // FindInPath implements invoke.Exec.
