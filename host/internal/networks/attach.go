@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/davit-run/davit/host/api"
@@ -258,4 +259,18 @@ func leaseOf(c *store.Container, link int) int {
 		return -1
 	}
 	return slices.IndexFunc(c.Leases, func(l store.Lease) bool { return l.Link == link && l.Driver == cniDriver })
+}
+
+// first returns the address by which others find a container: the first of IPv4, if there is
+// one.
+func first(a store.Attachment) (address netip.Addr) {
+	for _, p := range a.Addresses {
+		if p.Addr().Is4() {
+			return p.Addr()
+		}
+		if !address.IsValid() {
+			address = p.Addr()
+		}
+	}
+	return address
 }

@@ -80,3 +80,14 @@ func (m *Manager) Gateway(c *store.Container) (a netip.Addr, err error) {
 	})
 	return a, err
 }
+
+// Resolver returns the name servers that plugins have given a container, with the domains and
+// options of resolv.conf; none if they have given none.
+func (m *Manager) Resolver(c *store.Container) (servers, search, options []string) {
+	for _, l := range c.Leases {
+		if a := c.Attachment(l.Link); a != nil && l.Driver == cniDriver && len(a.Servers) > 0 {
+			return a.Servers, a.Search, a.Options
+		}
+	}
+	return nil, nil, nil
+}
