@@ -21,7 +21,7 @@ func (h *Host) openNetworks(ctx context.Context, cfg config.Config, logger hclog
 	}
 	pool, _ := cfg.Network.Subnets() // was validated
 	return networks.Open(ctx, networks.Options{
-		Store: h.store, Logger: logger, StateDir: cfg.StateDir, RunDir: cfg.RunDir, Enabled: *cfg.Network.Enabled, Pool: pool, Own: own,
+		Store: h.store, Logger: logger, StateDir: cfg.StateDir, RunDir: cfg.RunDir, Enabled: *cfg.Network.Enabled, IPv6: cfg.Network.IPv6, Pool: pool, Own: own,
 		CNI: pluginNetworks(cfg),
 	})
 }

@@ -3,6 +3,7 @@ package containers
 import (
 	"context"
 	"maps"
+	"net/netip"
 	"path/filepath"
 	"slices"
 
@@ -25,7 +26,7 @@ func (m *Manager) ConnectNetwork(ctx context.Context, network, reference string,
 	if err != nil {
 		return err
 	}
-	wish, err := m.networks.CheckConnect(ctx, network, opts.IP)
+	wish, err := m.networks.CheckConnect(ctx, network, opts.IP, opts.IP6)
 	if err != nil {
 		return err
 	}
@@ -84,7 +85,11 @@ func (m *Manager) changeNetworks(ctx context.Context, id, event string, change f
 		if err := tx.PutContainer(c); err != nil {
 			return err
 		}
-		return appendEvent(tx, event, c, map[string]string{"network": lease.Network, "address": lease.Address.String()})
+		data := map[string]string{"network": lease.Network, "address": lease.Address.String()}
+		if lease.Address6.IsValid() {
+			data["address6"] = lease.Address6.String()
+		}
+		return appendEvent(tx, event, c, data)
 	})
 	if err != nil {
 		return err
@@ -113,9 +118,20 @@ func (m *Manager) moveOwnName(c *store.Container, gone store.Lease) {
 		ids, err = tx.Sharers(c.NetNS())
 		return err
 	})
+	now := c.Leases[0]
+	text := func(a netip.Addr) string {
+		if a.IsValid() {
+			return a.String()
+		}
+		return ""
+	}
 	for _, id := range ids {
-		if err == nil {
-			err = hostsfile.Move(filepath.Join(m.etcDir(id), "hosts"), gone.Address.String(), c.Leases[0].Address.String())
+		path := filepath.Join(m.etcDir(id), "hosts")
+		if err == nil && gone.Address.IsValid() {
+			err = hostsfile.Move(path, gone.Address.String(), text(now.Address))
+		}
+		if err == nil && gone.Address6.IsValid() {
+			err = hostsfile.Move(path, gone.Address6.String(), text(now.Address6))
 		}
 	}
 	if err != nil {

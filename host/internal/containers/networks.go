@@ -33,7 +33,7 @@ func (m *Manager) useNetwork(ctx context.Context, id string, opts *api.Container
 		}
 	}
 	if joined, err = m.joinNetwork(opts); err == nil && joined == "" {
-		leases, err = m.networks.Check(ctx, opts.Network, opts.IP)
+		leases, err = m.networks.Check(ctx, opts.Network, opts.IP, opts.IP6)
 	}
 	opts.Process.Network = m.networks.Namespace(opts.Network, id)
 	return leases, joined, err
@@ -75,10 +75,10 @@ func (m *Manager) hostname(id string) (string, error) {
 // addresses returns what users see of the leases of a container.
 func addresses(c *store.Container) (all []api.Address) {
 	for _, l := range c.Leases {
-		if !l.Address.IsValid() { // it gets one when it is started
+		if len(l.Addresses()) == 0 { // it gets one when it is started
 			continue
 		}
-		all = append(all, api.Address{Network: l.Network, IP: l.Address, Aliases: aliasesOn(c, l.Network)})
+		all = append(all, api.Address{Network: l.Network, IP: l.Address, IP6: l.Address6, Aliases: aliasesOn(c, l.Network)})
 	}
 	return all
 }
@@ -91,13 +91,21 @@ func networkData(c *store.Container) map[string]string {
 	case len(c.Leases) == 0:
 		return nil
 	}
-	var ips []string
-	for _, a := range addresses(c) {
-		ips = append(ips, a.IP.String())
+	var ips, ips6 []string
+	for _, l := range c.Leases {
+		if l.Address.IsValid() {
+			ips = append(ips, l.Address.String())
+		}
+		if l.Address6.IsValid() {
+			ips6 = append(ips6, l.Address6.String())
+		}
 	}
 	data := map[string]string{"network": c.Network}
 	if len(ips) > 0 {
 		data["address"] = strings.Join(ips, ",")
+	}
+	if len(ips6) > 0 {
+		data["address6"] = strings.Join(ips6, ",")
 	}
 	if len(c.Ports) > 0 {
 		data["ports"] = publish.Format(c.Ports)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/shared/executor"
@@ -11,7 +12,9 @@ import (
 
 // hasAddress reports whether a container has the address by which it knows itself. Where
 // plugins give it, it has none before its start.
-func hasAddress(c *store.Container) bool { return len(c.Leases) > 0 && c.Leases[0].Address.IsValid() }
+func hasAddress(c *store.Container) bool {
+	return len(c.Leases) > 0 && len(c.Leases[0].Addresses()) > 0
+}
 
 // upNetwork makes the network of a container that is about to be started, and brings its record
 // up to date: plugins may have given it another address. again means that it may run already.
@@ -45,7 +48,7 @@ func (m *Manager) upNetwork(ctx context.Context, c *store.Container, again bool)
 	if len(now.Attachments) > 0 {
 		m.keepCopy(now.ID)
 	}
-	if len(before) > 0 && before[0].Address.IsValid() && before[0].Address != now.Leases[0].Address {
+	if len(before) > 0 && len(before[0].Addresses()) > 0 && !slices.Equal(before[0].Addresses(), now.Leases[0].Addresses()) {
 		m.moveOwnName(now, before[0])
 	}
 	return nil

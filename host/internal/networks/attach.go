@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/internal/networks/cni"
@@ -71,8 +72,11 @@ func (p *plugins) attach(ctx context.Context, netns string, link int) error {
 	if err == nil && len(made.Addresses) == 0 {
 		err = executor.Errorf(executor.FailedPrecondition, "the plugins have given no address")
 	}
-	if want := lease.Want; err == nil && want.IsValid() && want != first(made) {
-		err = executor.Errorf(executor.FailedPrecondition, "the plugins have given the address %s, and %s was asked for", first(made), want)
+	four, six := given(made)
+	for want, got := range map[netip.Addr]netip.Addr{lease.Want: four, lease.Want6: six} {
+		if err == nil && want.IsValid() && want != got {
+			err = executor.Errorf(executor.FailedPrecondition, "the plugins have given the addresses %v, and %s was asked for", made.Addresses, want)
+		}
 	}
 	if err != nil {
 		// A start that is cut short has it taken back too.
@@ -126,7 +130,7 @@ func (p *plugins) detach(ctx context.Context, netns string, a store.Attachment) 
 		c.Attachments = slices.DeleteFunc(slices.Clone(c.Attachments), func(b store.Attachment) bool { return b.Link == a.Link })
 		c.Leases = slices.Clone(c.Leases)
 		if i := leaseOf(c, a.Link); i >= 0 {
-			c.Leases[i].Address = c.Leases[i].Want
+			c.Leases[i].Address, c.Leases[i].Address6 = c.Leases[i].Want, c.Leases[i].Want6
 		}
 		return tx.PutContainer(c)
 	})
@@ -146,14 +150,16 @@ func (p *plugins) record(netns string, a store.Attachment, event string) error {
 		}
 		c.Attachments = append(slices.DeleteFunc(slices.Clone(c.Attachments), func(b store.Attachment) bool { return b.Link == a.Link }), a)
 		c.Leases = slices.Clone(c.Leases)
-		if address := first(a); address.IsValid() {
-			c.Leases[i].Address = address
-			owner, err := tx.LeaseOwner(c.Leases[i])
-			if err == nil && owner != "" && owner != c.ID {
-				err = executor.Errorf(executor.AlreadyExists, "the plugins have given the address %s, which container %s has", address, owner)
-			}
-			if err != nil {
-				return err
+		if len(a.Addresses) > 0 {
+			c.Leases[i].Address, c.Leases[i].Address6 = given(a)
+		}
+		owners, err := tx.Leases(a.Network)
+		if err != nil {
+			return err
+		}
+		for _, address := range c.Leases[i].Addresses() {
+			if owner := owners[address]; owner != "" && owner != c.ID {
+				return executor.Errorf(executor.AlreadyExists, "the plugins have given the address %s, which container %s has", address, owner)
 			}
 		}
 		if err := tx.PutContainer(c); err != nil {
@@ -162,7 +168,7 @@ func (p *plugins) record(netns string, a store.Attachment, event string) error {
 		if event == "" {
 			return nil
 		}
-		_, err = tx.Append(store.Event{Type: event, Container: c.ID, Attempt: c.Attempt, Data: map[string]string{"network": a.Network, "address": c.Leases[i].Address.String()}})
+		_, err = tx.Append(store.Event{Type: event, Container: c.ID, Attempt: c.Attempt, Data: map[string]string{"network": a.Network, "address": joined(c.Leases[i].Addresses())}})
 		return err
 	})
 }
@@ -211,16 +217,24 @@ func (m *Manager) runs(netns string) (runs bool, err error) {
 	return runs, err
 }
 
-// first returns the address by which others find a container: the first of IPv4, if there is
-// one.
-func first(a store.Attachment) (address netip.Addr) {
+// given returns the addresses by which others find a container: the first of each family.
+func given(a store.Attachment) (four, six netip.Addr) {
 	for _, p := range a.Addresses {
-		if p.Addr().Is4() {
-			return p.Addr()
-		}
-		if !address.IsValid() {
-			address = p.Addr()
+		switch address := p.Addr(); {
+		case address.Is4() && !four.IsValid():
+			four = address
+		case address.Is6() && !six.IsValid():
+			six = address
 		}
 	}
-	return address
+	return four, six
+}
+
+// joined returns addresses with commas.
+func joined(all []netip.Addr) string {
+	texts := make([]string, len(all))
+	for i, a := range all {
+		texts[i] = a.String()
+	}
+	return strings.Join(texts, ",")
 }

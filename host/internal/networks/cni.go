@@ -95,7 +95,7 @@ func (p *plugins) show(tx *store.Tx, network string) (api.Network, error) {
 	for _, c := range all {
 		for _, l := range c.Leases {
 			if l.Network == network && l.Driver == cniDriver {
-				shown.Containers = append(shown.Containers, api.NetworkMember{ID: c.ID, Name: c.Name, Address: l.Address})
+				shown.Containers = append(shown.Containers, api.NetworkMember{ID: c.ID, Name: c.Name, Address: l.Address, Address6: l.Address6})
 			}
 		}
 	}
@@ -113,8 +113,8 @@ func (p *plugins) check(_ context.Context, wish store.Lease) error {
 	if missing := chain.Missing(n.Dirs); len(missing) > 0 {
 		return executor.Errorf(executor.FailedPrecondition, "network %s%s: %w", n.Name, place(n.At), missing[0])
 	}
-	if wish.Address.IsValid() && !chain.Has(cni.CapIPs) {
-		return executor.Errorf(executor.Invalid, "an address (%s) is given, and no plugin of network %s (%s) takes one: none has the capability %s; leave out --ip", wish.Address, n.Name, n.Conflist, cni.CapIPs)
+	if asked := wish.Addresses(); len(asked) > 0 && !chain.Has(cni.CapIPs) {
+		return executor.Errorf(executor.Invalid, "an address (%s) is given, and no plugin of network %s (%s) takes one: none has the capability %s; leave it out", asked[0], n.Name, n.Conflist, cni.CapIPs)
 	}
 	return p.m.store.View(func(tx *store.Tx) error {
 		_, err := p.lease(tx, wish)
@@ -124,13 +124,12 @@ func (p *plugins) check(_ context.Context, wish store.Lease) error {
 
 // lease leaves it to the plugins which address the container gets, unless it asks for one.
 func (p *plugins) lease(tx *store.Tx, wish store.Lease) (store.Lease, error) {
-	wish.Driver, wish.Want = cniDriver, wish.Address
-	if !wish.Want.IsValid() {
-		return wish, nil
-	}
-	owner, err := tx.LeaseOwner(wish)
-	if err == nil && owner != "" {
-		err = executor.Errorf(executor.AlreadyExists, "address %s is that of container %s; choose another one, or remove that container", wish.Want, owner)
+	wish.Driver, wish.Want, wish.Want6 = cniDriver, wish.Address, wish.Address6
+	owners, err := tx.Leases(wish.Network)
+	for _, address := range wish.Addresses() {
+		if owner := owners[address]; err == nil && owner != "" {
+			err = executor.Errorf(executor.AlreadyExists, "address %s is that of container %s; choose another one, or remove that container", address, owner)
+		}
 	}
 	return wish, err
 }

@@ -185,7 +185,7 @@ func TestPluginsFail(t *testing.T) {
 	s.plugin.Behave("ADD", cniplugin.Fail)
 	fails(`network lan: plugin "first" failed at ADD: no address is free`)
 	s.plugin.Behave("ADD", "")
-	fails("the plugins have given the address 10.7.0.2, and 10.7.0.3 was asked for")
+	fails("the plugins have given the addresses [10.7.0.2/24], and 10.7.0.3 was asked for")
 	if now := s.record(t, "c"); len(now.Attachments) > 0 || now.Leases[0].Address != c.Leases[0].Want || s.plugin.Made() > 0 {
 		t.Errorf("after that the container has %+v and %+v", now.Leases, now.Attachments)
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// CheckConnect checks whether a container could be connected to a network, with an address or
+// CheckConnect checks whether a container could be connected to a network, with addresses or
 // any, and returns the lease that [Manager.Connect] completes.
-func (m *Manager) CheckConnect(ctx context.Context, network, ip string) (store.Lease, error) {
+func (m *Manager) CheckConnect(ctx context.Context, network, ip, ip6 string) (store.Lease, error) {
 	if network == ocispec.NetworkNone || network == ocispec.NetworkHost || strings.HasPrefix(network, ocispec.NetworkContainer) {
 		return store.Lease{}, executor.Errorf(executor.Invalid, "network %s is none that a container can be connected to later; it has it from when it is made, or never", network)
 	}
@@ -23,7 +23,7 @@ func (m *Manager) CheckConnect(ctx context.Context, network, ip string) (store.L
 	if err := m.fixed(network, executor.Unsupported, "a container is on it from when it is made; give davit run --network "+network); err != nil {
 		return store.Lease{}, err
 	}
-	leases, err := m.Check(ctx, network, ip)
+	leases, err := m.Check(ctx, network, ip, ip6)
 	if err != nil {
 		return store.Lease{}, err
 	}

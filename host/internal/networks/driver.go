@@ -95,13 +95,11 @@ func (b bridgeDriver) check(ctx context.Context, wish store.Lease) error {
 }
 
 func (b bridgeDriver) lease(tx *store.Tx, wish store.Lease) (store.Lease, error) {
-	address, err := b.m.pick(tx, wish)
-	if err != nil {
-		return wish, err
+	lease, err := b.m.pick(tx, wish)
+	if err == nil {
+		b.m.setLast(lease)
 	}
-	b.m.setLast(wish.Network, address)
-	wish.Address = address
-	return wish, nil
+	return lease, err
 }
 
 // up makes the bridges and the links of leases.
@@ -118,10 +116,13 @@ func (b bridgeDriver) up(_ context.Context, s *space, leases []store.Lease) erro
 	if err != nil {
 		return err
 	}
-	outside := -1
+	outside, outside6 := -1, -1
 	for i, n := range networks {
 		if outside < 0 && (n == nil || !n.Internal) {
 			outside = i
+		}
+		if outside6 < 0 && (n == nil || !n.Internal) && leases[i].Address6.IsValid() {
+			outside6 = i
 		}
 		if n == nil {
 			continue
@@ -137,7 +138,7 @@ func (b bridgeDriver) up(_ context.Context, s *space, leases []store.Lease) erro
 		if n == nil {
 			continue
 		}
-		if err := s.connect(n, leases[i], i == outside); err != nil {
+		if err := s.connect(n, leases[i], i == outside, i == outside6); err != nil {
 			return fmt.Errorf("network %s: %w", n.Name, err)
 		}
 	}

@@ -25,6 +25,8 @@ type Options struct {
 	RunDir   string
 	// Enabled allows networks. Without it nothing of the machine is touched.
 	Enabled bool
+	// IPv6 gives new networks IPv6 that do not say whether they have it.
+	IPv6 bool
 	// Pool has the subnets from which networks get theirs.
 	Pool []netip.Prefix
 	// Own, if not empty, is part of the names of bridges and table, at most 8 letters and
@@ -43,7 +45,9 @@ type Manager struct {
 	copyFile string
 	enabled  bool
 	pool     []netip.Prefix
-	bridges  string // begins their names; a number follows
+	ipv6     bool
+	ula      netip.Prefix // has the subnets of IPv6
+	bridges  string       // begins their names; a number follows
 	table    string
 	// drivers are those of all kinds of networks.
 	drivers []driver
@@ -65,10 +69,12 @@ type Manager struct {
 
 	// sayObstacles logs what keeps packets from the networks, once.
 	sayObstacles sync.Once
+	// sayLack logs that the machine has no IPv6, once.
+	sayLack sync.Once
 
 	mu sync.Mutex
-	// last has the last address that was leased of each network.
-	last map[string]netip.Addr
+	// last has the last address that was leased of each network and family.
+	last map[sequence]netip.Addr
 }
 
 // Open opens the networks of a host, and makes what an earlier host has left of them agree
@@ -76,7 +82,8 @@ type Manager struct {
 func Open(ctx context.Context, opts Options) (*Manager, error) {
 	m := &Manager{
 		store: opts.Store, logger: opts.Logger, enabled: opts.Enabled, pool: opts.Pool,
-		dir: filepath.Join(opts.RunDir, "netns"), copyFile: filepath.Join(opts.StateDir, "networks.json"), bridges: "davit", table: "davit", last: map[string]netip.Addr{},
+		dir: filepath.Join(opts.RunDir, "netns"), copyFile: filepath.Join(opts.StateDir, "networks.json"), bridges: "davit", table: "davit", last: map[sequence]netip.Addr{},
+		ipv6: opts.IPv6, ula: ula(opts.Store.Info().HostID),
 	}
 	if opts.Own != "" {
 		m.bridges, m.table = "dv"+opts.Own+"n", "davit_"+opts.Own

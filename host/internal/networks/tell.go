@@ -2,6 +2,7 @@ package networks
 
 import (
 	"encoding/json"
+	"net/netip"
 	"slices"
 
 	"github.com/davit-run/davit/host/internal/networks/cni"
@@ -12,8 +13,14 @@ import (
 // nothing.
 func argsOf(c *store.Container, lease store.Lease, chain *cni.Chain) (json.RawMessage, error) {
 	args := map[string]any{}
-	if lease.Want.IsValid() {
-		args[cni.CapIPs] = []string{lease.Want.String()}
+	var ips []string
+	for _, want := range []netip.Addr{lease.Want, lease.Want6} {
+		if want.IsValid() {
+			ips = append(ips, want.String())
+		}
+	}
+	if len(ips) > 0 {
+		args[cni.CapIPs] = ips
 	}
 	if aliases := append(slices.Clone(c.Names.Aliases), c.Names.Later[lease.Network]...); len(aliases) > 0 {
 		args[cni.CapAliases] = aliases
