@@ -276,7 +276,8 @@ func TestKept(t *testing.T) {
 	m.checkNothing(t)
 }
 
-// TestFlushed makes the rules again at the next start after somebody has removed them.
+// TestFlushed makes the rules again at the next start after somebody has removed them, unless
+// the host has seen that and was faster.
 func TestFlushed(t *testing.T) {
 	need(t)
 	lan := newLAN(t)
@@ -287,9 +288,6 @@ func TestFlushed(t *testing.T) {
 	none := &Manager{store: emptyStore(t), table: m.table}
 	if err := none.declareRules(); err != nil { // there are no networks in it: the table goes
 		t.Fatal(err)
-	}
-	if there, err := m.hasRules(); there || err != nil {
-		t.Fatalf("the table is still there: %v, %v", there, err)
 	}
 	if err := m.Up(t.Context(), c); err != nil {
 		t.Fatal(err)
