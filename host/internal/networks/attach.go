@@ -116,21 +116,40 @@ func (p *plugins) detach(ctx context.Context, netns string, a store.Attachment) 
 	if err != nil {
 		return err
 	}
-	if err := p.runner.Del(ctx, what); err != nil {
+	// If this is interrupted, the next host need not ask whether all is there.
+	err = p.change(netns, func(c *store.Container) bool {
+		now := c.Attachment(a.Link)
+		if now == nil || !now.Made {
+			return false
+		}
+		now.Made = false
+		return true
+	})
+	if err == nil {
+		err = p.runner.Del(ctx, what)
+	}
+	if err != nil {
 		return err
 	}
-	return p.m.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+	return p.change(netns, func(c *store.Container) bool {
+		c.Attachments = slices.DeleteFunc(c.Attachments, func(b store.Attachment) bool { return b.Link == a.Link })
+		if i := leaseOf(c, a.Link); i >= 0 {
+			c.Leases[i].Address, c.Leases[i].Address6 = c.Leases[i].Want, c.Leases[i].Want6
+		}
+		return true
+	})
+}
+
+// change changes the record of the container that has the leases of a network namespace, if
+// there is one and fn returns true.
+func (p *plugins) change(netns string, fn func(*store.Container) bool) error {
+	return p.m.store.Update(context.Background(), func(tx *store.Tx) error {
 		c, err := tx.LeaseHolder(netns)
 		if errors.Is(err, executor.NotFound) {
 			return nil
 		}
-		if err != nil {
+		if err != nil || !fn(c) {
 			return err
-		}
-		c.Attachments = slices.DeleteFunc(slices.Clone(c.Attachments), func(b store.Attachment) bool { return b.Link == a.Link })
-		c.Leases = slices.Clone(c.Leases)
-		if i := leaseOf(c, a.Link); i >= 0 {
-			c.Leases[i].Address, c.Leases[i].Address6 = c.Leases[i].Want, c.Leases[i].Want6
 		}
 		return tx.PutContainer(c)
 	})

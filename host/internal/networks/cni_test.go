@@ -309,10 +309,14 @@ func TestPluginsKilled(t *testing.T) {
 				}
 				_ = cmd.Wait()
 				s.plugin.Behave(command, "")
+				before := s.plugin.Calls()
 				s.plugin.Go()
 				s.open(pluginNetwork(s.dir))
 				if made := s.plugin.Made(); command == "ADD" && (made > 0 || len(s.record(t, "c").Attachments) > 0) {
 					t.Errorf("%d are made for a container that was not started", made)
+				}
+				if calls := strings.TrimPrefix(s.plugin.Calls(), before); strings.Contains(calls, "CHECK") {
+					t.Errorf("the plugin is asked about what it has not made, or has begun to take back: %s", calls)
 				}
 				if command == "ADD" {
 					if err := s.Up(t.Context(), s.record(t, "c")); err != nil || s.plugin.Made() != 1 {

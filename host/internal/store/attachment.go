@@ -16,8 +16,8 @@ type Attachment struct {
 	Config []byte          `json:"config"`
 	Dirs   []string        `json:"dirs"`
 	Args   json.RawMessage `json:"args,omitempty"`
-	// Made means that they have succeeded, with what follows. Kept is what they want to know
-	// to take it back.
+	// Made means that they have succeeded, with what follows, and have not begun to take it
+	// back. Kept is what they want to know for that.
 	Made      bool           `json:"made,omitempty"`
 	Kept      []byte         `json:"kept,omitempty"`
 	Addresses []netip.Prefix `json:"addresses,omitempty"`
