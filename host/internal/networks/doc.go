@@ -79,6 +79,6 @@
 // is taken is refused, which plugins do not do, and is reached on ::1 and by the container
 // itself.
 //
-// Why one table for each family, both replaced as a whole? What is computed from the records cannot drift from
-// them, and a transaction leaves no moment without rules.
+// Why one table for each family, both replaced as a whole? What is computed from the records
+// cannot drift from them, and a transaction leaves no moment without rules.
 package networks

@@ -56,7 +56,7 @@ func (l lan) advertise(t *testing.T, prefix netip.Prefix) {
 // TestRouterOfMachine leaves the machine the addresses and the route that it has from a router,
 // when it becomes one itself for its containers.
 func TestRouterOfMachine(t *testing.T) {
-	need(t)
+	need6(t)
 	lan := newLAN(t)
 	setSysctl(t, "all", "forwarding", "0")
 	setSysctl(t, "up", "accept_ra", "1")

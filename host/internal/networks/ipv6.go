@@ -65,20 +65,22 @@ func local(subnet netip.Prefix) bool { return subnet.Addr().IsPrivate() }
 
 // quiet prepares a link for IPv6 before it comes up. Whoever is on it cannot make this end send
 // by way of them, and, if on, its addresses can be used at once: the host alone gives them, so
-// that nobody is asked whether they have them already.
-func quiet(link string, on bool) error {
-	if _, err := os.Stat(filepath.Join(sysctls6, link)); errors.Is(err, fs.ErrNotExist) {
-		return nil // there is no IPv6
-	}
+// that nobody is asked whether they have them already. It does what it can: see checkSysctls.
+func quiet(link string, on bool) {
 	values := map[string]string{"accept_ra": "0"}
 	if on {
 		values["accept_dad"], values["disable_ipv6"] = "0", "0"
 	}
-	var errs []error
 	for name, value := range values {
-		errs = append(errs, os.WriteFile(filepath.Join(sysctls6, link, name), []byte(value), 0))
+		_ = os.WriteFile(filepath.Join(sysctls6, link, name), []byte(value), 0)
 	}
-	return errors.Join(errs...)
+}
+
+// deafen keeps the machine from speaking IPv6 at its end of a container's link. The bridge
+// passes on all the same what comes there. Without one, as when others have removed it, nothing
+// that the container sends is to get anywhere.
+func deafen(link string) {
+	_ = os.WriteFile(filepath.Join(sysctls6, link, "disable_ipv6"), []byte("1"), 0)
 }
 
 // quiet does what the function quiet does, for a link within.
@@ -87,14 +89,28 @@ func (s *space) quiet(link string, on bool) error {
 		if err := unix.Setns(int(s.file.Fd()), unix.CLONE_NEWNET); err != nil {
 			return os.NewSyscallError("setns", err)
 		}
-		return quiet(link, on)
+		quiet(link, on)
+		return nil
+	})
+}
+
+// checkSysctls says once if links cannot be prepared for IPv6, as in a container.
+func (m *Manager) checkSysctls() {
+	m.saySysctls.Do(func() {
+		if err := unix.Access(filepath.Join(sysctls6, "all", "accept_ra"), unix.W_OK); err != nil && lacksIPv6() == "" {
+			m.logger.Warn("links cannot be kept from taking containers for routers of IPv6", "directory", sysctls6, "error", err)
+		}
 	})
 }
 
 // connect6 gives a link that is up its address of IPv6, and the default route through it if
 // that is wanted.
 func (s *space) connect6(link netlink.Link, n *store.Network, lease store.Lease, byDefault bool) error {
-	if err := s.AddrReplace(link, address6(lease.Address6, n.Subnet6)); err != nil {
+	err := s.AddrReplace(link, address6(lease.Address6, n.Subnet6))
+	if errors.Is(err, unix.EACCES) { // the container has net.ipv6.conf.all.disable_ipv6
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("address %s: %w", lease.Address6, err)
 	}
 	if !byDefault {

@@ -15,6 +15,15 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
+// need6 does what need does, for IPv6.
+func need6(t *testing.T) {
+	t.Helper()
+	need(t)
+	if why := lacksIPv6(); why != "" {
+		t.Skip("needs IPv6: ", why)
+	}
+}
+
 // sysctl returns a setting of IPv6 of a link in the network namespace at a path.
 func sysctl(t *testing.T, path, link, name string) string {
 	t.Helper()
@@ -45,7 +54,7 @@ func setSysctl(t *testing.T, link, name, value string) {
 
 // TestReach6 checks who reaches whom by IPv6.
 func TestReach6(t *testing.T) {
-	need(t)
+	need6(t)
 	lan := newLAN(t)
 	setSysctl(t, "all", "forwarding", "0")
 	m, log := openLogged(t, t.TempDir())
@@ -89,7 +98,7 @@ func TestReach6(t *testing.T) {
 	}
 	for _, tt := range []struct{ from, to, source string }{ // source is what the other end sees; empty if it is not reached
 		{"web1", "web2", "web1"}, {"web2", "web1", "web2"}, {"web1", "web1", "web1"},
-		{"web1", "other1", ""}, {"routed1", "web1", ""}, {"db1", "web1", ""}, {"old1", "web1", ""},
+		{"web1", "other1", ""}, {"routed1", "web1", ""}, {"old1", "web1", ""},
 		{"web1", "lan", "2001:db8::2"}, {"other1", "lan", "2001:db8::2"}, {"db1", "lan", ""},
 		{"machine", "web1", web.Gateway6.String()}, {"machine", "other1", "fd77:1:2:3::9"},
 	} {
@@ -104,16 +113,19 @@ func TestReach6(t *testing.T) {
 			t.Errorf("from %s to %s: got %q, %v, want %q", tt.from, tt.to, got, err, want)
 		}
 	}
-	for _, link := range []string{web.Bridge, old.Leases[0].Network} {
-		if link == "old" {
-			n, _ := m.Inspect("old")
-			link = n.Bridge
-		}
-		if got := sysctl(t, here, link, "accept_ra"); got != "0" {
-			t.Errorf("accept_ra of bridge %s is %s: a container can be its router", link, got)
+	four, err := m.Inspect("old")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []api.Network{web, four} {
+		if got := sysctl(t, here, n.Bridge, "accept_ra"); got != "0" {
+			t.Errorf("accept_ra of the bridge of network %s is %s: a container can be its router", n.Name, got)
 		}
 	}
 	for _, id := range []string{"web1", "old1"} {
+		if got := sysctl(t, here, LinkName(id), "disable_ipv6"); got != "1" {
+			t.Errorf("disable_ipv6 of the link of container %s is %s: the machine speaks to it beside its bridge", id, got)
+		}
 		if got := sysctl(t, m.Path(id), "eth0", "accept_ra"); got != "0" {
 			t.Errorf("accept_ra of container %s is %s: another one can be its router", id, got)
 		}
@@ -128,7 +140,7 @@ func TestReach6(t *testing.T) {
 // TestLeases6 gives addresses of IPv6 as those of IPv4: with the record, one to one container at
 // a time, and the same after a restart.
 func TestLeases6(t *testing.T) {
-	need(t)
+	need6(t)
 	dir := t.TempDir()
 	m, done := open(t, dir)
 	if _, err := m.Create(t.Context(), api.NetworkOptions{Name: "tiny", Subnet6: "fd77::/125"}); err != nil {
@@ -210,7 +222,7 @@ func TestLeases6(t *testing.T) {
 
 // TestBadNetworks6 refuses what cannot be a network of IPv6.
 func TestBadNetworks6(t *testing.T) {
-	need(t)
+	need6(t)
 	newLAN(t)
 	m, _ := open(t, t.TempDir())
 	if _, err := m.Create(t.Context(), api.NetworkOptions{Name: "web", Subnet6: "fd55::/48"}); err != nil {
@@ -248,7 +260,7 @@ func TestBadNetworks6(t *testing.T) {
 // TestWithoutIPv6 goes on with IPv4 on a machine that has no IPv6, or has none any more, and
 // says so once.
 func TestWithoutIPv6(t *testing.T) {
-	need(t)
+	need6(t)
 	dir := t.TempDir()
 	m, done := open(t, dir)
 	c := m.run(t, "c", "default")
@@ -297,9 +309,30 @@ func TestWithoutIPv6(t *testing.T) {
 	m.checkNothing(t)
 }
 
+// TestContainerWithoutIPv6 starts a container again that has turned IPv6 off for itself.
+func TestContainerWithoutIPv6(t *testing.T) {
+	need6(t)
+	m, _ := open(t, t.TempDir())
+	c := m.run(t, "c", "default")
+	err := within(m.Path("c"), func() error {
+		return os.WriteFile(filepath.Join(sysctls6, "all", "disable_ipv6"), []byte("1"), 0)
+	})
+	if err == nil {
+		err = m.Up(c)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	if got := sysctl(t, m.Path("c"), "eth0", "disable_ipv6"); got != "1" {
+		t.Errorf("disable_ipv6 is %s", got)
+	}
+	m.removeAll(t)
+	m.checkNothing(t)
+}
+
 // TestSmallPackets makes no network of IPv6 where packets are too small for that.
 func TestSmallPackets(t *testing.T) {
-	need(t)
+	need6(t)
 	newLAN(t)
 	up, err := netlink.LinkByName("up")
 	if err == nil {

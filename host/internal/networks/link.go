@@ -76,9 +76,7 @@ func declareBridge(n *store.Network) error {
 	if err := netlink.AddrReplace(link, &netlink.Addr{IPNet: ipNet(n.Gateway, n.Subnet)}); err != nil {
 		return fmt.Errorf("address %s: %w", n.Gateway, err)
 	}
-	if err := quiet(n.Bridge, has6(n)); err != nil {
-		return fmt.Errorf("settings of IPv6: %w", err)
-	}
+	quiet(n.Bridge, has6(n))
 	if err := netlink.LinkSetUp(link); err != nil || !has6(n) {
 		return err
 	}

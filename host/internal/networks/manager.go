@@ -71,6 +71,8 @@ type Manager struct {
 	sayObstacles sync.Once
 	// sayLack logs that the machine has no IPv6, once.
 	sayLack sync.Once
+	// saySysctls logs that links cannot be prepared for IPv6, once.
+	saySysctls sync.Once
 
 	mu sync.Mutex
 	// last has the last address that was leased of each network and family.

@@ -130,6 +130,9 @@ func newLAN(t *testing.T) lan {
 		{here, "up", "192.0.2.2/24"}, {there, "down", "192.0.2.1/24"}, {there, "lo", "127.0.0.1/8"}, {here, "lo", "127.0.0.1/8"},
 		{here, "up", "2001:db8::2/64"}, {there, "down", "2001:db8::1/64"},
 	} {
+		if strings.Contains(end.address, ":") && lacksIPv6() != "" {
+			continue
+		}
 		link, err := end.h.LinkByName(end.name)
 		if err != nil {
 			t.Fatal(err)
@@ -148,7 +151,7 @@ func newLAN(t *testing.T) lan {
 	}
 	up, err := netlink.LinkByName("up")
 	for _, a := range []netip.Addr{l.address, l.address6} {
-		if err == nil {
+		if err == nil && (a.Is4() || lacksIPv6() == "") {
 			err = netlink.RouteReplace(&netlink.Route{LinkIndex: up.Attrs().Index, Gw: a.AsSlice()})
 		}
 	}
@@ -285,6 +288,7 @@ func TestFlushed(t *testing.T) {
 	defer stop()
 	m, _ := open(t, t.TempDir())
 	c := m.run(t, "c", "default")
+	m.Close() // or it is faster
 	none := &Manager{store: emptyStore(t), table: m.table}
 	if err := none.declareRules(); err != nil { // there are no networks in it: the table goes
 		t.Fatal(err)
@@ -334,7 +338,7 @@ func TestLostState(t *testing.T) {
 	if err = errors.Join(err, ierr); err != nil {
 		t.Fatal(err)
 	}
-	if !after.CreatedAt.Equal(before.CreatedAt) || after.Subnet != before.Subnet || after.Subnet6 != before.Subnet6 || !after.Subnet6.IsValid() || after.Bridge != before.Bridge || !after.Internal || len(after.Containers) != 1 {
+	if !after.CreatedAt.Equal(before.CreatedAt) || after.Subnet != before.Subnet || after.Subnet6 != before.Subnet6 || after.Subnet6.IsValid() != (lacksIPv6() == "") || after.Bridge != before.Bridge || !after.Internal || len(after.Containers) != 1 {
 		t.Errorf("got %+v, want %+v", after, before)
 	}
 	if all, err := m.List(); len(all) != 1 || err != nil {

@@ -121,6 +121,7 @@ func (m *Manager) declare(all ...*store.Network) error {
 	if why := lacksIPv6(); why != "" && slices.ContainsFunc(all, func(n *store.Network) bool { return n.Subnet6.IsValid() }) {
 		m.logLack(why)
 	}
+	m.checkSysctls()
 	m.sayObstacles.Do(m.logObstacles)
 	return nil
 }

@@ -73,8 +73,8 @@ func (m *Manager) rules6Intact(c *nftables.Conn, all []*store.Network) (bool, er
 	return rules == want, nil
 }
 
-// masquerades6 reports whether packets of IPv6 leave a network with an address of the machine:
-// others can answer its own only if they are of the whole internet.
+// masquerades6 reports whether packets of IPv6 leave a network with an address of the machine,
+// since nobody else knows where its own are.
 func masquerades6(n *store.Network) bool { return has6(n) && !n.Internal && local(n.Subnet6) }
 
 // addMasquerade6 gives packets that leave a network for elsewhere an address of the machine.

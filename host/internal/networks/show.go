@@ -52,8 +52,9 @@ func show(tx *store.Tx, n *store.Network) (api.Network, error) {
 // members returns the containers that have leases, by address.
 func members(tx *store.Tx, owners map[netip.Addr]string) []api.NetworkMember {
 	list := []api.NetworkMember{}
-	known := map[string]int{}                                                          // where they are in list
-	for _, address := range slices.SortedFunc(maps.Keys(owners), netip.Addr.Compare) { // IPv4 first
+	known := map[string]int{} // where they are in list
+	// Addresses of IPv4 come first.
+	for _, address := range slices.SortedFunc(maps.Keys(owners), netip.Addr.Compare) {
 		id := owners[address]
 		i, has := known[id]
 		if !has {

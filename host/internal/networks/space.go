@@ -67,7 +67,7 @@ func (s *space) connect(n *store.Network, lease store.Lease, byDefault, byDefaul
 	}
 	if link.Attrs().Flags&net.FlagUp == 0 {
 		if err := s.quiet(inside, has6(n)); err != nil {
-			return fmt.Errorf("settings of IPv6: %w", err)
+			return err
 		}
 	}
 	if err := s.LinkSetUp(link); err != nil {
@@ -82,10 +82,8 @@ func (s *space) connect(n *store.Network, lease store.Lease, byDefault, byDefaul
 			return err
 		}
 	}
-	if outer.Attrs().Flags&net.FlagUp == 0 { // it may lose its bridge some day
-		if err := quiet(outside, false); err != nil {
-			return fmt.Errorf("settings of IPv6: %w", err)
-		}
+	if outer.Attrs().Flags&net.FlagUp == 0 {
+		deafen(outside)
 	}
 	if err := netlink.LinkSetUp(outer); err != nil {
 		return err

@@ -153,7 +153,7 @@ func TestRemovedByOthers(t *testing.T) {
 
 // TestRemovedByOthers6 does what TestRemovedByOthers does, with what IPv6 needs.
 func TestRemovedByOthers6(t *testing.T) {
-	need(t)
+	need6(t)
 	m, log := openLogged(t, t.TempDir())
 	m.ipv6 = true
 	c := m.run(t, "c", "default")
