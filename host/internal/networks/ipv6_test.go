@@ -318,7 +318,7 @@ func TestContainerWithoutIPv6(t *testing.T) {
 		return os.WriteFile(filepath.Join(sysctls6, "all", "disable_ipv6"), []byte("1"), 0)
 	})
 	if err == nil {
-		err = m.Up(c)
+		err = m.Up(t.Context(), c)
 	}
 	if err != nil {
 		t.Error(err)
