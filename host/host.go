@@ -212,6 +212,9 @@ func (h *Host) close() error {
 	if h.containers != nil {
 		h.containers.Interrupt()
 	}
+	if h.networks != nil {
+		h.networks.Interrupt()
+	}
 	if h.backends != nil {
 		h.backends.Close()
 	}

@@ -28,7 +28,17 @@ func (h *Host) openNetworks(ctx context.Context, cfg config.Config, logger hclog
 	return networks.Open(ctx, networks.Options{
 		Store: h.store, Logger: logger, StateDir: cfg.StateDir, RunDir: cfg.RunDir, Enabled: *cfg.Network.Enabled, IPv6: cfg.Network.IPv6, Pool: pool, Own: own,
 		Serves: serves,
+		CNI:    pluginNetworks(cfg),
 	})
+}
+
+// pluginNetworks returns the networks of a config that plugins make.
+func pluginNetworks(cfg config.Config) (all []networks.CNI) {
+	for i := range cfg.CNINetworks {
+		n := &cfg.CNINetworks[i]
+		all = append(all, networks.CNI{Name: n.Name, Conflist: n.Conflist, Dirs: n.PluginDirs, At: n.At("conflist")})
+	}
+	return all
 }
 
 // Networks returns all networks, by name.

@@ -16,7 +16,7 @@ import (
 
 // Validate checks a config without a running host and without opening its backends. It
 // starts each executor for a moment, to ask which settings the executor knows and
-// whether it accepts these.
+// whether it accepts these. Lists of plugins of networks are read, and no plugin is run.
 func Validate(ctx context.Context, cfg config.Config) diag.Diagnostics {
 	cfg = cfg.WithDefaults()
 	diags := cfg.Validate()
@@ -39,6 +39,9 @@ func Validate(ctx context.Context, cfg config.Config) diag.Diagnostics {
 				Message: fmt.Sprintf("backend %q cannot be checked: %s", b.Name, err),
 			}})...)
 		}
+	}
+	for _, n := range pluginNetworks(cfg) {
+		diags = append(diags, n.Findings()...)
 	}
 	return append(diags, removedBackends(cfg)...)
 }

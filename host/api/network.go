@@ -15,9 +15,13 @@ const DefaultNetwork = "default"
 type Network struct {
 	Name   string            `json:"name"`
 	Labels map[string]string `json:"labels,omitempty"`
+	// Driver is what makes it: bridge, or cni for plugins that Conflist lists, the path of a
+	// file. Of those, neither Subnet nor what follows it is known, up to Containers.
+	Driver   string `json:"driver"`
+	Conflist string `json:"conflist,omitempty"`
 	// Subnet has the addresses of its containers, and Gateway is the machine's own.
-	Subnet  netip.Prefix `json:"subnet"`
-	Gateway netip.Addr   `json:"gateway"`
+	Subnet  netip.Prefix `json:"subnet,omitzero"`
+	Gateway netip.Addr   `json:"gateway,omitzero"`
 	// Subnet6 and Gateway6 are those of IPv6, and not valid if the network has none.
 	Subnet6  netip.Prefix `json:"subnet6,omitzero"`
 	Gateway6 netip.Addr   `json:"gateway6,omitzero"`
@@ -25,10 +29,11 @@ type Network struct {
 	Internal bool `json:"internal,omitempty"`
 	// Bridge is the name of its link on the machine, and MTU how large a packet may be, in
 	// bytes.
-	Bridge    string    `json:"bridge"`
-	MTU       int       `json:"mtu"`
-	CreatedAt time.Time `json:"created_at"`
-	// Containers are those that have an address, whether they run or not, by address.
+	Bridge    string    `json:"bridge,omitempty"`
+	MTU       int       `json:"mtu,omitempty"`
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	// Containers are those that have an address, whether they run or not, by address. From
+	// plugins they get it when they are started.
 	Containers []NetworkMember `json:"containers"`
 }
 
@@ -36,7 +41,7 @@ type Network struct {
 type NetworkMember struct {
 	ID      string     `json:"id"`
 	Name    string     `json:"name,omitempty"`
-	Address netip.Addr `json:"address"`
+	Address netip.Addr `json:"address,omitzero"`
 	// Address6 is that of IPv6, and not valid if the network has none.
 	Address6 netip.Addr `json:"address6,omitzero"`
 }

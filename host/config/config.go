@@ -39,6 +39,8 @@ type Config struct {
 	Metrics Metrics `json:"metrics,omitzero"`
 	// Debug configures what helps to find faults of the host.
 	Debug Debug `json:"debug,omitzero"`
+	// CNINetworks are networks that plugins make.
+	CNINetworks []CNINetwork `json:"-"`
 	// Defaults are those of all containers, unless their backend has others.
 	Defaults Defaults `json:"defaults,omitzero"`
 	// DefaultBackend is the backend of containers that name none. Empty, with
@@ -182,6 +184,12 @@ func (c Config) WithDefaults() Config {
 	}
 	if len(c.Network.Pool) == 0 {
 		c.Network.Pool = DefaultPool()
+	}
+	c.CNINetworks = slices.Clone(c.CNINetworks)
+	for i := range c.CNINetworks {
+		if n := &c.CNINetworks[i]; len(n.PluginDirs) == 0 {
+			n.PluginDirs = DefaultPluginDirs()
+		}
 	}
 	c.Backends = slices.Clone(c.Backends)
 	for i := range c.Backends {

@@ -35,6 +35,10 @@
 //	  ipv6    = false # true gives new networks IPv6, too, unless they say otherwise
 //	  pool    = ["10.209.0.0/16", "192.168.208.0/20"] # of which new networks get a /24
 //	}
+//	network "lan" { # optional: one that plugins of CNI make, for containers with --network lan
+//	  conflist    = "/etc/cni/net.d/lan.conflist"
+//	  plugin_dirs = ["/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"]
+//	}
 //	default_backend = "main"
 //
 //	backend "main" {
@@ -71,7 +75,7 @@
 //
 // # Paths
 //
-// A relative state_dir, run_dir, executor_dirs or api socket is relative to the directory
+// A relative state_dir, run_dir, executor_dirs, api socket or conflist, and so on, is relative to the directory
 // of the file that has it. So an example can be run from anywhere. In a Config that a
 // program fills in, these paths must be absolute.
 //

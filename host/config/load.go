@@ -190,6 +190,7 @@ func build(root *body, diags diag.Diagnostics) (*Config, diag.Diagnostics) {
 	c := &Config{source: root}
 	unread := diags.HasErrors()
 	backends, rest := root.take("backend", &diags)
+	c.CNINetworks, rest = takeNetworks(rest, &diags)
 	fill(c, decode(fileSchema(), rest, "", &diags), root.at, &diags)
 	for _, it := range backends {
 		c.Backends = append(c.Backends, buildBackend(it, &diags))
@@ -277,6 +278,15 @@ func resolvePaths(c *Config, root *body, diags *diag.Diagnostics) {
 		}
 	}
 	within(&c.API.Socket, root, "api", "socket")
+	for i := range c.CNINetworks {
+		n := &c.CNINetworks[i]
+		if n.Conflist != "" { // there is no default
+			resolve(&n.Conflist, n.source.find("conflist"))
+		}
+		for j := range n.PluginDirs {
+			resolve(&n.PluginDirs[j], n.source.find("plugin_dirs"))
+		}
+	}
 	for i := range c.Backends {
 		within(profilePath(&c.Backends[i].Defaults), c.Backends[i].source, "defaults", "seccomp_profile")
 	}

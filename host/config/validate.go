@@ -69,6 +69,7 @@ func (c *Config) Validate() diag.Diagnostics {
 	if err := d.Metrics.checkLabels(); err != nil {
 		v.Fail(v.at("metrics", "labels"), `write such as ["team", "env"]`, "metrics.labels: %v", err)
 	}
+	v.cniNetworks(d.CNINetworks)
 	v.defaults(c.Defaults, v.source, v.at())
 
 	if len(d.Backends) == 0 {

@@ -24,13 +24,14 @@ func validateCommand(a *cli.App) *cobra.Command {
 		Short: "Check a config",
 		Long: `Check a config. Each executor is asked which settings it knows and whether it accepts
 these; neither a host nor the backends need to run. With --live, the running host's
-backends are also asked what would keep containers from running now, and the firewall of
-this machine what would keep them from reaching each other.`,
+backends are also asked what would keep containers from running now, the firewall of this
+machine what would keep them from reaching each other, and plugins of networks whether they
+are there.`,
 		Example: "  davit validate\n  davit validate --config ./davit.hcl\n  davit validate --live",
 		Args:    cli.AtMost(0),
 	}
 	path := configFlag(cmd)
-	live := cmd.Flags().Bool("live", false, "also ask the backends of the running host, and look at the firewall")
+	live := cmd.Flags().Bool("live", false, "also ask the backends of the running host, and look at the firewall and at plugins of networks")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, diags, name := loadConfig(cmd, *path)
 		if !diags.HasErrors() {
@@ -42,7 +43,12 @@ this machine what would keep them from reaching each other.`,
 		}
 		if *live {
 			found, err := checkLive(cmd.Context(), a.Client(), cfg, func(api.BackendInfo) bool { return true })
-			diags = append(diags, found...)
+			for _, d := range found {
+				said := func(o diag.Diagnostic) bool { return o.String() == d.String() }
+				if !slices.ContainsFunc(diags, said) { // the host has read the same files
+					diags = append(diags, d)
+				}
+			}
 			if err != nil {
 				return errors.Join(diags.WriteText(a.Stderr), err)
 			}

@@ -24,7 +24,8 @@ and keeps it until it is removed. Containers of a network reach each other, this
 reaches them, and they reach what this machine does, unless the network is internal.
 Networks are kept apart from each other. The network default is made when it is first used.
 A container can be on more networks, with connect, and has the network of another container
-with --network container:NAME.`,
+with --network container:NAME. Networks of the config that plugins of CNI make are neither
+made nor removed by commands.`,
 		Example: "  davit network create web\n  davit network ls\n  davit network rm web",
 	}
 	cmd.AddCommand(a.networkConnectCommand(), a.networkDisconnectCommand(), a.networkCreateCommand(), a.networkInspectCommand(), a.networkListCommand(), a.networkPruneCommand(), a.networkRemoveCommand())
@@ -122,12 +123,16 @@ func networkListing(list []api.Network) listing {
 	now := time.Now()
 	rows := make([][]string, len(list))
 	for i, n := range list {
-		rows[i] = []string{n.Name, subnets(n), n.Bridge, leadsTo(n), Number(len(n.Containers)), ago(n.CreatedAt, now)}
+		created := ""
+		if !n.CreatedAt.IsZero() {
+			created = ago(n.CreatedAt, now)
+		}
+		rows[i] = []string{n.Name, n.Driver, subnets(n), n.Bridge, leadsTo(n), Number(len(n.Containers)), created}
 	}
-	return listing{[]string{"NAME", "SUBNET", "BRIDGE", "REACH", "CONTAINERS", "CREATED"}, rows, list, func(i int) fields {
+	return listing{[]string{"NAME", "DRIVER", "SUBNET", "BRIDGE", "REACH", "CONTAINERS", "CREATED"}, rows, list, func(i int) fields {
 		n := list[i]
 		return fields{
-			"Name": n.Name, "ID": n.Name, "Driver": "bridge", "Scope": "local", "Internal": n.Internal, "IPv4": true, "IPv6": n.Subnet6.IsValid(),
+			"Name": n.Name, "ID": n.Name, "Driver": n.Driver, "Scope": "local", "Internal": n.Internal, "IPv4": true, "IPv6": n.Subnet6.IsValid(),
 			"Labels": labelList(n.Labels), "CreatedAt": n.CreatedAt.Format(time.RFC3339),
 		}
 	}}
@@ -151,8 +156,11 @@ func eitherFamily(what string, four, six *string) func(string) error {
 	}
 }
 
-// subnets returns the subnets of a network, with a comma.
+// subnets returns the subnets of a network, with a comma, "" if only its plugins know.
 func subnets(n api.Network) string {
+	if !n.Subnet.IsValid() {
+		return ""
+	}
 	if n.Subnet6.IsValid() {
 		return n.Subnet.String() + "," + n.Subnet6.String()
 	}
@@ -161,8 +169,11 @@ func subnets(n api.Network) string {
 
 // leadsTo says in a word what the containers of a network reach.
 func leadsTo(n api.Network) string {
-	if n.Internal {
+	switch {
+	case n.Internal:
 		return "internal"
+	case n.Driver != "bridge": // only its plugins know
+		return ""
 	}
 	return "outside"
 }

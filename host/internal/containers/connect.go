@@ -131,7 +131,7 @@ func first(leases []store.Lease) store.Lease {
 
 // ownAddress returns the address that a container with leases has for its own name.
 func ownAddress(leases []store.Lease) string {
-	if len(leases) == 0 {
+	if len(leases) == 0 || !leases[0].Address.IsValid() {
 		return noAddress
 	}
 	return leases[0].Address.String()

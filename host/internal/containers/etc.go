@@ -95,7 +95,16 @@ func (m *Manager) etcFile(name, hostname string, c *store.Container) (string, er
 		if len(c.Leases) > 0 {
 			text = remoteServers(text, hasIPv6(c))
 		}
-		return resolvConf(string(text), c.Names), nil
+		names := c.Names
+		servers, search, options := m.networks.Resolver(c)
+		if len(names.Servers) == 0 && len(servers) > 0 {
+			names.Servers = servers
+			if len(names.Search) == 0 {
+				names.Search = search
+			}
+			return resolvConf(optionLine(options), names), nil
+		}
+		return resolvConf(string(text), names), nil
 	}
 	return "", nil
 }
@@ -109,7 +118,7 @@ func (m *Manager) firstHosts(hostname string, c *store.Container) (string, error
 	var b strings.Builder
 	b.WriteString(local)
 	own := []netip.Addr{netip.MustParseAddr(noAddress)}
-	if len(c.Leases) > 0 {
+	if hasAddress(c) {
 		own = c.Leases[0].Addresses()
 	}
 	for _, a := range own { // for programs that ask for their own address
@@ -127,6 +136,14 @@ func (m *Manager) firstHosts(hostname string, c *store.Container) (string, error
 		fmt.Fprintf(&b, "%s\t%s\n", strings.Trim(address, "[]"), name)
 	}
 	return b.String(), nil
+}
+
+// optionLine returns the options of a resolv.conf.
+func optionLine(options []string) string {
+	if len(options) == 0 {
+		return ""
+	}
+	return "options " + strings.Join(options, " ") + "\n"
 }
 
 // resolvConf returns /etc/resolv.conf, with what a container has in the place of what the

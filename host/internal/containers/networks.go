@@ -79,7 +79,14 @@ func (m *Manager) hostname(id string) (string, error) {
 // addresses returns what users see of the leases of a container.
 func addresses(c *store.Container) (all []api.Address) {
 	for _, l := range c.Leases {
-		all = append(all, api.Address{Network: l.Network, IP: l.Address, IP6: l.Address6, MAC: networks.HardwareAddress(l).String(), Aliases: aliasesOn(c, l.Network)})
+		if len(l.Addresses()) == 0 { // it gets one when it is started
+			continue
+		}
+		a := api.Address{Network: l.Network, IP: l.Address, IP6: l.Address6, Aliases: aliasesOn(c, l.Network)}
+		if l.Driver == "" {
+			a.MAC = networks.HardwareAddress(l).String()
+		}
+		all = append(all, a)
 	}
 	return all
 }
@@ -94,12 +101,17 @@ func networkData(c *store.Container) map[string]string {
 	}
 	var ips, ips6 []string
 	for _, l := range c.Leases {
-		ips = append(ips, l.Address.String())
+		if l.Address.IsValid() {
+			ips = append(ips, l.Address.String())
+		}
 		if l.Address6.IsValid() {
 			ips6 = append(ips6, l.Address6.String())
 		}
 	}
-	data := map[string]string{"network": c.Network, "address": strings.Join(ips, ",")}
+	data := map[string]string{"network": c.Network}
+	if len(ips) > 0 {
+		data["address"] = strings.Join(ips, ",")
+	}
 	if len(ips6) > 0 {
 		data["address6"] = strings.Join(ips6, ",")
 	}

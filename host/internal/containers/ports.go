@@ -66,12 +66,12 @@ func (m *Manager) holdPorts(ctx context.Context, id string, started bool) error 
 		return err
 	}
 	switch {
-	case started && len(c.Leases) > 0:
+	case started && hasAddress(c):
 		m.ports.Keep(m.wantPorts(c))
 		return nil
 	case started:
 		return nil
-	case len(c.Leases) == 0:
+	case !hasAddress(c):
 		return executor.Errorf(executor.FailedPrecondition, "container %s publishes ports and has lost its address, with the state of the host; make it again", id)
 	}
 	return m.ports.Hold(ctx, m.wantPorts(c))
@@ -82,13 +82,27 @@ func (m *Manager) settlePorts(c *store.Container) {
 	if len(c.Publish) == 0 {
 		return
 	}
-	err := m.ports.End(context.WithoutCancel(m.ctx), c.ID, func() bool {
-		now, err := m.record(c.ID)
-		return err == nil && now.Publishes() || err != nil && !errors.Is(err, executor.NotFound)
-	})
+	err := m.ports.End(context.WithoutCancel(m.ctx), c.ID, func() bool { return m.mayPublish(c.ID) })
 	if err != nil {
 		m.logger.Error("the ports of a container that has ended are not free", "container", c.ID, "error", err)
 	}
+	m.settleNetwork(c)
+}
+
+// mayPublish reports whether a container is to have its ports, as far as is known.
+func (m *Manager) mayPublish(id string) bool {
+	c, err := m.record(id)
+	return err == nil && c.Publishes() || err != nil && !errors.Is(err, executor.NotFound)
+}
+
+// bindPorts binds the ports of a container that is about to be started, before its network is
+// made.
+func (m *Manager) bindPorts(ctx context.Context, id string) error {
+	c, err := m.record(id)
+	if err != nil || !c.Publishes() {
+		return err
+	}
+	return m.ports.Bind(ctx, m.wantPorts(c))
 }
 
 // keepPorts goes on with the ports of an earlier host: those of containers that run stay open
@@ -101,7 +115,7 @@ func (m *Manager) keepPorts(ctx context.Context) {
 	}
 	kept := map[string]bool{}
 	for _, c := range records {
-		if c.Publishes() && len(c.Leases) > 0 {
+		if c.Publishes() && hasAddress(c) {
 			kept[c.ID] = true
 			m.ports.Keep(m.wantPorts(c))
 		}

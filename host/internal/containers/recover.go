@@ -90,7 +90,7 @@ func createAdopted(tx *store.Tx, c *store.Container, spec []byte) error {
 	}
 	c.Leases = slices.DeleteFunc(c.Leases, func(l store.Lease) bool {
 		owner, err := tx.LeaseOwner(l)
-		return owner != "" || err != nil
+		return l.Address.IsValid() && (owner != "" || err != nil)
 	})
 	if err := tx.CreateContainer(c, spec); err != nil {
 		return err

@@ -34,6 +34,11 @@ func (m *Manager) RemoveWith(ctx context.Context, reference string, opts api.Rem
 			return err
 		}
 	}
+	if opts.Force && len(c.Attachments) > 0 {
+		if err := m.forceRemoval(ctx, c.ID); err != nil {
+			return err
+		}
+	}
 	return m.carryOn(c.ID, func() error { return m.endAndRemove(ctx, c) })
 }
 
@@ -115,6 +120,10 @@ func (m *Manager) removeState(ctx context.Context, id string) error {
 		return err
 	}
 	defer unlock()
+	left, err := m.releaseNetwork(ctx, id)
+	if err != nil {
+		return err
+	}
 	if err := m.removeFiles(id); err != nil {
 		return err
 	}
@@ -137,7 +146,7 @@ func (m *Manager) removeState(ctx context.Context, id string) error {
 		if err := errors.Join(tx.RemoveContainer(id), m.volumes.RemoveRecords(tx, dropped)); err != nil {
 			return err
 		}
-		return appendEvent(tx, api.EventRemoved, c, nil)
+		return appendEvent(tx, api.EventRemoved, c, left)
 	})
 	for _, e := range execs {
 		m.outputs.Untrack(e.Ref)

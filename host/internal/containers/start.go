@@ -46,6 +46,9 @@ func (m *Manager) start(ctx context.Context, session *backends.Session, record *
 		return err
 	}
 	defer unlock()
+	// A caller that goes away must not undo a start that may already have happened.
+	ctx, leave := m.beginStart(context.WithoutCancel(ctx), record.ID)
+	defer leave()
 	if due, err := m.due(record); !due {
 		return err
 	}
@@ -53,27 +56,32 @@ func (m *Manager) start(ctx context.Context, session *backends.Session, record *
 	defer func() { steps.end(err) }()
 	var files output.Files
 	err = steps.do(nil, StepFiles, func() (err error) {
-		if files, err = m.makeFiles(record); err == nil {
-			err = m.makeEtc(record, spec)
-		}
+		files, err = m.makeFiles(record)
 		return err
 	})
 	err = steps.do(err, StepRootfs, func() error { return m.images.Roots().Mount(record.ID) })
-	err = steps.do(err, StepNetwork, func() error { return m.networks.Up(record) })
+	err = steps.do(err, StepNetwork, func() error {
+		if err := m.upNetwork(ctx, record, again); err != nil {
+			return err
+		}
+		return m.makeEtc(record, spec)
+	})
 	err = steps.do(err, StepPorts, func() error {
-		leases, _ := m.networks.Leases(record) // Up has found them
+		leases, _ := m.networks.Leases(record) // upNetwork has found them
 		m.syncHosts(leases)
 		if !again {
 			m.nameResolver(ctx, record)
 		}
 		return m.holdPorts(context.WithoutCancel(ctx), record.ID, again)
 	})
-	if err != nil {
+	switch {
+	case err != nil && errors.Is(context.Cause(ctx), errStopped): // and who stopped it settles what is left
+		return executor.Errorf(executor.Canceled, "container %s: %w", record.ID, errStopped)
+	case err != nil && ctx.Err() != nil: // the next host tries it again
+		return executor.Errorf(executor.OutcomeUnknown, "container %s: %w", record.ID, context.Cause(ctx))
+	case err != nil:
 		return m.failUnheard(context.WithoutCancel(ctx), session, record, err, again)
 	}
-	// A caller that goes away must not undo a start that may already have happened.
-	ctx, leave := m.beginStart(context.WithoutCancel(ctx), record.ID)
-	defer leave()
 	if due, err := m.due(record); !due { // it may have been stopped before this start could be found
 		return err
 	}
@@ -235,7 +243,10 @@ func (m *Manager) recordFailure(record *store.Container, reason error) error {
 		if err == nil {
 			m.notify(record.Ref(), nil)
 		}
-		return err
+		if !errors.Is(err, errNetworkHeld) {
+			return err
+		}
+		m.pursue(record) // and it has failed meanwhile
 	}
 	err := m.store.Update(ctx, func(tx *store.Tx) error {
 		c, err := tx.Container(record.ID)
@@ -246,6 +257,9 @@ func (m *Manager) recordFailure(record *store.Container, reason error) error {
 			return nil // somebody else has found out more
 		}
 		c.State, c.Error, c.ErrorCode = store.Failed, reason.Error(), executor.CodeOf(reason)
+		if c.AutoRemove {
+			c.Desired = store.WantRemoved
+		}
 		// One that has run before, or that only the end of the host has kept from it, is
 		// started again by its policy.
 		if (c.Attempt > 1 || m.isDraining()) && c.Deaths < maxDeaths {

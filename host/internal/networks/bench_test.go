@@ -20,7 +20,7 @@ func BenchmarkContainer(b *testing.B) {
 		id := fmt.Sprintf("c%d", i)
 		c, err := m.create(id, "default", "")
 		if err == nil {
-			err = m.Up(c)
+			err = m.Up(b.Context(), c)
 		}
 		if err == nil {
 			err = m.remove(id)

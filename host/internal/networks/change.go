@@ -27,6 +27,9 @@ func (m *Manager) Create(ctx context.Context, opts api.NetworkOptions) (api.Netw
 	if err != nil {
 		return api.Network{}, err
 	}
+	if err := m.fixed(opts.Name, executor.AlreadyExists, "cannot be made by a command"); err != nil {
+		return api.Network{}, err
+	}
 	if err := checkMTU(opts.MTU); err != nil {
 		return api.Network{}, err
 	}
@@ -139,9 +142,23 @@ func (m *Manager) ensureDefault(ctx context.Context) error {
 
 // Remove removes a network; see the method of host.Host.
 func (m *Manager) Remove(ctx context.Context, name string) error {
+	if err := m.fixed(name, executor.FailedPrecondition, "cannot be removed by a command; take it out there"); err != nil {
+		return err
+	}
 	m.changes.Lock()
 	defer m.changes.Unlock()
 	return m.drop(context.WithoutCancel(ctx), name)
+}
+
+// fixed returns an error if a network is one that no command has made.
+func (m *Manager) fixed(name string, code executor.Code, what string) error {
+	return m.store.View(func(tx *store.Tx) error {
+		d, err := m.driverOf(tx, name)
+		if err == nil && d != m.bridge() {
+			err = executor.Errorf(code, "network %s is in the config, and %s", name, what)
+		}
+		return err
+	})
 }
 
 // drop removes the record of a network that no container has, its bridge and its rules. The
@@ -208,7 +225,7 @@ func (m *Manager) Prune(ctx context.Context, opts api.PruneNetworksOptions) ([]a
 	}
 	pruned := []api.Network{}
 	for _, n := range all {
-		if len(n.Containers) > 0 {
+		if len(n.Containers) > 0 || n.Driver != bridgeName {
 			continue
 		}
 		if !opts.DryRun {

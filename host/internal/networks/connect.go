@@ -2,6 +2,7 @@ package networks
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -17,6 +18,9 @@ func (m *Manager) CheckConnect(ctx context.Context, network, ip, ip6 string) (st
 		return store.Lease{}, executor.Errorf(executor.Invalid, "network %s is none that a container can be connected to later; it has it from when it is made, or never", network)
 	}
 	if err := ocispec.ValidateNetworkName(network); err != nil {
+		return store.Lease{}, err
+	}
+	if err := m.fixed(network, executor.Unsupported, "a container is on it from when it is made; give davit run --network "+network); err != nil {
 		return store.Lease{}, err
 	}
 	leases, err := m.Check(ctx, network, ip, ip6)
@@ -35,14 +39,16 @@ func (m *Manager) Connect(tx *store.Tx, c *store.Container, wish store.Lease) er
 	if slices.ContainsFunc(c.Leases, func(l store.Lease) bool { return l.Network == wish.Network }) {
 		return executor.Errorf(executor.AlreadyExists, "container %s is on network %s", called(c), wish.Network)
 	}
-	var err error
+	d, err := m.driverOf(tx, wish.Network)
+	if err != nil {
+		return err
+	}
 	if wish.Link, err = freeLink(c); err != nil {
 		return err
 	}
-	if wish, err = m.pick(tx, wish); err != nil {
+	if wish, err = d.lease(tx, wish); err != nil {
 		return err
 	}
-	m.setLast(wish)
 	c.Leases, c.Unconnected = append(slices.Clone(c.Leases), wish), false
 	return nil
 }
@@ -50,13 +56,22 @@ func (m *Manager) Connect(tx *store.Tx, c *store.Container, wish store.Lease) er
 // Disconnect takes the lease that a container has on a network, in the transaction that records
 // the change. With its last one it keeps its network namespace, in which there is a loopback.
 func (m *Manager) Disconnect(tx *store.Tx, c *store.Container, network string) error {
-	if _, err := tx.Network(network); err != nil {
-		return unknown(tx, network)
+	i := slices.IndexFunc(c.Leases, func(l store.Lease) bool { return l.Network == network })
+	if i >= 0 && c.Leases[i].Driver != "" {
+		return executor.Errorf(executor.Unsupported, "container %s has network %s, which is in the config, until it is removed", called(c), network)
+	}
+	if i < 0 {
+		d, err := m.driverOf(tx, network)
+		if err != nil {
+			return err
+		}
+		if has, err := d.has(tx, network); err != nil || !has {
+			return errors.Join(err, m.unknown(tx, network))
+		}
 	}
 	if err := changeable(c, "disconnected from its"); err != nil {
 		return err
 	}
-	i := slices.IndexFunc(c.Leases, func(l store.Lease) bool { return l.Network == network })
 	switch {
 	case i < 0 && c.Unconnected:
 		return executor.Errorf(executor.FailedPrecondition, "container %s is not on network %s; it was disconnected from all", called(c), network)
@@ -71,7 +86,7 @@ func (m *Manager) Disconnect(tx *store.Tx, c *store.Container, network string) e
 // Apply makes the network namespace of a container what its record says after a change, if
 // there is one; otherwise its next start does.
 func (m *Manager) Apply(c *store.Container) error {
-	return m.upIf(c, func() bool { return pinned(m.Path(c.NetNS())) })
+	return m.upIf(context.Background(), c, []driver{m.bridge()}, func() bool { return pinned(m.Path(c.NetNS())) })
 }
 
 // changeable checks that a container has a network namespace of which the host knows, and that

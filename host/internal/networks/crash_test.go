@@ -39,7 +39,7 @@ func churn(dir string) {
 		}
 		var c *store.Container
 		if c, err = m.create(id, network, ""); err == nil {
-			err = m.Up(c)
+			err = m.Up(context.Background(), c)
 		}
 		if err == nil && network != "default" {
 			_, err = m.connect(id, "default", "")
@@ -52,7 +52,7 @@ func churn(dir string) {
 		}
 		if err == nil && i%4 < 2 {
 			if c, err = m.join(id+"-joined", id); err == nil {
-				err = m.Up(c)
+				err = m.Up(context.Background(), c)
 			}
 			if err == nil && i%8 < 4 {
 				err = m.remove(id + "-joined")
@@ -165,7 +165,7 @@ func (m *Manager) checkRecorded(t *testing.T) {
 				seen[a] = true
 			}
 		}
-		if err := m.Up(c); err != nil {
+		if err := m.Up(context.Background(), c); err != nil {
 			t.Errorf("container %s: %v", c.ID, err)
 		}
 		if len(c.Leases) > 0 {
@@ -196,7 +196,7 @@ func TestHalfMade(t *testing.T) {
 			return s.addLink(&store.Network{Name: n.Name, MTU: n.MTU}, c.Leases[0])
 		},
 		"another namespace": func(m *Manager, c *store.Container) error {
-			if err := m.Up(c); err != nil {
+			if err := m.Up(context.Background(), c); err != nil {
 				return err
 			}
 			return errors.Join(unpin(m.Path(c.ID)), pin(m.Path(c.ID)))
@@ -209,7 +209,7 @@ func TestHalfMade(t *testing.T) {
 				err = half(m, c)
 			}
 			if err == nil {
-				err = m.Up(c)
+				err = m.Up(context.Background(), c)
 			}
 			if err != nil {
 				t.Fatal(err)

@@ -12,6 +12,10 @@
 // A host whose state directory is not the default one has other names for bridges and table,
 // made of its id, so that several hosts of a machine, and tests, do not meet.
 //
+// Networks of the config that name a list of plugins of CNI are made by these; see package cni.
+//
+//	RUN_DIR/cni/ID     files of the plugins of the network namespace ID
+//
 // # Who has which address
 //
 // The store alone says so: the record of a container has its leases ([store.Lease]), which
@@ -31,6 +35,12 @@
 // All else follows from the records. [Manager.Up] makes what is missing for one container and
 // is called before each start; Open does so for all whose namespaces are there, and removes
 // what no record names. Both can be interrupted anywhere and repeated.
+//
+// On a network of plugins, they say which address a container has, and so does its record from
+// then on. What plugins are about to make, with their list and what they are told, is recorded
+// before they are run ([store.Attachment]), and what they have returned afterwards. They take
+// it back by what is recorded, while the namespace is there still, before the record goes. The
+// next host has them take back what was interrupted, and asks them whether the rest is there.
 //
 // # Rationale
 //
@@ -71,6 +81,14 @@
 // published port does it where packets are forwarded: those that are translated never get to
 // what decides over packets for the machine itself. By IPv6 they go to the container's address
 // of IPv6, so its program has to listen there.
+//
+// Why does a container keep its addresses of plugins while it is stopped, unless they were told
+// of published ports? A restart then changes nothing, and costs nothing. But what leads to a
+// port would also lead there once somebody else has the port.
+//
+// Why does the host hold published ports also where plugins are told of them? So a port that
+// is taken is refused, which plugins do not do, and is reached on ::1 and by the container
+// itself.
 //
 // Why one table for each family, both replaced as a whole? What is computed from the records
 // cannot drift from them, and a transaction leaves no moment without rules.

@@ -36,14 +36,14 @@ func open(t *testing.T, dir string) (*Manager, func()) {
 	return m, done
 }
 
-func openDir(dir string) (*Manager, func(), error) {
+func openDir(dir string, networks ...CNI) (*Manager, func(), error) {
 	st, err := store.Open(filepath.Join(dir, "davit.db"), store.Options{})
 	if err != nil {
 		return nil, nil, err
 	}
 	m, err := Open(context.Background(), Options{
 		Store: st, Logger: hclog.NewNullLogger(), StateDir: dir, RunDir: dir, Enabled: true, Own: own, IPv6: true,
-		Pool: []netip.Prefix{netip.MustParsePrefix("10.209.0.0/22")},
+		Pool: []netip.Prefix{netip.MustParsePrefix("10.209.0.0/22")}, CNI: networks,
 	})
 	closed := false
 	return m, func() {
@@ -128,7 +128,7 @@ func (m *Manager) run(t *testing.T, id, network string) *store.Container {
 	t.Helper()
 	c, err := m.create(id, network, "")
 	if err == nil {
-		err = m.Up(c)
+		err = m.Up(context.Background(), c)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -152,7 +152,7 @@ func TestLeases6(t *testing.T) {
 	}
 	a, err := m.create6("a", "tiny", "", "fd77::7")
 	if err == nil {
-		err = m.Up(a)
+		err = m.Up(t.Context(), a)
 	}
 	if err != nil || a.Leases[0].Address6 != netip.MustParseAddr("fd77::7") {
 		t.Fatalf("got %+v, %v", a, err)
@@ -211,7 +211,7 @@ func TestLeases6(t *testing.T) {
 	}
 	if c, err := m.connect("g", "default", ""); err != nil || !c.Leases[1].Address6.IsValid() {
 		t.Errorf("got %+v, %v", c, err)
-	} else if err := m.Up(c); err != nil {
+	} else if err := m.Up(t.Context(), c); err != nil {
 		t.Error(err)
 	} else {
 		m.checkLinks(t, c)
@@ -267,7 +267,7 @@ func TestWithoutIPv6(t *testing.T) {
 	done()
 	setSysctl(t, "all", "disable_ipv6", "1")
 	m, log := openLogged(t, dir)
-	if err := m.Up(c); err != nil {
+	if err := m.Up(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
 	port, stop := serve(t, m.Path("c"))
@@ -292,7 +292,7 @@ func TestWithoutIPv6(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(sysctls6, "all", "disable_ipv6"), []byte("0"), 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Up(c); err != nil { // as its next start does
+	if err := m.Up(t.Context(), c); err != nil { // as its next start does
 		t.Fatal(err)
 	}
 	port, stop = serve(t, m.Path("c"))
@@ -318,7 +318,7 @@ func TestContainerWithoutIPv6(t *testing.T) {
 		return os.WriteFile(filepath.Join(sysctls6, "all", "disable_ipv6"), []byte("1"), 0)
 	})
 	if err == nil {
-		err = m.Up(c)
+		err = m.Up(t.Context(), c)
 	}
 	if err != nil {
 		t.Error(err)

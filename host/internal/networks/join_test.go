@@ -30,7 +30,7 @@ func TestJoin(t *testing.T) {
 			if err != nil || c.Joined != "a" || c.Network != "container:a" || m.Namespace(c.Network, c.ID) != m.Path("a") {
 				t.Fatalf("got %+v, %v", c, err)
 			}
-			if err := m.Up(c); err != nil { // the others have not been started
+			if err := m.Up(t.Context(), c); err != nil { // the others have not been started
 				t.Fatal(err)
 			}
 			port, stop := serve(t, m.Path("a"))

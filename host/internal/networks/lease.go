@@ -36,15 +36,15 @@ func (m *Manager) Check(ctx context.Context, mode, ip, ip6 string) ([]store.Leas
 	if !m.enabled {
 		return nil, errOff()
 	}
-	if mode == api.DefaultNetwork {
-		if err := m.ensureDefault(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return []store.Lease{wish}, m.store.View(func(tx *store.Tx) error {
-		_, err := m.pick(tx, wish)
+	var d driver
+	err = m.store.View(func(tx *store.Tx) (err error) {
+		d, err = m.driverOf(tx, mode)
 		return err
 	})
+	if err == nil {
+		err = d.check(ctx, wish)
+	}
+	return []store.Lease{wish}, err
 }
 
 // wished parses an address of a family that is asked for on a network, which may be empty.
@@ -100,15 +100,13 @@ func (m *Manager) Lease(tx *store.Tx, c *store.Container) error {
 		return err
 	}
 	for i, wish := range c.Leases {
-		lease, err := m.pick(tx, wish)
-		if err == nil {
-			err = freeMAC(tx, wish)
-		}
+		d, err := m.driverOf(tx, wish.Network)
 		if err != nil {
 			return err
 		}
-		m.setLast(lease)
-		c.Leases[i] = lease
+		if c.Leases[i], err = d.lease(tx, wish); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -117,7 +115,7 @@ func (m *Manager) Lease(tx *store.Tx, c *store.Container) error {
 func (m *Manager) pick(tx *store.Tx, wish store.Lease) (store.Lease, error) {
 	n, err := tx.Network(wish.Network)
 	if errors.Is(err, executor.NotFound) {
-		return wish, unknown(tx, wish.Network)
+		return wish, m.unknown(tx, wish.Network)
 	}
 	if err != nil {
 		return wish, err
@@ -205,18 +203,23 @@ func (m *Manager) setLast(l store.Lease) {
 }
 
 // unknown returns the error for a network that there is not.
-func unknown(tx *store.Tx, name string) error {
-	all, err := tx.Networks()
-	if err != nil {
-		return err
+func (m *Manager) unknown(tx *store.Tx, name string) error {
+	var all []api.Network
+	for _, d := range m.drivers {
+		more, err := d.list(tx)
+		if err != nil {
+			return err
+		}
+		all = append(all, more...)
 	}
 	names := []string{ocispec.NetworkNone, ocispec.NetworkHost}
-	if !slices.ContainsFunc(all, func(n *store.Network) bool { return n.Name == api.DefaultNetwork }) {
+	if !slices.ContainsFunc(all, func(n api.Network) bool { return n.Name == api.DefaultNetwork }) {
 		names = append(names, api.DefaultNetwork)
 	}
 	for _, n := range all {
 		names = append(names, n.Name)
 	}
+	slices.Sort(names[2:])
 	const most = 10
 	more := ""
 	if len(names) > most {

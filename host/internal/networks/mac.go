@@ -28,6 +28,8 @@ func (m *Manager) CheckMAC(mode, mac string, leases []store.Lease) error {
 	switch {
 	case err != nil || len(a) != length:
 		return executor.Errorf(executor.Invalid, "%q is not a MAC address such as 02:42:ac:11:00:02", mac)
+	case m.plugins.networks[mode].Name != "":
+		return executor.Errorf(executor.Unsupported, "MAC address %s is asked for on network %s, whose plugins give one; leave out one of them", mac, mode)
 	case a[0]&group != 0:
 		return executor.Errorf(executor.Invalid, "MAC address %s is one of a group; choose one whose first digits are even, such as 02", a)
 	case a.String() == "00:00:00:00:00:00":

@@ -51,7 +51,7 @@ func TestMAC(t *testing.T) {
 	const asked = "02:42:ac:11:00:02"
 	c, err := m.createMAC("a", "default", strings.ToUpper(asked))
 	if err == nil {
-		err = m.Up(c)
+		err = m.Up(context.Background(), c)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +70,7 @@ func TestMAC(t *testing.T) {
 		}
 		c, err := m.change(id, func(*store.Tx, *store.Container) error { return nil })
 		if err == nil {
-			err = m.Up(c)
+			err = m.Up(context.Background(), c)
 		}
 		if got := m.macOf(t, id); got != want || err != nil {
 			t.Errorf("made again: got %s, %v, before %s", got, err, want)

@@ -36,6 +36,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(crashDir); dir != "" {
 		churn(dir)
 	}
+	if dir := os.Getenv(pluginsDir); dir != "" {
+		plug(dir)
+	}
 	os.Exit(m.Run())
 }
 

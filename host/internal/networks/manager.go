@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/davit-run/davit/host/internal/networks/cni"
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/keyed"
@@ -34,6 +35,8 @@ type Options struct {
 	// Serves reports whether a process holds the published ports of a container. Without it
 	// no port has rules.
 	Serves func(id string) bool
+	// CNI are networks that plugins make.
+	CNI []CNI
 }
 
 // Manager manages the networks of a host. It is safe for concurrent use.
@@ -50,9 +53,17 @@ type Manager struct {
 	bridges  string       // begins their names; a number follows
 	table    string
 	serves   func(id string) bool
+	// drivers are those of all kinds of networks.
+	drivers []driver
+	plugins *plugins // one of them
 
-	// cancel ends the watch for changes by others, and done waits for its end.
-	cancel, done func()
+	// ctx ends with Interrupt, and stop does that. Close waits for what wg has.
+	ctx  context.Context
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+
+	// done waits for the end of the watch for changes by others.
+	done func()
 
 	// changes is held by whoever changes networks, or what all containers share.
 	changes sync.Mutex
@@ -90,7 +101,15 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 	if m.serves = opts.Serves; m.serves == nil {
 		m.serves = func(string) bool { return false }
 	}
-	m.cancel, m.done = func() {}, func() {}
+	m.plugins = &plugins{m, map[string]CNI{}, &cni.Runner{
+		Dir: filepath.Join(opts.RunDir, "cni"), Timeout: cni.DefaultTimeout, Patience: cni.DefaultPatience, Logger: opts.Logger,
+	}}
+	for _, n := range opts.CNI {
+		m.plugins.networks[n.Name] = n
+	}
+	m.drivers = []driver{m.bridge(), m.plugins}
+	m.ctx, m.stop = context.WithCancel(context.WithoutCancel(ctx))
+	m.done = func() {}
 	if !m.enabled {
 		return m, nil
 	}
@@ -105,9 +124,9 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 	if err := m.recover(ctx); err != nil {
 		m.logger.Error("networks of an earlier host were not made again; each start tries it for its container", "error", err)
 	}
+	m.wg.Go(func() { m.plugins.recover(m.ctx) })
 	var err error
-	ctx, m.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	if m.done, err = m.watch(ctx); err != nil {
+	if m.done, err = m.watch(m.ctx); err != nil {
 		m.logger.Debug("what other programs remove of networks is only made again when a container is started", "error", err)
 	}
 	return m, nil
@@ -116,11 +135,25 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 // Path returns the path of the network namespace that is named after a container.
 func (m *Manager) Path(id string) string { return filepath.Join(m.dir, id) }
 
+// Interrupt ends the runs of plugins that are under way. What they have not done, the next
+// host has done.
+func (m *Manager) Interrupt() { m.stop() }
+
 // Close ends what Open has begun. The networks stay.
 func (m *Manager) Close() {
-	m.cancel()
+	m.stop()
 	m.done()
+	m.wg.Wait()
 }
+
+// lasting returns a context that ends with ctx or with Interrupt. The caller calls stop.
+func (m *Manager) lasting(ctx context.Context) (_ context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	after := context.AfterFunc(m.ctx, func() { cancel(errClosing) })
+	return ctx, func() { after(); cancel(nil) }
+}
+
+var errClosing = errors.New("the host is closing")
 
 const linkPrefix = "veth"
 

@@ -18,10 +18,19 @@ import (
 // machine: chains of other tools that drop what is forwarded unless a rule of theirs accepts
 // it. That the host's own rules accept it makes no difference to them. Chains with a rule about
 // the host's bridges are none: somebody has seen to it.
+//
+// It also returns what keeps plugins from making the networks of the config.
 func (m *Manager) Obstacles() (diag.Diagnostics, error) {
 	if !m.enabled {
 		return nil, nil
 	}
+	found, err := m.firewalls()
+	return append(m.plugins.findings(), found...), err
+}
+
+// firewalls returns the chains of other tools that are obstacles, and whether the machine
+// forwards at all.
+func (m *Manager) firewalls() (diag.Diagnostics, error) {
 	found, err := m.droppingChains()
 	if err != nil {
 		return nil, explain("chains of other firewalls", err)
@@ -62,9 +71,9 @@ func (m *Manager) notForwarding() (diags diag.Diagnostics, err error) {
 	return diags, err
 }
 
-// logObstacles logs what Obstacles returns.
+// logObstacles logs what firewalls returns.
 func (m *Manager) logObstacles() {
-	found, err := m.Obstacles()
+	found, err := m.firewalls()
 	if err != nil {
 		m.logger.Debug("whether another firewall drops what containers send is not known", "error", err)
 	}

@@ -25,7 +25,7 @@ func BenchmarkPublished(b *testing.B) {
 	lan := newLAN(b)
 	c, err := p.create("web", "default", "")
 	if err == nil {
-		err = p.Up(c)
+		err = p.Up(b.Context(), c)
 	}
 	if err == nil {
 		err = routeFrom(lan.path, p.subnet(b), lanHere)

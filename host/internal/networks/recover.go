@@ -60,7 +60,7 @@ func (m *Manager) upAll(ctx context.Context, containers []*store.Container) erro
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if err := m.upIf(c, func() bool { return pinned(m.Path(c.NetNS())) }); err != nil {
+			if err := m.upIf(ctx, c, []driver{m.bridge()}, func() bool { return pinned(m.Path(c.NetNS())) }); err != nil {
 				m.logger.Error("the network of a container was not made again; its next start tries it", "container", c.ID, "error", err)
 			}
 		})

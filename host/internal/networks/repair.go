@@ -41,6 +41,9 @@ func (m *Manager) repair(ctx context.Context, seen *changes) bool {
 		}
 		lost := false
 		for _, l := range c.Leases {
+			if l.Driver != "" {
+				continue
+			}
 			name := outsideName(c.NetNS(), l.Link)
 			if (seen.all || seen.links[name]) && m.linkMissing(c.NetNS(), name) {
 				missing = append(missing, "a link of container "+c.ID)

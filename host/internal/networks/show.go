@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/internal/store"
@@ -14,28 +15,25 @@ import (
 func (m *Manager) List() ([]api.Network, error) {
 	list := []api.Network{}
 	err := m.store.View(func(tx *store.Tx) error {
-		all, err := tx.Networks()
-		if err != nil {
-			return err
-		}
-		for _, n := range all {
-			shown, err := show(tx, n)
+		for _, d := range m.drivers {
+			more, err := d.list(tx)
 			if err != nil {
 				return err
 			}
-			list = append(list, shown)
+			list = append(list, more...)
 		}
 		return nil
 	})
+	slices.SortFunc(list, func(a, b api.Network) int { return strings.Compare(a.Name, b.Name) })
 	return list, err
 }
 
 // Inspect returns a network.
 func (m *Manager) Inspect(name string) (shown api.Network, err error) {
 	err = m.store.View(func(tx *store.Tx) error {
-		n, err := tx.Network(name)
+		d, err := m.driverOf(tx, name)
 		if err == nil {
-			shown, err = show(tx, n)
+			shown, err = d.show(tx, name)
 		}
 		return err
 	})
@@ -46,7 +44,7 @@ func (m *Manager) Inspect(name string) (shown api.Network, err error) {
 func show(tx *store.Tx, n *store.Network) (api.Network, error) {
 	owners, err := tx.Leases(n.Name)
 	return api.Network{
-		Name: n.Name, Labels: n.Labels, Subnet: n.Subnet, Gateway: n.Gateway, Subnet6: n.Subnet6, Gateway6: n.Gateway6, Internal: n.Internal,
+		Name: n.Name, Driver: bridgeName, Labels: n.Labels, Subnet: n.Subnet, Gateway: n.Gateway, Subnet6: n.Subnet6, Gateway6: n.Gateway6, Internal: n.Internal,
 		Bridge: n.Bridge, MTU: n.MTU, CreatedAt: n.CreatedAt, Containers: members(tx, owners),
 	}, err
 }
@@ -77,6 +75,12 @@ func members(tx *store.Tx, owners map[netip.Addr]string) []api.NetworkMember {
 
 // Gateway returns the machine's address on the first network of a container.
 func (m *Manager) Gateway(c *store.Container) (a netip.Addr, err error) {
+	if len(c.Leases) > 0 && c.Leases[0].Driver == cniDriver {
+		if made := c.Attachment(c.Leases[0].Link); made != nil && made.Gateway.IsValid() {
+			return made.Gateway, nil
+		}
+		return a, executor.Errorf(executor.FailedPrecondition, "container %s: the plugins of network %s have given no gateway, which host-gateway stands for", c.ID, c.Leases[0].Network)
+	}
 	if len(c.Leases) == 0 {
 		return a, executor.Errorf(executor.FailedPrecondition, "container %s has no network on which this machine has an address", c.ID)
 	}
@@ -86,4 +90,15 @@ func (m *Manager) Gateway(c *store.Container) (a netip.Addr, err error) {
 		return err
 	})
 	return a, err
+}
+
+// Resolver returns the name servers that plugins have given a container, with the domains and
+// options of resolv.conf; none if they have given none.
+func (m *Manager) Resolver(c *store.Container) (servers, search, options []string) {
+	for _, l := range c.Leases {
+		if a := c.Attachment(l.Link); a != nil && l.Driver == cniDriver && len(a.Servers) > 0 {
+			return a.Servers, a.Search, a.Options
+		}
+	}
+	return nil, nil, nil
 }

@@ -99,6 +99,9 @@ func (m *Manager) wantTranslations() ([]translation, error) {
 			if !c.Publishes() || len(c.Leases) == 0 || len(c.Ports) == 0 || !m.serves(c.ID) {
 				continue
 			}
+			if c.Leases[0].Driver != "" { // it is for plugins to do that
+				continue
+			}
 			n, err := tx.Network(c.Leases[0].Network)
 			if err != nil {
 				return err

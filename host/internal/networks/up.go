@@ -2,7 +2,6 @@ package networks
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/shared/executor"
@@ -11,10 +10,15 @@ import (
 // Up makes the network namespace of a container with its addresses, as far as it is missing,
 // and takes away the links of networks that it is not on any more. It does nothing for a
 // container without addresses.
-func (m *Manager) Up(c *store.Container) error { return m.upIf(c, func() bool { return true }) }
+func (m *Manager) Up(ctx context.Context, c *store.Container) error {
+	ctx, stop := m.lasting(ctx)
+	defer stop()
+	return m.upIf(ctx, c, m.drivers, func() bool { return true })
+}
 
-// upIf does what Up does if ok returns true while nobody else makes or removes the namespace.
-func (m *Manager) upIf(c *store.Container, ok func() bool) error {
+// upIf does what Up does, with some of the drivers, if ok returns true while nobody else makes
+// or removes the namespace.
+func (m *Manager) upIf(ctx context.Context, c *store.Container, drivers []driver, ok func() bool) error {
 	if c.Joined == "" && len(c.Leases) == 0 && !c.Unconnected {
 		if named(c.Network) {
 			return executor.Errorf(executor.FailedPrecondition, "container %s has lost its address on network %s, with the state of the host; make it again", c.ID, c.Network)
@@ -24,7 +28,7 @@ func (m *Manager) upIf(c *store.Container, ok func() bool) error {
 	if !m.enabled {
 		return errOff()
 	}
-	unlock, err := m.spaces.Lock(context.Background(), c.NetNS())
+	unlock, err := m.spaces.Lock(ctx, c.NetNS())
 	if err != nil {
 		return err
 	}
@@ -36,36 +40,12 @@ func (m *Manager) upIf(c *store.Container, ok func() bool) error {
 	if err != nil {
 		return err
 	}
-	return explain("network of container "+c.ID, m.up(c.NetNS(), leases))
+	return explain("network of container "+c.ID, m.up(ctx, c.NetNS(), leases, drivers))
 }
 
 // up makes a network namespace with addresses.
-func (m *Manager) up(id string, leases []store.Lease) error {
-	networks := make([]*store.Network, len(leases))
-	err := m.store.View(func(tx *store.Tx) (err error) {
-		for i, l := range leases {
-			if err == nil {
-				networks[i], err = tx.Network(l.Network)
-			}
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
+func (m *Manager) up(ctx context.Context, id string, leases []store.Lease, drivers []driver) error {
 	path := m.Path(id)
-	outside, outside6 := -1, -1 // the first that leads anywhere has the default route
-	for i, n := range networks {
-		if err := m.ensure(n); err != nil {
-			return fmt.Errorf("network %s: %w", n.Name, err)
-		}
-		if outside < 0 && !n.Internal {
-			outside = i
-		}
-		if outside6 < 0 && !n.Internal && leases[i].Address6.IsValid() {
-			outside6 = i
-		}
-	}
 	if !pinned(path) {
 		if err := pin(path); err != nil {
 			return err
@@ -76,12 +56,9 @@ func (m *Manager) up(id string, leases []store.Lease) error {
 		return err
 	}
 	defer space.close()
-	if err := space.leaveOthers(leases); err != nil {
-		return err
-	}
-	for i, n := range networks {
-		if err := space.connect(n, leases[i], i == outside, i == outside6); err != nil {
-			return fmt.Errorf("network %s: %w", n.Name, err)
+	for _, d := range drivers {
+		if err := d.up(ctx, space, leases); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -105,6 +82,7 @@ func (m *Manager) Down(id string) error {
 	})
 	if err == nil && len(sharers) == 0 {
 		err = unpin(m.Path(id))
+		m.plugins.runner.Forget(id)
 	}
 	return explain("network of container "+id, err)
 }

@@ -132,6 +132,40 @@ func (m *Manager) Reserve(ctx context.Context, id string, asked []publish.Port) 
 	return s.ports, nil
 }
 
+// Bind reserves the ports of a container that is about to be started, and records them, unless
+// it has them.
+func (m *Manager) Bind(ctx context.Context, want Want) error {
+	unlock, err := m.changes.Lock(ctx, want.ID)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	m.mu.Lock()
+	has := m.reserved[want.ID] != nil || m.held[want.ID] != nil
+	m.mu.Unlock()
+	if has {
+		return nil
+	}
+	s, err := m.bind(ctx, want.Asked, want.Bound)
+	if err != nil {
+		return err
+	}
+	if !same(s.ports, want.Bound) {
+		if err := want.Record(ctx, s.ports); err != nil {
+			s.close()
+			return err
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		s.close()
+		return errors.New("the host is closing")
+	}
+	m.reserved[want.ID] = s
+	return nil
+}
+
 // takeReserved returns the sockets that were reserved for a container, or nil.
 func (m *Manager) takeReserved(id string) *sockets {
 	m.mu.Lock()

@@ -66,6 +66,10 @@ type Container struct {
 	// Unconnected means that it was disconnected from the last of its networks: that it has
 	// no lease is no loss.
 	Unconnected bool `json:"unconnected,omitempty"`
+	// Attachments are what plugins of CNI have made for leases.
+	Attachments []Attachment `json:"attachments,omitempty"`
+	// Forced means that it is removed even if what belongs to it cannot be.
+	Forced bool `json:"forced,omitempty"`
 	// Joined is the id of the container whose network namespace it has, which lasts for as
 	// long as one of those that have it; empty means one of its own. See [Tx.RemoveContainer].
 	Joined string `json:"joined,omitempty"`

@@ -22,7 +22,7 @@ func (tx *Tx) join(c *Container) error {
 }
 
 // leave takes back what join notes of a container that has no record any more, and gives the
-// addresses that it had to another one of its network namespace.
+// addresses that it had to another one of its network namespace, with what plugins have made.
 func (tx *Tx) leave(c *Container) error {
 	if c.Joined != "" {
 		if err := tx.delete(joins, joinKey(c)); err != nil {
@@ -38,7 +38,7 @@ func (tx *Tx) leave(c *Container) error {
 		if err != nil {
 			continue // it is damaged, and can have no addresses
 		}
-		next.Leases, next.Unconnected = c.Leases, c.Unconnected
+		next.Leases, next.Unconnected, next.Attachments = c.Leases, c.Unconnected, c.Attachments
 		return tx.PutContainer(next)
 	}
 	return err

@@ -40,6 +40,12 @@ type Lease struct {
 	Link int `json:"link,omitempty"`
 	// MAC is the hardware address that was asked for; empty means one that belongs to Address.
 	MAC string `json:"mac,omitempty"`
+	// Driver names what the network is made by, if it is no network of a command. It may give
+	// the address only when the container is started: until then Address is not valid, unless
+	// it was asked for, and is Want; and so with Address6 and Want6.
+	Driver string     `json:"driver,omitempty"`
+	Want   netip.Addr `json:"want,omitzero"`
+	Want6  netip.Addr `json:"want6,omitzero"`
 }
 
 // Addresses returns the addresses of a lease, that of IPv4 first.
