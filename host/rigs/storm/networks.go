@@ -224,23 +224,30 @@ func (s *storm) killHolder(rnd *rand.Rand) bool {
 	if len(all) == 0 {
 		return false
 	}
-	s.disturb()
+	defer s.disturb()()
 	p := all[rnd.IntN(len(all))]
 	return signalTo(p, s.isHolder, syscall.SIGKILL)
 }
 
-// disturb notes that ports and names may be without an answer for a moment.
-func (s *storm) disturb() {
+// disturb notes that ports and names may be without an answer from now on, until a moment after
+// done is called.
+func (s *storm) disturb() (done func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.disturbed = time.Now()
+	s.disturbing++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.disturbing--
+		s.disturbed = time.Now()
+	}
 }
 
 // excused reports whether there was a reason to get no answer since the last one.
 func (s *storm) excused(answered time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.disturbed.After(answered) && time.Since(answered) < holderTime
+	return (s.disturbing > 0 || s.disturbed.After(answered)) && time.Since(answered) < holderTime
 }
 
 func (s *storm) holders() []process { return processes(s.isHolder) }
@@ -256,8 +263,9 @@ func (s *storm) flushRules(ctx context.Context) bool {
 		return false // not made again yet
 	}
 	if err == nil {
-		s.disturb()
+		done := s.disturb()
 		err = s.site.net.flush()
+		done()
 	}
 	if err != nil {
 		s.report.bad(others, "%v", err)
