@@ -259,7 +259,7 @@ func (s *storm) isHolder(p process) bool {
 // flushRules removes all rules of nftables, and wants them to be there again soon.
 func (s *storm) flushRules(ctx context.Context) bool {
 	before, err := s.site.net.rules()
-	if err == nil && before == "" {
+	if err == nil && !strings.Contains(before, shared) {
 		return false // not made again yet
 	}
 	if err == nil {
@@ -274,7 +274,7 @@ func (s *storm) flushRules(ctx context.Context) bool {
 	begin := time.Now()
 	now := ""
 	for time.Since(begin) < repairTime && pause(ctx, 10*time.Millisecond) {
-		if now, _ = s.site.net.rules(); now != "" {
+		if now, _ = s.site.net.rules(); strings.Contains(now, shared) {
 			s.report.took("repair of rules", time.Since(begin))
 			return true
 		}
@@ -284,6 +284,9 @@ func (s *storm) flushRules(ctx context.Context) bool {
 	}
 	return true
 }
+
+// shared is in what rules describes of the table that all containers share.
+const shared = "chain postrouting "
 
 // repairTime is how long rules may be gone: a host may be starting.
 const repairTime = 30 * time.Second
@@ -347,8 +350,8 @@ func (s *storm) wrongOnNetwork(ctx context.Context, stay []*life) (wrong []strin
 	if len(links["veth"]) != len(stay) || len(links["bridge"]) != bridges {
 		wrong = append(wrong, fmt.Sprintf("links %v, want %d of containers and %d bridges", links, len(stay), bridges))
 	}
-	if tables := strings.Count("\n"+rules, "\ntable "); tables != bridges {
-		wrong = append(wrong, fmt.Sprintf("%d tables of rules, want %d: %s", tables, bridges, rules))
+	if tables := strings.Count("\n"+rules, "\ntable "); tables != bridges+len(stay) { // each holder of ports has one
+		wrong = append(wrong, fmt.Sprintf("%d tables of rules, want %d: %s", tables, bridges+len(stay), rules))
 	}
 	return wrong
 }
