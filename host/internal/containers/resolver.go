@@ -41,6 +41,9 @@ func (m *Manager) currentZones() (z server.Zones, err error) {
 				Name: n.Name, Gateways: []netip.Addr{n.Gateway}, Subnets: []netip.Prefix{n.Subnet}, Internal: n.Internal,
 				Names: map[string][]netip.Addr{}, Addresses: map[netip.Addr]string{},
 			}
+			if n.Subnet6.IsValid() {
+				zone.Subnets = append(zone.Subnets, n.Subnet6)
+			}
 			owners, oerr := tx.Leases(n.Name)
 			err = errors.Join(err, oerr)
 			for address, id := range owners {

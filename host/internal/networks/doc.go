@@ -6,7 +6,7 @@
 //	vethXXXXXXXXXXX    its end on the machine, named by [LinkName]; the other is eth0 within
 //	vethXXXXXXXXX-N    that of its link ethN to a network to which it was connected later
 //	davit0, davit1, …  the bridge of each network, which has the gateway's address
-//	table ip davit     all rules of nftables, also those that lead to package resolver; and
+//	table ip davit     all rules of nftables, also those that lead to package resolver, and
 //	                   table ip6 davit if a network has IPv6
 //
 // A host whose state directory is not the default one has other names for bridges and table,

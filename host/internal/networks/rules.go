@@ -35,10 +35,10 @@ func (m *Manager) replaceTable(wanted []translation) error {
 		if err := addIsolation(c, table, all); err != nil {
 			return err
 		}
-		if err := addTranslations(c, table, ipv4, all, ipv4.of(wanted)); err != nil {
+		if err := addResolver(c, table, all); err != nil {
 			return err
 		}
-		if err := addResolver(c, table, all); err != nil {
+		if err := addTranslations(c, table, ipv4, all, ipv4.of(wanted)); err != nil {
 			return err
 		}
 	}

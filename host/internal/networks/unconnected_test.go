@@ -1,6 +1,7 @@
 package networks
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -50,7 +51,7 @@ func TestUnconnected(t *testing.T) {
 		t.Errorf("disconnected twice: got %v", err)
 	}
 	joined, err := p.join("joined", "web")
-	if err = errors.Join(err, p.Up(joined), p.Up(c)); err != nil {
+	if err = errors.Join(err, p.Up(context.Background(), joined), p.Up(context.Background(), c)); err != nil {
 		t.Errorf("a start, and one that joins it: %v", err)
 	}
 	alone("started")
@@ -71,7 +72,7 @@ func TestUnconnected(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.end("web")
-	if err := p.Up(joined); err != nil {
+	if err := p.Up(context.Background(), joined); err != nil {
 		t.Errorf("the one that has joined it: %v", err)
 	}
 	p.removeAll(t)

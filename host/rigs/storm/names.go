@@ -69,7 +69,7 @@ func (s *storm) killResolver() bool {
 	if !ok {
 		return false
 	}
-	s.disturb()
+	defer s.disturb()()
 	return signalTo(p, s.isResolver, syscall.SIGKILL)
 }
 

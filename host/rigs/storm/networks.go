@@ -224,23 +224,30 @@ func (s *storm) killHolder(rnd *rand.Rand) bool {
 	if len(all) == 0 {
 		return false
 	}
-	s.disturb()
+	defer s.disturb()()
 	p := all[rnd.IntN(len(all))]
 	return signalTo(p, s.isHolder, syscall.SIGKILL)
 }
 
-// disturb notes that ports and names may be without an answer for a moment.
-func (s *storm) disturb() {
+// disturb notes that ports and names may be without an answer from now on, until a moment after
+// done is called.
+func (s *storm) disturb() (done func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.disturbed = time.Now()
+	s.disturbing++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.disturbing--
+		s.disturbed = time.Now()
+	}
 }
 
 // excused reports whether there was a reason to get no answer since the last one.
 func (s *storm) excused(answered time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.disturbed.After(answered) && time.Since(answered) < holderTime
+	return (s.disturbing > 0 || s.disturbed.After(answered)) && time.Since(answered) < holderTime
 }
 
 func (s *storm) holders() []process { return processes(s.isHolder) }
@@ -252,12 +259,13 @@ func (s *storm) isHolder(p process) bool {
 // flushRules removes all rules of nftables, and wants them to be there again soon.
 func (s *storm) flushRules(ctx context.Context) bool {
 	before, err := s.site.net.rules()
-	if err == nil && before == "" {
+	if err == nil && !strings.Contains(before, shared) {
 		return false // not made again yet
 	}
 	if err == nil {
-		s.disturb()
+		done := s.disturb()
 		err = s.site.net.flush()
+		done()
 	}
 	if err != nil {
 		s.report.bad(others, "%v", err)
@@ -266,7 +274,7 @@ func (s *storm) flushRules(ctx context.Context) bool {
 	begin := time.Now()
 	now := ""
 	for time.Since(begin) < repairTime && pause(ctx, 10*time.Millisecond) {
-		if now, _ = s.site.net.rules(); now != "" {
+		if now, _ = s.site.net.rules(); strings.Contains(now, shared) {
 			s.report.took("repair of rules", time.Since(begin))
 			return true
 		}
@@ -276,6 +284,9 @@ func (s *storm) flushRules(ctx context.Context) bool {
 	}
 	return true
 }
+
+// shared is in what rules describes of the table that all containers share.
+const shared = "chain postrouting "
 
 // repairTime is how long rules may be gone: a host may be starting.
 const repairTime = 30 * time.Second
@@ -339,8 +350,8 @@ func (s *storm) wrongOnNetwork(ctx context.Context, stay []*life) (wrong []strin
 	if len(links["veth"]) != len(stay) || len(links["bridge"]) != bridges {
 		wrong = append(wrong, fmt.Sprintf("links %v, want %d of containers and %d bridges", links, len(stay), bridges))
 	}
-	if tables := strings.Count("\n"+rules, "\ntable "); tables != bridges {
-		wrong = append(wrong, fmt.Sprintf("%d tables of rules, want %d: %s", tables, bridges, rules))
+	if tables := strings.Count("\n"+rules, "\ntable "); tables != bridges+len(stay) { // each holder of ports has one
+		wrong = append(wrong, fmt.Sprintf("%d tables of rules, want %d: %s", tables, bridges+len(stay), rules))
 	}
 	return wrong
 }

@@ -28,8 +28,10 @@ type storm struct {
 	// others on the network look.
 	addresses map[string]*life
 	stays     []*life
-	// disturbed is when what serves ports and names was last killed, or cut off.
-	disturbed time.Time
+	// disturbed is when what serves ports and names was last killed, or cut off, and
+	// disturbing how many do so now.
+	disturbed  time.Time
+	disturbing int
 }
 
 // run runs a row on a site of its own.
