@@ -58,6 +58,8 @@ type Manager struct {
 	// spaces has a lock for each network namespace that is being made or removed, by id.
 	spaces keyed.Mutex
 
+	forgetter forgetter
+
 	// sayObstacles logs what keeps packets from the networks, once.
 	sayObstacles sync.Once
 
@@ -79,6 +81,7 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 	if opts.Own != "" {
 		m.bridges, m.table = "dv"+opts.Own+"n", "davit_"+opts.Own
 	}
+	m.forgetter.changed.L = &m.forgetter.mu
 	if m.serves = opts.Serves; m.serves == nil {
 		m.serves = func(string) bool { return false }
 	}
@@ -112,6 +115,7 @@ func (m *Manager) Path(id string) string { return filepath.Join(m.dir, id) }
 func (m *Manager) Close() {
 	m.cancel()
 	m.done()
+	m.forgetter.wg.Wait()
 }
 
 const linkPrefix = "veth"

@@ -36,6 +36,7 @@ func (m *Manager) upIf(c *store.Container, ok func() bool) error {
 	if err != nil {
 		return err
 	}
+	m.awaitForgotten(leases)
 	return explain("network of container "+c.ID, m.up(c.NetNS(), leases))
 }
 
