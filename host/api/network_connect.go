@@ -6,7 +6,7 @@ import (
 )
 
 // EventConnected and EventDisconnected occur when a container, after it was made, got an
-// address on a network or lost it. Data has both.
+// address on a network or lost it. Data has both, and address6 where there is IPv6.
 const (
 	EventConnected    = "container.connected"
 	EventDisconnected = "container.disconnected"
@@ -14,8 +14,9 @@ const (
 
 // ConnectOptions say how a container is connected to a network.
 type ConnectOptions struct {
-	// IP is the address that it is to have; empty means a free one.
-	IP string `json:"ip,omitempty"`
+	// IP is the address that it is to have, and IP6 that of IPv6; empty means a free one.
+	IP  string `json:"ip,omitempty"`
+	IP6 string `json:"ip6,omitempty"`
 	// Aliases are names that the others of the network find it by, beside its own.
 	Aliases []string `json:"aliases,omitempty"`
 }

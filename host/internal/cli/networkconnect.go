@@ -22,6 +22,7 @@ another container cannot be connected to more.`,
 	}
 	f := cmd.Flags()
 	f.Var((*filled)(&opts.IP), "ip", "`ADDRESS` on the network (default: a free one)")
+	f.Var((*filled)(&opts.IP6), "ip6", "`ADDRESS` of IPv6 on the network (default: a free one, if the network has IPv6)")
 	f.Func("alias", "`NAME` by which the others of the network find it, beside its own", appendTo(&opts.Aliases))
 	return cmd
 }

@@ -26,7 +26,7 @@ func (m *Manager) ConnectNetwork(ctx context.Context, network, reference string,
 	if err != nil {
 		return err
 	}
-	wish, err := m.networks.CheckConnect(ctx, network, opts.IP)
+	wish, err := m.networks.CheckConnect(ctx, network, opts.IP, opts.IP6)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,11 @@ func (m *Manager) changeNetworks(ctx context.Context, id, event string, change f
 		if err := tx.PutContainer(c); err != nil {
 			return err
 		}
-		return appendEvent(tx, event, c, map[string]string{"network": lease.Network, "address": lease.Address.String()})
+		data := map[string]string{"network": lease.Network, "address": lease.Address.String()}
+		if lease.Address6.IsValid() {
+			data["address6"] = lease.Address6.String()
+		}
+		return appendEvent(tx, event, c, data)
 	})
 	if err != nil {
 		return err
@@ -133,6 +137,14 @@ func ownAddress(leases []store.Lease) string {
 	return leases[0].Address.String()
 }
 
+// ownAddress6 returns the address of IPv6 that a container with leases has for its own name, or "".
+func ownAddress6(leases []store.Lease) string {
+	if len(leases) == 0 || !leases[0].Address6.IsValid() {
+		return ""
+	}
+	return leases[0].Address6.String()
+}
+
 // moveOwnName has a container find itself at its first address, since it has not the one any
 // more that it had when its /etc/hosts was made. One that is on no network any more finds no
 // others either.
@@ -147,10 +159,14 @@ func (m *Manager) moveOwnName(c *store.Container, before []store.Lease) {
 		ids, err = tx.Sharers(c.NetNS())
 		return err
 	})
+	from6 := ownAddress6(before)
 	for _, id := range ids {
 		path := filepath.Join(m.etcDir(id), "hosts")
 		if err == nil {
 			err = hostsfile.Move(path, ownAddress(before), ownAddress(c.Leases))
+		}
+		if err == nil && from6 != "" {
+			err = hostsfile.Move(path, from6, ownAddress6(c.Leases))
 		}
 		if err == nil && len(c.Leases) == 0 {
 			err = hostsfile.Sync(path, nil)

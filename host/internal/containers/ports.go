@@ -40,7 +40,7 @@ func boundPorts(c *store.Container) []publish.Port {
 // wantPorts returns what a container publishes.
 func (m *Manager) wantPorts(c *store.Container) ports.Want {
 	return ports.Want{
-		ID: c.ID, Asked: c.Publish, Bound: c.Ports, Target: c.Leases[0].Address,
+		ID: c.ID, Asked: c.Publish, Bound: c.Ports, Target: c.Leases[0].Address, Target6: c.Leases[0].Address6,
 		Record: func(ctx context.Context, bound []publish.Port) error { return m.recordPorts(ctx, c.ID, bound) },
 	}
 }

@@ -10,16 +10,16 @@ import (
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// CheckConnect checks whether a container could be connected to a network, with an address or
+// CheckConnect checks whether a container could be connected to a network, with addresses or
 // any, and returns the lease that [Manager.Connect] completes.
-func (m *Manager) CheckConnect(ctx context.Context, network, ip string) (store.Lease, error) {
+func (m *Manager) CheckConnect(ctx context.Context, network, ip, ip6 string) (store.Lease, error) {
 	if network == ocispec.NetworkNone || network == ocispec.NetworkHost || strings.HasPrefix(network, ocispec.NetworkContainer) {
 		return store.Lease{}, executor.Errorf(executor.Invalid, "network %s is none that a container can be connected to later; it has it from when it is made, or never", network)
 	}
 	if err := ocispec.ValidateNetworkName(network); err != nil {
 		return store.Lease{}, err
 	}
-	leases, err := m.Check(ctx, network, ip)
+	leases, err := m.Check(ctx, network, ip, ip6)
 	if err != nil {
 		return store.Lease{}, err
 	}
@@ -39,10 +39,10 @@ func (m *Manager) Connect(tx *store.Tx, c *store.Container, wish store.Lease) er
 	if wish.Link, err = freeLink(c); err != nil {
 		return err
 	}
-	if wish.Address, err = m.pick(tx, wish); err != nil {
+	if wish, err = m.pick(tx, wish); err != nil {
 		return err
 	}
-	m.setLast(wish.Network, wish.Address)
+	m.setLast(wish)
 	c.Leases, c.Unconnected = append(slices.Clone(c.Leases), wish), false
 	return nil
 }

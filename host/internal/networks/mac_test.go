@@ -13,7 +13,7 @@ import (
 
 // createMAC does what create does for a container that asks for a hardware address.
 func (m *Manager) createMAC(id, network, mac string) (*store.Container, error) {
-	leases, err := m.Check(context.Background(), network, "")
+	leases, err := m.Check(context.Background(), network, "", "")
 	if err == nil {
 		err = m.CheckMAC(network, mac, leases)
 	}

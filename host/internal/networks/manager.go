@@ -24,6 +24,8 @@ type Options struct {
 	RunDir   string
 	// Enabled allows networks. Without it nothing of the machine is touched.
 	Enabled bool
+	// IPv6 gives new networks IPv6 that do not say whether they have it.
+	IPv6 bool
 	// Pool has the subnets from which networks get theirs.
 	Pool []netip.Prefix
 	// Own, if not empty, is part of the names of bridges and table, at most 8 letters and
@@ -43,7 +45,9 @@ type Manager struct {
 	copyFile string
 	enabled  bool
 	pool     []netip.Prefix
-	bridges  string // begins their names; a number follows
+	ipv6     bool
+	ula      netip.Prefix // has the subnets of IPv6
+	bridges  string       // begins their names; a number follows
 	table    string
 	serves   func(id string) bool
 
@@ -62,10 +66,14 @@ type Manager struct {
 
 	// sayObstacles logs what keeps packets from the networks, once.
 	sayObstacles sync.Once
+	// sayLack logs that the machine has no IPv6, once.
+	sayLack sync.Once
+	// saySysctls logs that links cannot be prepared for IPv6, once.
+	saySysctls sync.Once
 
 	mu sync.Mutex
-	// last has the last address that was leased of each network.
-	last map[string]netip.Addr
+	// last has the last address that was leased of each network and family.
+	last map[sequence]netip.Addr
 	// translated are the translations that there are.
 	translated []translation
 }
@@ -75,8 +83,8 @@ type Manager struct {
 func Open(ctx context.Context, opts Options) (*Manager, error) {
 	m := &Manager{
 		store: opts.Store, logger: opts.Logger, enabled: opts.Enabled, pool: opts.Pool,
-		dir: filepath.Join(opts.RunDir, "netns"), copyFile: filepath.Join(opts.StateDir, "networks.json"), bridges: "davit", table: "davit", last: map[string]netip.Addr{},
-		untranslated: map[*family]string{},
+		dir: filepath.Join(opts.RunDir, "netns"), copyFile: filepath.Join(opts.StateDir, "networks.json"), bridges: "davit", table: "davit", last: map[sequence]netip.Addr{},
+		untranslated: map[*family]string{}, ipv6: opts.IPv6, ula: ula(opts.Store.Info().HostID),
 	}
 	if opts.Own != "" {
 		m.bridges, m.table = "dv"+opts.Own+"n", "davit_"+opts.Own

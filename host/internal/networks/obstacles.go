@@ -89,7 +89,11 @@ func (m *Manager) droppingChains() (found []obstacle, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range []nftables.TableFamily{nftables.TableFamilyIPv4, nftables.TableFamilyINet} {
+	families := []nftables.TableFamily{nftables.TableFamilyIPv4, nftables.TableFamilyINet}
+	if six, err := m.hasTable(nftables.TableFamilyIPv6); six && err == nil {
+		families = append(families, nftables.TableFamilyIPv6)
+	}
+	for _, f := range families {
 		all, err := c.ListChainsOfTableFamily(f)
 		if err != nil {
 			return nil, err
@@ -179,8 +183,9 @@ func acceptsTranslated(r *nftables.Rule) bool {
 // remedy returns the commands by which a chain accepts what goes into and out of the networks.
 // Those of iptables are changed with it: it cannot show what it would not have written.
 func (m *Manager) remedy(chain *nftables.Chain) string {
-	if chain.Table.Family == nftables.TableFamilyIPv4 && chain.Table.Name == "filter" && chain.Name == "FORWARD" {
-		return m.iptablesRemedy("iptables")
+	if chain.Table.Family != nftables.TableFamilyINet && chain.Table.Name == "filter" && chain.Name == "FORWARD" {
+		program := map[nftables.TableFamily]string{nftables.TableFamilyIPv4: "iptables", nftables.TableFamilyIPv6: "ip6tables"}[chain.Table.Family]
+		return m.iptablesRemedy(program)
 	}
 	command := func(direction string) string {
 		return fmt.Sprintf("`nft insert rule %s %s %s %s '\"%s*\"' accept`", familyName(chain.Table), chain.Table.Name, chain.Name, direction, m.bridges)
@@ -194,8 +199,11 @@ func (m *Manager) iptablesRemedy(program string) string {
 
 // familyName returns how nft calls the family of a table.
 func familyName(t *nftables.Table) string {
-	if t.Family == nftables.TableFamilyINet {
+	switch t.Family {
+	case nftables.TableFamilyINet:
 		return "inet"
+	case nftables.TableFamilyIPv6:
+		return "ip6"
 	}
 	return "ip"
 }

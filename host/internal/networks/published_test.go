@@ -207,7 +207,7 @@ func TestPublished(t *testing.T) {
 // network makes a network.
 func (p *publisher) network(t *testing.T, name string) {
 	t.Helper()
-	if err := p.make(t.Context(), &store.Network{Name: name, CreatedAt: time.Now()}); err != nil {
+	if err := p.make(t.Context(), &store.Network{Name: name, CreatedAt: time.Now()}, false); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/davit-run/davit/host/internal/store"
+	"github.com/google/nftables"
 	"github.com/vishvananda/netlink"
 )
 
@@ -96,7 +97,8 @@ func (m *Manager) sweep(all []*store.Network, containers []*store.Container) err
 	}
 	if len(all) == 0 {
 		// Where there is no nftables, or no right to it, there is no table either.
-		if there, err := m.hasRules(); err == nil && there {
+		there, err := m.hasRules()
+		if there6, err6 := m.hasTable(nftables.TableFamilyIPv6); there && err == nil || there6 && err6 == nil {
 			errs = append(errs, m.declareRules())
 		}
 	}
@@ -116,6 +118,13 @@ func (m *Manager) declare(all ...*store.Network) error {
 	if slices.ContainsFunc(all, func(n *store.Network) bool { return !n.Internal }) {
 		m.forward()
 	}
+	if slices.ContainsFunc(all, func(n *store.Network) bool { return has6(n) && !n.Internal }) {
+		m.forward6()
+	}
+	if why := lacksIPv6(); why != "" && slices.ContainsFunc(all, func(n *store.Network) bool { return n.Subnet6.IsValid() }) {
+		m.logLack(why)
+	}
+	m.checkSysctls()
 	m.sayObstacles.Do(m.logObstacles)
 	return nil
 }
@@ -129,6 +138,9 @@ func (m *Manager) ensure(n *store.Network) error {
 		return err
 	}
 	there, err := m.hasRules()
+	if err == nil && there && has6(n) {
+		there, err = m.hasTable(nftables.TableFamilyIPv6)
+	}
 	if err != nil {
 		return err
 	}

@@ -39,6 +39,9 @@ func (m *Manager) replaceTable(wanted []translation) error {
 			return err
 		}
 	}
+	if err := m.declareRules6(c, all); err != nil {
+		return err
+	}
 	if err := c.Flush(); err != nil {
 		return fmt.Errorf("rules of nftables: %w", err)
 	}
@@ -46,19 +49,7 @@ func (m *Manager) replaceTable(wanted []translation) error {
 }
 
 // hasRules reports whether the table is there.
-func (m *Manager) hasRules() (bool, error) {
-	c, err := nftables.New()
-	if err != nil {
-		return false, err
-	}
-	tables, err := c.ListTablesOfFamily(nftables.TableFamilyIPv4)
-	for _, t := range tables {
-		if t.Name == m.table {
-			return true, nil
-		}
-	}
-	return false, err
-}
+func (m *Manager) hasRules() (bool, error) { return m.hasTable(nftables.TableFamilyIPv4) }
 
 // ruleCount returns how many rules the table has.
 func ruleCount(all []*store.Network) int {

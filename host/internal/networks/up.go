@@ -55,13 +55,16 @@ func (m *Manager) up(id string, leases []store.Lease) error {
 		return err
 	}
 	path := m.Path(id)
-	outside := -1 // the first that leads anywhere has the default route
+	outside, outside6 := -1, -1 // the first that leads anywhere has the default route
 	for i, n := range networks {
 		if err := m.ensure(n); err != nil {
 			return fmt.Errorf("network %s: %w", n.Name, err)
 		}
 		if outside < 0 && !n.Internal {
 			outside = i
+		}
+		if outside6 < 0 && !n.Internal && leases[i].Address6.IsValid() {
+			outside6 = i
 		}
 	}
 	if !pinned(path) {
@@ -78,7 +81,7 @@ func (m *Manager) up(id string, leases []store.Lease) error {
 		return err
 	}
 	for i, n := range networks {
-		if err := space.connect(n, leases[i], i == outside); err != nil {
+		if err := space.connect(n, leases[i], i == outside, i == outside6); err != nil {
 			return fmt.Errorf("network %s: %w", n.Name, err)
 		}
 	}

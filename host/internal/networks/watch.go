@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -53,7 +54,7 @@ type watcher struct {
 // tells of it. done waits for the end.
 func (m *Manager) watch(ctx context.Context) (done func(), err error) {
 	w := &watcher{manager: m, ring: make(chan struct{}, 1)}
-	links, err := listen(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV4_NETCONF)
+	links, err := listen(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_NETCONF)
 	if err != nil {
 		return func() {}, err
 	}
@@ -143,6 +144,9 @@ func (w *watcher) link(message syscall.NetlinkMessage) {
 	}
 	const nameType = unix.IFLA_IFNAME // the same as IFA_LABEL
 	name := attribute(message.Data, skip, nameType)
+	if name == "" && skip == unix.SizeofIfAddrmsg {
+		name = linkOf(message.Data)
+	}
 	gone := message.Header.Type == unix.RTM_DELLINK
 	if w.manager.ownBridge(name) || gone && strings.HasPrefix(name, linkPrefix) {
 		w.note(func(c *changes) {
@@ -166,7 +170,21 @@ func (w *watcher) configured(message syscall.NetlinkMessage) {
 	}
 }
 
-// rule notes a change of the host's table, or of one of others.
+// linkOf returns the name of the link of an address, of which a message about IPv6 has only the
+// index, or "".
+func linkOf(data []byte) string {
+	const at, size = 4, 4 // in struct ifaddrmsg
+	if len(data) < at+size {
+		return ""
+	}
+	link, err := netlink.LinkByIndex(int(binary.NativeEndian.Uint32(data[at:])))
+	if err != nil {
+		return "" // it has gone, which another message says
+	}
+	return link.Attrs().Name
+}
+
+// rule notes a change of the host's tables, or of one of others.
 func (w *watcher) rule(message syscall.NetlinkMessage) {
 	const (
 		header    = 4 // family, version and an id

@@ -30,6 +30,9 @@
 // 4 MB are its own, the rest is the program's file, which all holders share. The container
 // sees the machine's address on its network as that of its clients.
 //
+// Why is what comes by IPv6 passed on by IPv4? Whatever a container's program listens on, it
+// does so by IPv4, except for a few, which get it by IPv6 because they refuse it by IPv4.
+//
 // Why is a port that is published on all addresses one socket? A socket of IPv6 serves IPv4
 // too. Then there is no port that is free in one of them only.
 package ports

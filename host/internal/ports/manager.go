@@ -38,8 +38,9 @@ type Want struct {
 	// Asked is what its user has asked for, and Bound what came of it before, if anything
 	// did. A port that was left open stays the same as long as it is free.
 	Asked, Bound []publish.Port
-	// Target is its address.
-	Target netip.Addr
+	// Target is its address, and Target6 that of IPv6, if it has one: what it refuses at the
+	// first, it gets at the second.
+	Target, Target6 netip.Addr
 	// Record records what was bound in the place of Bound, before it is served. It is called
 	// from one goroutine at a time.
 	Record func(ctx context.Context, bound []publish.Port) error

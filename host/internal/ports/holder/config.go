@@ -20,8 +20,9 @@ type Config struct {
 	ID string `json:"id"`
 	// Ports are bound: none is left open.
 	Ports []publish.Port `json:"ports"`
-	// Target is the container's address.
-	Target netip.Addr `json:"target"`
+	// Target is the container's address, and Target6 that of IPv6, if it has one.
+	Target  netip.Addr `json:"target"`
+	Target6 netip.Addr `json:"target6,omitzero"`
 	// Tied means that the holder ends when its input ends: with the process that started
 	// it, or when that wants so.
 	Tied bool `json:"tied,omitempty"`
@@ -32,19 +33,23 @@ type Config struct {
 
 // Request changes what a holder does.
 type Request struct {
-	// Target, if it is valid, replaces that of the config, for connections that come from
-	// then on.
-	Target netip.Addr `json:"target,omitzero"`
+	// Target, if it is valid, and Target6 replace those of the config, for connections that
+	// come from then on.
+	Target  netip.Addr `json:"target,omitzero"`
+	Target6 netip.Addr `json:"target6,omitzero"`
 }
 
 // State is what a holder does.
 type State struct {
-	ID     string         `json:"id"`
-	Ports  []publish.Port `json:"ports"`
-	Target netip.Addr     `json:"target"`
+	ID      string         `json:"id"`
+	Ports   []publish.Port `json:"ports"`
+	Target  netip.Addr     `json:"target"`
+	Target6 netip.Addr     `json:"target6,omitzero"`
 }
 
-func (h *holder) state() State { return State{h.config.ID, h.config.Ports, *h.target.Load()} }
+func (h *holder) state() State {
+	return State{h.config.ID, h.config.Ports, *h.target.Load(), *h.target6.Load()}
+}
 
 // Files are what a holder inherits.
 type Files struct {
