@@ -1,7 +1,6 @@
 package networks
 
 import (
-	"errors"
 	"net/netip"
 	"slices"
 
@@ -14,8 +13,8 @@ import (
 // there too, for as long as they come. These functions have it forget that where it is not
 // right any more. Connections of TCP end by themselves.
 
-// Forget forgets the flows of UDP to and from addresses that containers have had. It is called
-// once they have none of them any more, and before others use them.
+// Forget forgets the flows of UDP to and from addresses that containers have had, soon, and
+// before others use them. It is called once they have none of them any more.
 func (m *Manager) Forget(leases []store.Lease) {
 	if !m.enabled || len(leases) == 0 {
 		return
@@ -23,7 +22,7 @@ func (m *Manager) Forget(leases []store.Lease) {
 	for _, family := range families {
 		m.forget(family, func(f *flow) bool {
 			return slices.ContainsFunc(leases, func(l store.Lease) bool { return f.has(family.address(l)) })
-		})
+		}, leases...)
 	}
 }
 
@@ -125,40 +124,6 @@ func (f *flow) translatedBy(t translation) bool {
 // translation says.
 func (f *flow) belongsTo(t translation) bool {
 	return f.to != t.to && f.asked.Port() == t.port && (!t.host.IsValid() || t.host == f.asked.Addr())
-}
-
-// forget forgets the flows of UDP that match.
-func (m *Manager) forget(f *family, match func(*flow) bool) {
-	kind := netlink.InetFamily(unix.AF_INET6)
-	if f.is4 {
-		kind = unix.AF_INET
-	}
-	n, err := netlink.ConntrackDeleteFilters(netlink.ConntrackTable, kind, flowFilter(match))
-	switch {
-	case errors.Is(err, unix.ENOENT): // it has ended meanwhile
-	case err != nil:
-		m.logger.Debug("flows of UDP that are not right any more are not forgotten", "error", err)
-	case n > 0:
-		m.logger.Debug("flows of UDP are forgotten", "count", n)
-	}
-}
-
-// flowFilter implements netlink.CustomConntrackFilter.
-type flowFilter func(*flow) bool
-
-// MatchConntrackFlow implements netlink.CustomConntrackFilter.
-func (match flowFilter) MatchConntrackFlow(c *netlink.ConntrackFlow) bool {
-	if c.Forward.Protocol != unix.IPPROTO_UDP {
-		return false
-	}
-	at := func(ip []byte, port uint16) netip.AddrPort {
-		a, _ := netip.AddrFromSlice(ip)
-		return netip.AddrPortFrom(a.Unmap(), port)
-	}
-	return match(&flow{
-		from: at(c.Forward.SrcIP, c.Forward.SrcPort), asked: at(c.Forward.DstIP, c.Forward.DstPort),
-		to: at(c.Reverse.SrcIP, c.Reverse.SrcPort), back: at(c.Reverse.DstIP, c.Reverse.DstPort),
-	})
 }
 
 // machineAddresses returns the addresses of the machine.

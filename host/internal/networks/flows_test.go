@@ -97,6 +97,7 @@ func TestStaleFlows(t *testing.T) {
 	client := dialFrom(t, lan.path, "udp4", netip.AddrPortFrom(lanHere, port))
 	says := func(when, want string) {
 		t.Helper()
+		p.forgetter.wg.Wait()
 		if got, err := sayUDP(client); got != want || err != nil {
 			t.Errorf("%s: got %q, %v, want %q", when, got, err, want)
 		}
@@ -108,6 +109,7 @@ func TestStaleFlows(t *testing.T) {
 	address := one.Leases[0].Address
 	stop()
 	p.end("one")
+	p.forgetter.wg.Wait()
 	if n := flowsOf(t, address); n != 0 {
 		t.Errorf("%d flows are left of an address that nobody has", n)
 	}
@@ -119,6 +121,7 @@ func TestStaleFlows(t *testing.T) {
 	stop()
 	done()
 	p, _ = openPublisher(t, dir)
+	p.forgetter.wg.Wait()
 	if n := flowsOf(t, two.Leases[0].Address); n == 0 {
 		t.Error("a flow is forgotten for a new host")
 	}
@@ -129,6 +132,7 @@ func TestStaleFlows(t *testing.T) {
 	if err := p.recover(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	p.forgetter.wg.Wait()
 	if n := flowsOf(t, two.Leases[0].Address); n != 0 {
 		t.Errorf("%d flows lead to a container whose port is not published any more", n)
 	}

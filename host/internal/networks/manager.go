@@ -73,6 +73,8 @@ type Manager struct {
 	// spaces has a lock for each network namespace that is being made or removed, by id.
 	spaces keyed.Mutex
 
+	forgetter forgetter
+
 	// sayObstacles logs what keeps packets from the networks, once.
 	sayObstacles sync.Once
 	// sayLack logs that the machine has no IPv6, once.
@@ -98,6 +100,7 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 	if opts.Own != "" {
 		m.bridges, m.table = "dv"+opts.Own+"n", "davit_"+opts.Own
 	}
+	m.forgetter.changed.L = &m.forgetter.mu
 	if m.serves = opts.Serves; m.serves == nil {
 		m.serves = func(string) bool { return false }
 	}
@@ -144,6 +147,7 @@ func (m *Manager) Close() {
 	m.stop()
 	m.done()
 	m.wg.Wait()
+	m.forgetter.wg.Wait()
 }
 
 // lasting returns a context that ends with ctx or with Interrupt. The caller calls stop.

@@ -40,6 +40,7 @@ func (m *Manager) upIf(ctx context.Context, c *store.Container, drivers []driver
 	if err != nil {
 		return err
 	}
+	m.awaitForgotten(leases)
 	return explain("network of container "+c.ID, m.up(ctx, c.NetNS(), leases, drivers))
 }
 

@@ -93,8 +93,9 @@ func run() error {
 	}
 	linux.Shrink()
 	<-ctx.Done()
-	// In this order: who gets the lock finds the ports free, and removes the directory.
-	err = errors.Join(control.Close(), sockets.Close(), h.leaveKept(), os.Chdir("/"), unix.Close(lockFD))
+	// In this order: who gets the lock finds the ports free, and removes the directory. What is
+	// kept takes the kernel a moment to remove.
+	err = errors.Join(control.Close(), sockets.Close(), os.Chdir("/"), unix.Close(lockFD), h.leaveKept())
 	ended := make(chan struct{})
 	go func() {
 		h.conns.Wait()
