@@ -28,7 +28,7 @@
 //
 // Fields of the spec that have no meaning for a module are refused by name, unless
 // the backend's config lists them under "ignore": hostname, hooks, CPU limits, a
-// terminal, users, tmpfs and others. Fields that only forbid something are accepted,
+// terminal, users, tmpfs, a network and others. Fields that only forbid something are accepted,
 // since a module cannot do it anyway: it has no capabilities and no system calls,
 // starts no processes, and opens no devices. The namespaces, kernel file systems and
 // masks that every container spec has are ignored, since "usual" is on that list by

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/davit-run/davit/host/ocispec"
+	"github.com/davit-run/davit/shared/executor"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -24,6 +25,9 @@ func TestNetworkModes(t *testing.T) {
 		switch {
 		case want == nil && i >= 0, want != nil && (i < 0 || spec.Linux.Namespaces[i] != *want):
 			t.Errorf("network %q: namespaces are %+v, want %+v", network, spec.Linux.Namespaces, want)
+		}
+		if asked := spec.Annotations[executor.AnnotationNetwork]; (asked == executor.NetworkAlone) != (network == "private") {
+			t.Errorf("network %q: the spec says %q was asked for", network, asked)
 		}
 		_, port := spec.Linux.Sysctl["net.ipv4.ip_unprivileged_port_start"]
 		if port != (network != "host") || spec.Linux.Sysctl["kernel.shmmax"] != "1" {

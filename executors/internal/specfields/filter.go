@@ -25,6 +25,8 @@ type Filter struct {
 	// Workload names, in messages, what cannot have the other fields, such as "a
 	// plain process on the host".
 	Workload string
+	// NetNS says that the executor honours a network namespace, whatever it does with others.
+	NetNS bool
 }
 
 // parent reports whether there are honoured fields below a path, so that the fields
@@ -131,9 +133,12 @@ func (f Filter) sift(id, path string, object map[string]any, ignore []string, re
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		p, value := join(path, name), object[name]
 		inner, isObject := value.(map[string]any)
+		if f.NetNS && p == namespaces && !slices.Contains(ignore, p) {
+			value = takeNetwork(object, name)
+		}
 		switch {
 		case slices.Contains(ignore, p), empty(value), slices.Contains(ignore, Usual) && IsUsual(id, p, value):
-			if !slices.Contains(f.Honoured, p) || slices.Contains(ignore, p) {
+			if !slices.Contains(f.Honoured, p) && !(f.NetNS && p == namespaces) || slices.Contains(ignore, p) {
 				delete(object, name)
 			}
 		case slices.Contains(f.Honoured, p):
