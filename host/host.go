@@ -139,7 +139,7 @@ func (h *Host) start(ctx context.Context, cfg config.Config, opts Options) error
 	if err != nil {
 		return err
 	}
-	if h.networks, err = h.openNetworks(ctx, cfg, opts.Logger); err != nil {
+	if h.networks, err = h.openNetworks(ctx, cfg, opts.Logger, opts.Ephemeral); err != nil {
 		return err
 	}
 	if h.ports, err = ports.Open(ports.Options{RunDir: cfg.RunDir, Logger: opts.Logger, Tied: opts.Ephemeral, Name: h.nameOf}); err != nil {

@@ -13,7 +13,7 @@ import (
 
 // openNetworks opens the networks. Only the host of the default state directory, of which
 // there is one, has names without an id.
-func (h *Host) openNetworks(ctx context.Context, cfg config.Config, logger hclog.Logger) (*networks.Manager, error) {
+func (h *Host) openNetworks(ctx context.Context, cfg config.Config, logger hclog.Logger, tied bool) (*networks.Manager, error) {
 	const length = 8
 	own := h.store.Info().HostID[:length]
 	if filepath.Clean(cfg.StateDir) == (config.Config{}).WithDefaults().StateDir {
@@ -21,7 +21,7 @@ func (h *Host) openNetworks(ctx context.Context, cfg config.Config, logger hclog
 	}
 	pool, _ := cfg.Network.Subnets() // was validated
 	return networks.Open(ctx, networks.Options{
-		Store: h.store, Logger: logger, StateDir: cfg.StateDir, RunDir: cfg.RunDir, Enabled: *cfg.Network.Enabled, Pool: pool, Own: own,
+		Store: h.store, Logger: logger, StateDir: cfg.StateDir, RunDir: cfg.RunDir, Enabled: *cfg.Network.Enabled, Pool: pool, Tied: tied, Own: own,
 	})
 }
 

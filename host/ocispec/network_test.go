@@ -51,7 +51,7 @@ func TestValidateNetworkName(t *testing.T) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
-	for _, name := range []string{"", "none", "host", "container", "container:a", ".a", "-a", "a/b", "a b", "\u00fc", strings.Repeat("a", 65)} {
+	for _, name := range []string{"", "none", "host", "user", "container", "container:a", ".a", "-a", "a/b", "a b", "\u00fc", strings.Repeat("a", 65)} {
 		if err := ocispec.ValidateNetworkName(name); err == nil {
 			t.Errorf("%q is allowed", name)
 		}

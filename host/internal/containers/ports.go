@@ -43,10 +43,17 @@ func boundPorts(c *store.Container) []publish.Port {
 	return c.Ports
 }
 
-// wantPorts returns what a container publishes.
+// reached reports whether the machine reaches a container.
+func (m *Manager) reached(c *store.Container) bool {
+	_, _, ok := m.networks.Reach(c)
+	return ok
+}
+
+// wantPorts returns what a container publishes that the machine reaches.
 func (m *Manager) wantPorts(c *store.Container) ports.Want {
+	target, netns, _ := m.networks.Reach(c)
 	return ports.Want{
-		ID: c.ID, Asked: c.Publish, Bound: c.Ports, Target: c.Leases[0].Address,
+		ID: c.ID, Asked: c.Publish, Bound: c.Ports, Target: target, NetNS: netns,
 		Record: func(ctx context.Context, bound []publish.Port) error { return m.recordPorts(ctx, c.ID, bound) },
 	}
 }
@@ -72,12 +79,12 @@ func (m *Manager) holdPorts(ctx context.Context, id string, started bool) error 
 		return err
 	}
 	switch {
-	case started && len(c.Leases) > 0:
+	case started && m.reached(c):
 		m.ports.Keep(m.wantPorts(c))
 		return nil
 	case started:
 		return nil
-	case len(c.Leases) == 0:
+	case !m.reached(c):
 		return executor.Errorf(executor.FailedPrecondition, "container %s publishes ports and has lost its address, with the state of the host; make it again", id)
 	}
 	return m.ports.Hold(ctx, m.wantPorts(c))
@@ -107,7 +114,7 @@ func (m *Manager) keepPorts(ctx context.Context) {
 	}
 	kept := map[string]bool{}
 	for _, c := range records {
-		if publishes(c) && len(c.Leases) > 0 {
+		if publishes(c) && m.reached(c) {
 			kept[c.ID] = true
 			m.ports.Keep(m.wantPorts(c))
 		}

@@ -15,7 +15,7 @@ import (
 
 // Check checks the network that a container asks for, makes the network default if that is
 // it, and returns the lease that the container is to have, which [Manager.Lease] completes.
-// mode is none, host, the name of a network, or empty if the container's spec decides; ip is
+// mode is none, host, user, the name of a network, or empty if the container's spec decides; ip is
 // an address, or empty for any. See [Manager.Join] for the network of another container.
 func (m *Manager) Check(ctx context.Context, mode, ip string) ([]store.Lease, error) {
 	wish := store.Lease{Network: mode}
@@ -25,9 +25,14 @@ func (m *Manager) Check(ctx context.Context, mode, ip string) ([]store.Lease, er
 		switch {
 		case err != nil:
 			return nil, executor.Errorf(executor.Invalid, "%q is not an address such as 10.1.2.3", ip)
+		case mode == ocispec.NetworkUser:
+			return nil, executor.Errorf(executor.Invalid, "an address (%s) is given, and all containers with network user have the same one; leave it out", ip)
 		case !named(mode):
 			return nil, executor.Errorf(executor.Invalid, "an address (%s) is given, and no network; give --network NAME too", ip)
 		}
+	}
+	if mode == ocispec.NetworkUser {
+		return nil, m.checkUser()
 	}
 	if !named(mode) && !strings.HasPrefix(mode, ocispec.NetworkContainer) {
 		return nil, nil
@@ -51,7 +56,7 @@ func (m *Manager) Check(ctx context.Context, mode, ip string) ([]store.Lease, er
 
 // named reports whether a network is one that gives an address.
 func named(mode string) bool {
-	return mode != "" && mode != ocispec.NetworkNone && mode != ocispec.NetworkHost && !strings.HasPrefix(mode, ocispec.NetworkContainer)
+	return !slices.Contains([]string{"", ocispec.NetworkNone, ocispec.NetworkHost, ocispec.NetworkUser}, mode) && !strings.HasPrefix(mode, ocispec.NetworkContainer)
 }
 
 // Namespace returns what the spec of a container has as its network namespace; see
@@ -158,7 +163,7 @@ func unknown(tx *store.Tx, name string) error {
 	if err != nil {
 		return err
 	}
-	names := []string{ocispec.NetworkNone, ocispec.NetworkHost}
+	names := []string{ocispec.NetworkNone, ocispec.NetworkHost, ocispec.NetworkUser}
 	if !slices.ContainsFunc(all, func(n *store.Network) bool { return n.Name == api.DefaultNetwork }) {
 		names = append(names, api.DefaultNetwork)
 	}

@@ -10,13 +10,14 @@ import (
 	"sync"
 
 	"github.com/davit-run/davit/host/internal/store"
+	"github.com/davit-run/davit/host/internal/usernet"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/keyed"
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sys/unix"
 )
 
-// Options are what a Manager needs. All but Own are required.
+// Options are what a Manager needs. All but Tied and Own are required.
 type Options struct {
 	Store    *store.Store
 	Logger   hclog.Logger
@@ -26,6 +27,8 @@ type Options struct {
 	Enabled bool
 	// Pool has the subnets from which networks get theirs.
 	Pool []netip.Prefix
+	// Tied lets what connects containers with the network user end with this process.
+	Tied bool
 	// Own, if not empty, is part of the names of bridges and table, at most 8 letters and
 	// digits.
 	Own string
@@ -49,6 +52,9 @@ type Manager struct {
 	// changes is held by whoever changes networks, or what all containers share.
 	changes sync.Mutex
 
+	// user has the programs that connect containers with the network user.
+	user *usernet.Manager
+
 	// spaces has a lock for each network namespace that is being made or removed, by id.
 	spaces keyed.Mutex
 
@@ -70,6 +76,7 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 	if opts.Own != "" {
 		m.bridges, m.table = "dv"+opts.Own+"n", "davit_"+opts.Own
 	}
+	m.user = usernet.New(usernet.Options{RunDir: opts.RunDir, Logger: opts.Logger, Tied: opts.Tied})
 	m.cancel, m.done = func() {}, func() {}
 	if !m.enabled {
 		return m, nil
@@ -100,6 +107,7 @@ func (m *Manager) Path(id string) string { return filepath.Join(m.dir, id) }
 func (m *Manager) Close() {
 	m.cancel()
 	m.done()
+	m.user.Close()
 }
 
 const linkPrefix = "veth"
@@ -126,9 +134,9 @@ func explain(what string, err error) error {
 	err = fmt.Errorf("%s: %w", what, err)
 	switch {
 	case errors.Is(err, unix.EPERM):
-		return executor.Errorf(executor.FailedPrecondition, "%w; the host needs CAP_NET_ADMIN and CAP_SYS_ADMIN for networks, and --network none and host work without", err)
+		return executor.Errorf(executor.FailedPrecondition, "%w; the host needs CAP_NET_ADMIN and CAP_SYS_ADMIN for networks; --network none and host work without, and --network user, with passt or slirp4netns installed, without CAP_NET_ADMIN", err)
 	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EPROTONOSUPPORT), errors.Is(err, unix.EAFNOSUPPORT):
-		return executor.Errorf(executor.FailedPrecondition, "%w; networks need bridges, veth and nftables in the kernel, and --network none and host work without", err)
+		return executor.Errorf(executor.FailedPrecondition, "%w; networks need bridges, veth and nftables in the kernel; --network none and host work without, and --network user, with passt or slirp4netns installed", err)
 	}
 	return executor.Errorf(executor.Unavailable, "%w", err)
 }

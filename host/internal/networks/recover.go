@@ -30,7 +30,7 @@ func (m *Manager) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
+	errs := []error{m.keepUser(containers)}
 	if !m.store.Info().Incomplete() {
 		errs = append(errs, m.sweep(all, containers))
 	}
@@ -70,7 +70,7 @@ func (m *Manager) upAll(ctx context.Context, containers []*store.Container) erro
 func (m *Manager) sweep(all []*store.Network, containers []*store.Container) error {
 	has := map[string]bool{}
 	for _, c := range containers {
-		if len(c.Leases) > 0 || c.Joined != "" {
+		if len(c.Leases) > 0 || c.Joined != "" || IsUser(c) {
 			has[c.NetNS()] = true
 		}
 	}

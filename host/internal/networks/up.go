@@ -15,7 +15,7 @@ func (m *Manager) Up(c *store.Container) error { return m.upIf(c, func() bool { 
 
 // upIf does what Up does if ok returns true while nobody else makes or removes the namespace.
 func (m *Manager) upIf(c *store.Container, ok func() bool) error {
-	if c.Joined == "" && len(c.Leases) == 0 {
+	if c.Joined == "" && len(c.Leases) == 0 && !IsUser(c) {
 		if named(c.Network) {
 			return executor.Errorf(executor.FailedPrecondition, "container %s has lost its address on network %s, with the state of the host; make it again", c.ID, c.Network)
 		}
@@ -31,6 +31,9 @@ func (m *Manager) upIf(c *store.Container, ok func() bool) error {
 	defer unlock()
 	if !ok() {
 		return nil
+	}
+	if IsUser(c) {
+		return explain("network user of container "+c.ID, m.upUser(c.ID))
 	}
 	leases, err := m.Leases(c)
 	if err != nil {
@@ -95,6 +98,9 @@ func (m *Manager) Down(id string) error {
 		return err
 	}
 	defer unlock()
+	if err := m.user.End(context.Background(), id); err != nil {
+		return explain("network user of container "+id, err)
+	}
 	var sharers []string
 	err = m.store.View(func(tx *store.Tx) (err error) {
 		sharers, err = tx.Sharers(id)

@@ -178,7 +178,7 @@ func (m *Manager) start(ctx context.Context, dir string, lock *os.File, want Wan
 	// If it dies, the pipes end, and so do the calls below.
 	cut := context.AfterFunc(ctx, func() { _ = h.process.Signal(unix.SIGKILL) })
 	defer cut()
-	werr := json.NewEncoder(tie).Encode(holder.Config{ID: want.ID, Ports: want.Bound, Target: want.Target, Tied: m.opts.Tied})
+	werr := json.NewEncoder(tie).Encode(holder.Config{ID: want.ID, Ports: want.Bound, Target: want.Target, NetNS: want.NetNS, Tied: m.opts.Tied})
 	var state holder.State
 	if err := json.NewDecoder(report).Decode(&state); err != nil {
 		_ = h.process.Signal(unix.SIGKILL)

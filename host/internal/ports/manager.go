@@ -32,8 +32,10 @@ type Want struct {
 	// Asked is what its user has asked for, and Bound what came of it before, if anything
 	// did. A port that was left open stays the same as long as it is free.
 	Asked, Bound []publish.Port
-	// Target is its address.
+	// Target is its address, and NetNS the path of the network namespace in which it is that;
+	// empty means that of the machine.
 	Target netip.Addr
+	NetNS  string
 	// Record records what was bound in the place of Bound, before it is served. It is called
 	// from one goroutine at a time.
 	Record func(ctx context.Context, bound []publish.Port) error

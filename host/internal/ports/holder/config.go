@@ -22,6 +22,9 @@ type Config struct {
 	Ports []publish.Port `json:"ports"`
 	// Target is the container's address.
 	Target netip.Addr `json:"target"`
+	// NetNS is the path of the network namespace in which the container is reached at Target;
+	// empty means that of the holder.
+	NetNS string `json:"netns,omitempty"`
 	// Tied means that the holder ends when its input ends: with the process that started
 	// it, or when that wants so.
 	Tied bool `json:"tied,omitempty"`
