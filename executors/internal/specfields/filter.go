@@ -92,6 +92,7 @@ func (f Filter) Sift(w executor.Workload, ignore []string) (*specs.Spec, error) 
 			dropHostname(tree, w.Ref.ID)
 		}
 	}
+	forgetUnasked(tree)
 	var refused []string
 	if f.sift(w.Ref.ID, "", tree, ignore, &refused); len(refused) > 0 {
 		hint := `add "` + strings.Join(refused, `", "`) + `" to "ignore" in the backend's config`

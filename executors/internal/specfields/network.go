@@ -22,7 +22,7 @@ func Network(w executor.Workload, ignore []string) (path string, alone bool, err
 			Namespaces []specs.LinuxNamespace `json:"namespaces"`
 		} `json:"linux"`
 	}
-	if json.Unmarshal(w.Spec, &spec) != nil || slices.Contains(ignore, "linux") || slices.Contains(ignore, namespaces) {
+	if json.Unmarshal(w.Spec, &spec) != nil || spec.Annotations[executor.AnnotationNetwork] == executor.NetworkUnasked || slices.Contains(ignore, "linux") || slices.Contains(ignore, namespaces) {
 		return "", false, nil // Sift says what is wrong with it
 	}
 	found := false
@@ -36,6 +36,21 @@ func Network(w executor.Workload, ignore []string) (path string, alone bool, err
 		found, path = true, n.Path
 	}
 	return path, found && path == "" && spec.Annotations[executor.AnnotationNetwork] == executor.NetworkAlone, nil
+}
+
+// forgetUnasked makes a network namespace that nobody has asked for in a spec a new one.
+func forgetUnasked(spec map[string]any) {
+	annotations, _ := spec["annotations"].(map[string]any)
+	linux, _ := spec["linux"].(map[string]any)
+	list, _ := linux["namespaces"].([]any)
+	if annotations[executor.AnnotationNetwork] != executor.NetworkUnasked {
+		return
+	}
+	for _, v := range list {
+		if n, ok := v.(map[string]any); ok && n["type"] == string(specs.NetworkNamespace) {
+			delete(n, "path")
+		}
+	}
 }
 
 // takeNetwork leaves only the network namespace in a list of namespaces, a member of object,

@@ -3,6 +3,7 @@ package containers
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"os"
 	"strings"
 
@@ -36,7 +37,23 @@ func (m *Manager) useNetwork(ctx context.Context, id string, opts *api.Container
 		leases, err = m.networks.Check(ctx, opts.Network, opts.IP)
 	}
 	opts.Process.Network = m.networks.Namespace(opts.Network, id)
+	if path, ok := m.networks.Alone(opts.Network, id); ok && (opts.Network != "" || opts.Bundle == "") {
+		opts.Process.Network = path
+		if opts.Network == "" {
+			opts.Process.Annotations = maps.Clone(opts.Process.Annotations)
+			if opts.Process.Annotations == nil {
+				opts.Process.Annotations = map[string]string{}
+			}
+			opts.Process.Annotations[executor.AnnotationNetwork] = executor.NetworkUnasked
+		}
+	}
 	return leases, joined, err
+}
+
+// isAlone reports whether the host makes the network namespace of a container that has no
+// network.
+func (m *Manager) isAlone(id string, opts api.ContainerOptions) bool {
+	return (opts.Network == "" || opts.Network == ocispec.NetworkNone) && opts.Process.Network == m.networks.Path(id)
 }
 
 // joinNetwork finds the container whose network is asked for, and puts its host name into opts.

@@ -26,6 +26,9 @@
 // A container with the network user has no lease either: all of them have the same address, in a
 // namespace that a program of its own connects with the world; see package usernet.
 //
+// A container without a network has a namespace that its executor makes, except on a host that
+// may not configure that one: see [Manager.MakesAlone].
+//
 // All else follows from the records. [Manager.Up] makes what is missing for one container and
 // is called before each start; Open does so for all whose namespaces are there, and removes
 // what no record names. Both can be interrupted anywhere and repeated.

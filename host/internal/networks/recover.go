@@ -70,7 +70,7 @@ func (m *Manager) upAll(ctx context.Context, containers []*store.Container) erro
 func (m *Manager) sweep(all []*store.Network, containers []*store.Container) error {
 	has := map[string]bool{}
 	for _, c := range containers {
-		if len(c.Leases) > 0 || c.Joined != "" || IsUser(c) {
+		if len(c.Leases) > 0 || c.Joined != "" || IsUser(c) || c.Alone {
 			has[c.NetNS()] = true
 		}
 	}

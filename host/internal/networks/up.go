@@ -15,7 +15,7 @@ func (m *Manager) Up(c *store.Container) error { return m.upIf(c, func() bool { 
 
 // upIf does what Up does if ok returns true while nobody else makes or removes the namespace.
 func (m *Manager) upIf(c *store.Container, ok func() bool) error {
-	if c.Joined == "" && len(c.Leases) == 0 && !IsUser(c) {
+	if c.Joined == "" && len(c.Leases) == 0 && !IsUser(c) && !c.Alone {
 		if named(c.Network) {
 			return executor.Errorf(executor.FailedPrecondition, "container %s has lost its address on network %s, with the state of the host; make it again", c.ID, c.Network)
 		}
@@ -32,7 +32,10 @@ func (m *Manager) upIf(c *store.Container, ok func() bool) error {
 	if !ok() {
 		return nil
 	}
-	if IsUser(c) {
+	switch {
+	case c.Alone:
+		return explain("loopback of container "+c.ID, m.upAlone(c))
+	case IsUser(c):
 		return explain("network user of container "+c.ID, m.upUser(c.ID))
 	}
 	leases, err := m.Leases(c)

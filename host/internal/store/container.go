@@ -63,6 +63,9 @@ type Container struct {
 	// are its addresses, of which no other container has one.
 	Network string  `json:"network,omitempty"`
 	Leases  []Lease `json:"leases,omitempty"`
+	// Alone means that its network namespace is one that the host makes, with a loopback and
+	// nothing else.
+	Alone bool `json:"alone,omitempty"`
 	// Joined is the id of the container whose network namespace it has, which lasts for as
 	// long as one of those that have it; empty means one of its own. See [Tx.RemoveContainer].
 	Joined string `json:"joined,omitempty"`

@@ -38,11 +38,16 @@ func Pin(path string) error {
 
 // MayConfigure reports whether this process may change the network of the machine, and so that of
 // a network namespace that belongs to the machine's user namespace: it has CAP_NET_ADMIN.
-func MayConfigure() bool {
+func MayConfigure() bool { return may(unix.CAP_NET_ADMIN) }
+
+// MayPin reports whether this process may do what Pin does: it has CAP_SYS_ADMIN.
+func MayPin() bool { return may(unix.CAP_SYS_ADMIN) }
+
+func may(capability int) bool {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
 	err := unix.Capget(&header, &data[0])
-	return err == nil && data[0].Effective&(1<<unix.CAP_NET_ADMIN) != 0
+	return err == nil && data[0].Effective&(1<<capability) != 0
 }
 
 // ownerOf opens the user namespace to which a network namespace belongs, or returns nil if that
