@@ -48,6 +48,9 @@
 // made by Go's compiler takes 56 ms, and 52 by wazero alone, which checks it each
 // time.
 //
+// Why does a module get no listeners in a network, which WASI has calls for? With wazero 1.12 a
+// connection that it has accepted and closed stays open, and it cannot wait for one of several.
+//
 // And what if that process is killed? If the executor kills it, the executor first
 // writes down why. If others kill it, the executor sees that as its parent. If the
 // executor is dead by then, too, the exit is lost, and reported as lost.

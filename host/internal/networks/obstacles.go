@@ -2,23 +2,29 @@ package networks
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"github.com/davit-run/davit/host/diag"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
 )
 
 // Obstacles returns what keeps packets of containers from each other, or from more than this
 // machine: chains of other tools that drop what is forwarded unless a rule of theirs accepts
 // it. That the host's own rules accept it makes no difference to them. Chains with a rule about
-// the host's bridges are none: somebody has seen to it.
+// the host's bridges are none: somebody has seen to it. A host that may not look has no networks,
+// and is told so.
 func (m *Manager) Obstacles() (diag.Diagnostics, error) {
 	if !m.enabled {
 		return nil, nil
 	}
 	found, err := m.droppingChains()
+	if errors.Is(err, unix.EPERM) {
+		return diag.Diagnostics{{Severity: executor.SeverityWarning, Message: explain("networks", err).Error()}}, nil
+	}
 	if err != nil {
 		return nil, explain("chains of nftables", err)
 	}

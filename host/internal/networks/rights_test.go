@@ -49,6 +49,10 @@ func TestWithoutRights(t *testing.T) {
 			}
 		}
 	}
+	found, err := m.Obstacles()
+	if err != nil || len(found) != 1 || !strings.Contains(found[0].Message, "the host needs CAP_NET_ADMIN") {
+		t.Errorf("what is in the way is %v, %v", found, err)
+	}
 	for _, mode := range []string{ocispec.NetworkHost, "web"} {
 		if path, ok := m.Alone(mode, "b"); ok {
 			t.Errorf("network %s is %s", mode, path)
@@ -59,7 +63,7 @@ func TestWithoutRights(t *testing.T) {
 		t.Fatal("without a network, the executor makes the namespace")
 	}
 	c := &store.Container{ID: "b", Network: ocispec.NetworkNone, Alone: true, CreatedAt: time.Now()}
-	err := m.store.Update(context.Background(), func(tx *store.Tx) error { return tx.CreateContainer(c, []byte("{}")) })
+	err = m.store.Update(context.Background(), func(tx *store.Tx) error { return tx.CreateContainer(c, []byte("{}")) })
 	if err = errors.Join(err, m.Up(c), m.Up(c)); err != nil {
 		t.Fatal(err)
 	}
