@@ -33,5 +33,8 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
+	if dir := os.Getenv(holdDir); dir != "" {
+		holdFor(dir)
+	}
 	os.Exit(m.Run())
 }
