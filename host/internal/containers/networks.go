@@ -3,11 +3,13 @@ package containers
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"os"
 	"strings"
 
 	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/host/internal/networks"
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/host/ocispec"
 	"github.com/davit-run/davit/host/publish"
@@ -87,6 +89,21 @@ func (m *Manager) hostname(id string) (string, error) {
 		read.Hostname, err = os.Hostname()
 	}
 	return read.Hostname, err
+}
+
+// restNetwork ends the program that connects a container with the network user that has ended for
+// good. The next start starts it again.
+func (m *Manager) restNetwork(c *store.Container) {
+	if !networks.IsUser(c) {
+		return
+	}
+	err := m.networks.Rest(c, func() bool {
+		now, err := m.record(c.ID)
+		return err == nil && connects(now) || err != nil && !errors.Is(err, executor.NotFound)
+	})
+	if err != nil {
+		m.logger.Warn("the program that connects a container that has ended runs on", "container", c.ID, "error", err)
+	}
 }
 
 // addresses returns what users see of the leases of a container.

@@ -31,8 +31,12 @@ func (m *Manager) freePorts(id string) {
 
 // publishes reports whether a container is to have its ports: from the moment in which it is
 // to be started until it has ended for good.
-func publishes(c *store.Container) bool {
-	return len(c.Publish) > 0 && (!ended(c) || !c.RestartAt.IsZero() && c.State != store.Created)
+func publishes(c *store.Container) bool { return len(c.Publish) > 0 && connects(c) }
+
+// connects reports whether a container is to be reached: from the moment in which it is to be
+// started until it has ended for good.
+func connects(c *store.Container) bool {
+	return !ended(c) || !c.RestartAt.IsZero() && c.State != store.Created
 }
 
 // boundPorts returns the ports on which a container can be reached.
@@ -90,8 +94,10 @@ func (m *Manager) holdPorts(ctx context.Context, id string, started bool) error 
 	return m.ports.Hold(ctx, m.wantPorts(c))
 }
 
-// settlePorts ends the holder of the ports of a container that has ended for good.
+// settlePorts ends the holder of the ports of a container that has ended for good, and what
+// connects it.
 func (m *Manager) settlePorts(c *store.Container) {
+	m.restNetwork(c)
 	if len(c.Publish) == 0 {
 		return
 	}

@@ -101,7 +101,7 @@ func (m *Manager) Down(id string) error {
 		return err
 	}
 	defer unlock()
-	if err := m.user.End(context.Background(), id); err != nil {
+	if err := m.user.End(context.Background(), id, nil); err != nil {
 		return explain("network user of container "+id, err)
 	}
 	var sharers []string

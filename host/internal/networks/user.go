@@ -67,12 +67,18 @@ func pinUser(path string) error {
 	return err
 }
 
-// keepUser goes on with the programs of an earlier host: those of containers whose namespace is
-// there are found or started again, and all others end, unless records are missing.
+// Rest ends the program that connects a container, unless keep reports that it is to be connected
+// after all. Its network namespace stays.
+func (m *Manager) Rest(c *store.Container, keep func() bool) error {
+	return m.user.End(context.Background(), c.ID, keep)
+}
+
+// keepUser goes on with the programs of an earlier host: those that there are of containers whose
+// namespace is there are found or started again, and all others end, unless records are missing.
 func (m *Manager) keepUser(containers []*store.Container) error {
 	kept := map[string]bool{}
 	for _, c := range containers {
-		if IsUser(c) && pinned(m.Path(c.ID)) {
+		if IsUser(c) && pinned(m.Path(c.ID)) && m.user.Has(c.ID) {
 			kept[c.ID] = true
 			m.user.Keep(c.ID, m.Path(c.ID))
 		}
@@ -80,7 +86,7 @@ func (m *Manager) keepUser(containers []*store.Container) error {
 	ids, err := m.user.IDs()
 	for _, id := range ids {
 		if !kept[id] && !m.store.Info().Incomplete() {
-			err = errors.Join(err, m.user.End(context.Background(), id))
+			err = errors.Join(err, m.user.End(context.Background(), id, nil))
 		}
 	}
 	return err

@@ -82,7 +82,7 @@ func TestHostKilled(t *testing.T) {
 			t.Errorf("there are %q", found)
 		}
 		if i%2 == 0 { // otherwise the next one finds it
-			if err := m.End(t.Context(), "a"); err != nil {
+			if err := m.End(t.Context(), "a", nil); err != nil {
 				t.Error(err)
 			}
 			if found := helpers(dir); len(found) > 0 {
@@ -92,7 +92,7 @@ func TestHostKilled(t *testing.T) {
 		end()
 	}
 	m, _ := manager(t, dir)
-	if err := m.End(t.Context(), "a"); err != nil || len(helpers(dir)) > 0 {
+	if err := m.End(t.Context(), "a", nil); err != nil || len(helpers(dir)) > 0 {
 		t.Errorf("left are %q, %v", helpers(dir), err)
 	}
 }
@@ -124,7 +124,7 @@ func TestTied(t *testing.T) {
 				t.Errorf("there are %q", helpers(dir))
 			}
 			m, _ := manager(t, dir)
-			if err := m.End(t.Context(), "a"); err != nil {
+			if err := m.End(t.Context(), "a", nil); err != nil {
 				t.Error(err)
 			}
 		})

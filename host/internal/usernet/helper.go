@@ -194,13 +194,18 @@ func lastWords(dir string) string {
 	return fmt.Sprintf("; it said: %.500q", text)
 }
 
-// End ends the helper of a container, if it has one, and leaves nothing of it.
-func (m *Manager) End(ctx context.Context, id string) error {
+// End ends the helper of a container, if it has one, and leaves nothing of it, unless keep, which
+// may be nil, reports that the container is to have one after all. No helper is started between
+// that and the end.
+func (m *Manager) End(ctx context.Context, id string, keep func() bool) error {
 	unlock, err := m.changes.Lock(ctx, id)
 	if err != nil {
 		return err
 	}
 	defer unlock()
+	if keep != nil && keep() {
+		return nil
+	}
 	m.mu.Lock()
 	delete(m.held, id)
 	m.mu.Unlock()

@@ -77,6 +77,12 @@ func (m *Manager) IDs() ([]string, error) {
 	return ids, err
 }
 
+// Has reports whether a container has, or had, a helper that was not ended.
+func (m *Manager) Has(id string) bool {
+	_, err := os.Stat(filepath.Join(m.dir, id))
+	return err == nil
+}
+
 // Hold sees to it that the network namespace at a path, that of a container, has a helper that
 // has set it up: the one that it has, also from an earlier host, or else a new one. From then on
 // another one is started whenever it dies, until End is called.

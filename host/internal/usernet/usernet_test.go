@@ -53,7 +53,10 @@ func TestHelper(t *testing.T) {
 					t.Errorf("there are %v, %v", ids, err)
 				}
 				pid = second.pid(t, "a")
-				if err := second.End(t.Context(), "a"); err != nil {
+				if err := second.End(t.Context(), "a", func() bool { return true }); err != nil || second.pid(t, "a") != pid {
+					t.Errorf("kept, it is %d in the place of %d (%v)", second.pid(t, "a"), pid, err)
+				}
+				if err := second.End(t.Context(), "a", nil); err != nil {
 					t.Error(err)
 				}
 				if s, err := linux.StatOf(pid); err == nil && s.State != 'Z' {
@@ -96,10 +99,10 @@ func TestNoHelper(t *testing.T) {
 	if err := m.Hold(t.Context(), "a", filepath.Join(dir, "missing")); err == nil {
 		t.Error("a namespace that there is not is held")
 	}
-	if err := m.End(t.Context(), "a"); err != nil {
+	if err := m.End(t.Context(), "a", nil); err != nil {
 		t.Error(err)
 	}
-	if err := m.End(t.Context(), "never"); err != nil {
+	if err := m.End(t.Context(), "never", nil); err != nil {
 		t.Error(err)
 	}
 }
@@ -127,12 +130,12 @@ func TestOthersAreNotKilled(t *testing.T) {
 			t.Fatal(err)
 		}
 		m.write(t, name, text)
-		if err := m.End(t.Context(), name); err != nil { // and this process lives
+		if err := m.End(t.Context(), name, nil); err != nil { // and this process lives
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	m.write(t, "garbage", []byte("{"))
-	if err := m.End(t.Context(), "garbage"); err == nil || !strings.Contains(err.Error(), "record of a helper") {
+	if err := m.End(t.Context(), "garbage", nil); err == nil || !strings.Contains(err.Error(), "record of a helper") {
 		t.Errorf("garbage: %v", err)
 	}
 }

@@ -106,6 +106,20 @@ func TestUserNetwork(t *testing.T) {
 			t.Errorf("davit %s: got %+v, want %q", strings.Join(args, " "), r, want)
 		}
 	}
+	s.must("stop", "-t", "0", "shim", "process")
+	if left, err := os.ReadDir(filepath.Join(s.dir, "run/usernet")); err != nil || len(left) > 0 {
+		t.Errorf("of containers that have ended there are %v, %v", left, err)
+	}
+	s.kill()
+	s.start()
+	for _, b := range backends {
+		s.waitBackend(b)
+		s.must("start", b)
+		s.waitFor(b+" listens after its end", func() bool {
+			return s.run("exec", b, "busybox", "wget", "-qO-", "http://127.0.0.1/hostname").code == 0
+		})
+	}
+	check("after an end")
 	s.must("rm", "-f", "shim", "process")
 	for _, dir := range []string{"run/usernet", "run/netns", "run/ports"} {
 		if left, err := os.ReadDir(filepath.Join(s.dir, dir)); err != nil || len(left) > 0 {
