@@ -114,7 +114,7 @@ func TestNetworks(t *testing.T) {
 	s.waitBackend("process")
 	check("under the next host")
 
-	if r := s.runRootfs("--rm", "--network", "default", "busybox", "timeout", "1", "busybox", "wget", "-qO-", "http://"+addresses["shim"]+"/hostname"); r.code == 0 {
+	if r := s.runRootfs("--rm", "--network", "default", "sh", "-c", "busybox timeout 1 busybox wget -qO- http://"+addresses["shim"]+"/hostname; exit $?"); r.code == 0 {
 		t.Errorf("another network reaches it: %+v", r)
 	}
 	for network, alone := range map[string]bool{"none": true, "host": false} {
