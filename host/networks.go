@@ -26,7 +26,7 @@ func (h *Host) openNetworks(ctx context.Context, cfg config.Config, logger hclog
 		serves = h.ports.Serves
 	}
 	return networks.Open(ctx, networks.Options{
-		Store: h.store, Logger: logger, StateDir: cfg.StateDir, RunDir: cfg.RunDir, Enabled: *cfg.Network.Enabled, IPv6: cfg.Network.IPv6, Pool: pool, Own: own,
+		Store: h.store, Logger: logger, StateDir: cfg.StateDir, RunDir: cfg.RunDir, Enabled: *cfg.Network.Enabled, IPv6: cfg.Network.IPv6, Pool: pool, Tied: h.ephemeral, Own: own,
 		Serves: serves,
 		CNI:    pluginNetworks(cfg),
 	})

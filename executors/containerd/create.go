@@ -73,6 +73,9 @@ func (d *driver) Prepare(ctx context.Context, w executor.Workload) (*plan, error
 	if err != nil {
 		return nil, err
 	}
+	if err := p.spec.CheckNamespaces("containerd", run.daemon); err != nil {
+		return nil, err
+	}
 	p.drain, p.shield = run.drain(), run.shield
 	return p, oci.CheckTmpfsModes(p.spec, run.oci, func() string { return d.catalog.Version(ctx, run.oci, "--version") })
 }

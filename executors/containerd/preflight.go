@@ -18,6 +18,7 @@ type runnable struct {
 	shimVersion string
 	oci         string // path of the OCI binary
 	shield      bool   // see needsShield
+	daemon      int    // its pid
 }
 
 // preflight finds out, before anything is made, whether the connected daemon can run
@@ -38,7 +39,7 @@ func (d *driver) preflight(ctx context.Context, name string, r runtimes.Resolved
 // examine does what preflight does, but returns the problem in words, "" if there is
 // none.
 func (d *driver) examine(ctx context.Context, info daemonInfo, r runtimes.Resolved) (run runnable, problem string) {
-	run.shield = needsShield(info, r)
+	run.shield, run.daemon = needsShield(info, r), info.pid
 	release, known := info.release()
 	if known && r.Kind() == runtimes.KindLinux && !release.Before(v2_0) {
 		return run, fmt.Sprintf("containerd %s cannot serve the shim %s, which ended with containerd 1.7; use %s", info.version, r.Shim, runtimes.ShimRuncV2)

@@ -29,6 +29,12 @@
 // HOME is set from the root file system's /etc/passwd, and a working directory that does
 // not exist there is made.
 //
+// And its network namespace, where the spec has the path of one, or its user has asked for
+// network none; then linux.sysctl is honoured for net.* too. Of the files that the host makes for
+// /etc, a process on this machine's own files has hosts and resolv.conf in a network, in a mount
+// namespace, where the machine has such files. A network namespace that nobody has asked for, as
+// every container's spec has one, is passed over, and the process is in the machine's.
+//
 // All other fields of a spec are refused by name, even those that this program does
 // not know. A backend's config can say what to ignore instead:
 //
@@ -43,7 +49,7 @@
 //
 // # Without root
 //
-// Without root there is no chroot, no other user and no cgroup, so such fields are
+// Without root there is no chroot, no other user, no network and no cgroup, so such fields are
 // refused. A seccomp filter there implies no_new_privs. User and group 0 mean the executor's own user, since specs cannot
 // otherwise leave the user open. Capabilities are a bound that is kept anyway. To run
 // anything that names a root file system, "root" has to be ignored; it then runs on
@@ -60,8 +66,9 @@
 // root leaves it. The mounts are there because programs need them. Without /proc nothing
 // can open /dev/stdout.
 //
-// Why no other namespaces? A process with a network, pids or users of its own is a
-// container, and the other executors run those.
+// Why no other namespaces? A process with pids or users of its own is a container, and the
+// other executors run those. A network costs nothing but to enter it, and what a container has
+// of it, addresses, names and published ports, the host gives.
 //
 // Why is a working directory not made on this machine's own files? There a wrong path is
 // more likely a mistake.

@@ -46,8 +46,18 @@ var contained = specfields.Filter{
 	Honoured: append(slices.Clone(fields.Honoured), "hostname", "mounts", "root.readonly", "linux.maskedPaths", "linux.readonlyPaths"),
 }
 
-// filter returns the fields that are honoured for a workload.
-func (p *builder) filter(w executor.Workload) specfields.Filter {
+// filter returns the fields that are honoured for a workload, which has a network namespace of
+// its own if netns is set.
+func (p *builder) filter(w executor.Workload, netns string) specfields.Filter {
+	f := p.rootFilter(w)
+	if netns != "" {
+		f.NetNS, f.Honoured = true, append(slices.Clip(f.Honoured), "linux.sysctl")
+	}
+	return f
+}
+
+// rootFilter returns the fields that are honoured with the root file system of a workload.
+func (p *builder) rootFilter(w executor.Workload) specfields.Filter {
 	var spec struct {
 		Root struct {
 			Path string `json:"path"`

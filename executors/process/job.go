@@ -23,7 +23,11 @@ type builder struct {
 
 // job is a backend.Prepare.
 func (p *builder) job(_ context.Context, w executor.Workload) (monitor.Job, error) {
-	spec, err := p.filter(w).Sift(w, p.ignore)
+	netns, err := p.netNS(w)
+	if err != nil {
+		return monitor.Job{}, err
+	}
+	spec, err := p.filter(w, netns).Sift(w, p.ignore)
 	if err != nil {
 		return monitor.Job{}, err
 	}
@@ -35,6 +39,7 @@ func (p *builder) job(_ context.Context, w executor.Workload) (monitor.Job, erro
 		Umask:           process.User.Umask,
 		NoNewPrivileges: process.NoNewPrivileges,
 		OOMScoreAdj:     process.OOMScoreAdj,
+		NetNS:           netns,
 	}
 	if process.Terminal {
 		job.Terminal = new(monitor.Terminal)
@@ -57,10 +62,17 @@ func (p *builder) job(_ context.Context, w executor.Workload) (monitor.Job, erro
 	if job.Cgroup, err = p.cgroups.of(spec.Linux, p.owner.ContainerID(w.Ref.ID)); err != nil {
 		return job, err
 	}
-	if job.Root != "/" && p.mounts {
-		if job.Contain, err = contain(spec, p.ignore); err != nil {
-			return job, err
-		}
+	switch {
+	case job.Root != "/" && p.mounts:
+		job.Contain, err = contain(spec, p.ignore)
+	case netns != "":
+		job.Contain, err = containNames(w)
+	}
+	if err != nil {
+		return job, err
+	}
+	if job.Sysctls, err = sysctls(spec, netns); err != nil {
+		return job, err
 	}
 	if l := spec.Linux; l != nil && l.Seccomp != nil {
 		job.Seccomp = new(monitor.Filter)

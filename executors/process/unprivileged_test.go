@@ -50,6 +50,13 @@ func TestOwnUser(t *testing.T) {
 	for name, edit := range map[string]func(*specs.Spec){
 		"process.user": func(s *specs.Spec) { s.Process.User.UID = 12 },
 		"root.path":    func(s *specs.Spec) { s.Root.Path = "/usr" },
+		"linux.namespaces: to put a process into a network of its own, the executor needs CAP_SYS_ADMIN": func(s *specs.Spec) {
+			s.Linux = &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace, Path: "/proc/self/ns/net"}}}
+		},
+		"CAP_SYS_ADMIN; run it as root, use --network host": func(s *specs.Spec) {
+			s.Linux = &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace}}}
+			s.Annotations = map[string]string{executor.AnnotationNetwork: executor.NetworkAlone}
+		},
 		"linux.resources.memory.limit": func(s *specs.Spec) {
 			s.Linux = &specs.Linux{Resources: &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: new(int64(16 << 20))}}}
 		},

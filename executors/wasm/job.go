@@ -25,6 +25,11 @@ type builder struct {
 
 // job is a backend.Prepare.
 func (p builder) job(_ context.Context, w executor.Workload) (monitor.Job, error) {
+	if netns, _, err := specfields.Network(w, p.config.Ignore); err != nil {
+		return monitor.Job{}, err
+	} else if netns != "" {
+		return monitor.Job{}, executor.Errorf(executor.Unsupported, `linux.namespaces: a WebAssembly module can open no sockets, and so has no network; leave --network and --publish out, choose a backend whose executor is containerd, shim or process, or, to do without, add "linux.namespaces" to "ignore" in the backend's config`)
+	}
 	spec, err := fields.Sift(w, p.config.Ignore)
 	if err != nil {
 		return monitor.Job{}, err

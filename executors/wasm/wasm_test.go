@@ -181,6 +181,9 @@ func TestCreateRefuses(t *testing.T) {
 		"CPU limit": {"nop", func(s *specs.Spec) {
 			s.Linux = &specs.Linux{Resources: &specs.LinuxResources{CPU: &specs.LinuxCPU{Quota: new(int64(1000))}}}
 		}, executor.Unsupported, "linux.resources.cpu"},
+		"network": {"nop", func(s *specs.Spec) {
+			s.Linux = &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace, Path: "/run/davit/netns/a"}}}
+		}, executor.Unsupported, "a WebAssembly module can open no sockets, and so has no network; leave --network and --publish out, choose a backend whose executor is containerd, shim or process"},
 		"user":  {"nop", func(s *specs.Spec) { s.Process.User.UID = 12345 }, executor.Unsupported, "process.user"},
 		"tmpfs": {"nop", func(s *specs.Spec) { s.Mounts = []specs.Mount{{Destination: "/tmp", Type: "tmpfs"}} }, executor.Unsupported, "mounts[/tmp]"},
 		"mount option": {"nop", func(s *specs.Spec) {

@@ -40,11 +40,12 @@ type ContainerOptions struct {
 	RootfsOverlay bool            `json:"rootfs_overlay,omitempty"`
 	Process       ocispec.Options `json:"process,omitzero"`
 	// Network is the network: none, with a loopback of its own and nothing else; host, the
-	// machine's; the name of one; or container:NAME, the network namespace of another
-	// container, with its /etc/hosts, resolv.conf and host name, for as long as one of the two
-	// is there. Empty means what the config says, or the bundle. IP is the address that it is
-	// to have, and IP6 that of IPv6; empty means a free one. MACAddress is that of its link
-	// there; empty means one that belongs to its address. All last over restarts.
+	// machine's; user, what a program (pasta or slirp4netns) reaches for it; the name of one; or
+	// container:NAME, the network namespace of another container, with its /etc/hosts,
+	// resolv.conf and host name, for as long as one of the two is there. Empty means what the
+	// config says, or the bundle. IP is the address that it is to have, and IP6 that of IPv6;
+	// empty means a free one. MACAddress is that of its link there; empty means one that belongs
+	// to its address. All last over restarts.
 	Network    string `json:"network,omitempty"`
 	IP         string `json:"ip,omitempty"`
 	IP6        string `json:"ip6,omitempty"`

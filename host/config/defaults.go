@@ -19,7 +19,7 @@ type Defaults struct {
 	// "unconfined"; or the path of a file with a profile in docker's form, which is read
 	// for each container. Empty means builtin.
 	SeccompProfile string `json:"seccomp_profile"`
-	// Network is the network of containers: none, host or the name of one. Empty means none.
+	// Network is the network of containers: none, host, user or the name of one. Empty means none.
 	Network string `json:"network,omitempty"`
 	// Ulimits are resource limits by their names, each SOFT[:HARD], where -1 is none.
 	// Open files have the limit 65536:524288, or that of the host where it is lower.

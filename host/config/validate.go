@@ -138,8 +138,8 @@ func (v *validator) defaults(d Defaults, source *body, otherwise diag.Range) {
 	if _, err := d.Limits(); err != nil {
 		v.Fail(at("ulimits"), `write such as { nofile = "1024:65536", core = "-1" }`, "defaults.ulimits: %v", err)
 	}
-	if n := d.Network; n != "" && n != ocispec.NetworkNone && n != ocispec.NetworkHost && ocispec.ValidateNetworkName(n) != nil {
-		v.Fail(at("network"), fmt.Sprintf("write %q, %q or the name of a network", ocispec.NetworkNone, ocispec.NetworkHost), "defaults.network %q cannot be the name of a network", n)
+	if n := d.Network; n != "" && n != ocispec.NetworkNone && n != ocispec.NetworkHost && n != ocispec.NetworkUser && ocispec.ValidateNetworkName(n) != nil {
+		v.Fail(at("network"), fmt.Sprintf("write %q, %q, %q or the name of a network", ocispec.NetworkNone, ocispec.NetworkHost, ocispec.NetworkUser), "defaults.network %q cannot be the name of a network", n)
 	}
 	if p := d.SeccompProfile; p != "" && p != ocispec.SeccompBuiltin && p != ocispec.SeccompUnconfined && !filepath.IsAbs(p) {
 		v.Fail(at("seccomp_profile"), fmt.Sprintf("write %q, %q or the path of a file", ocispec.SeccompBuiltin, ocispec.SeccompUnconfined), "defaults.seccomp_profile %q is not an absolute path", p)

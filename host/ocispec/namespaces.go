@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/davit-run/davit/shared/executor"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -81,6 +82,11 @@ func (o *Options) changeNetwork(spec *object) error {
 	if o.Network == "" {
 		return nil
 	}
+	if o.Network == NamespacePrivate {
+		if err := askNetwork(spec, executor.NetworkAlone); err != nil {
+			return err
+		}
+	}
 	if err := setNamespace(spec, specs.NetworkNamespace, o.Network); err != nil || o.Network != NamespaceHost {
 		return err
 	}
@@ -92,6 +98,16 @@ func (o *Options) changeNetwork(spec *object) error {
 		maps.DeleteFunc(set, func(name, _ string) bool { return ofNetwork(name) })
 		return linux.set("sysctl", set)
 	}, "linux")
+}
+
+// askNetwork says in a spec that a user has asked for what it has as its network.
+func askNetwork(spec *object, network string) error {
+	annotations := map[string]string{} // no patch: the case of keys matters
+	if _, err := spec.get("annotations", &annotations); err != nil {
+		return err
+	}
+	annotations[executor.AnnotationNetwork] = network
+	return spec.set("annotations", annotations)
 }
 
 // setNamespace sets one namespace of a spec: to a new one, the machine's, or that at a path.

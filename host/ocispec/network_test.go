@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/davit-run/davit/host/ocispec"
+	"github.com/davit-run/davit/shared/executor"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -24,6 +25,9 @@ func TestNetworkModes(t *testing.T) {
 		switch {
 		case want == nil && i >= 0, want != nil && (i < 0 || spec.Linux.Namespaces[i] != *want):
 			t.Errorf("network %q: namespaces are %+v, want %+v", network, spec.Linux.Namespaces, want)
+		}
+		if asked := spec.Annotations[executor.AnnotationNetwork]; (asked == executor.NetworkAlone) != (network == "private") {
+			t.Errorf("network %q: the spec says %q was asked for", network, asked)
 		}
 		_, port := spec.Linux.Sysctl["net.ipv4.ip_unprivileged_port_start"]
 		if port != (network != "host") || spec.Linux.Sysctl["kernel.shmmax"] != "1" {
@@ -47,7 +51,7 @@ func TestValidateNetworkName(t *testing.T) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
-	for _, name := range []string{"", "none", "host", "container", "container:a", ".a", "-a", "a/b", "a b", "\u00fc", strings.Repeat("a", 65)} {
+	for _, name := range []string{"", "none", "host", "user", "container", "container:a", ".a", "-a", "a/b", "a b", "\u00fc", strings.Repeat("a", 65)} {
 		if err := ocispec.ValidateNetworkName(name); err == nil {
 			t.Errorf("%q is allowed", name)
 		}

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -20,7 +21,8 @@ type Contain struct {
 	// Masked are files and directories that look empty, and ReadOnly those that cannot
 	// be written. What does not exist is passed over.
 	Masked, ReadOnly []string
-	// ReadOnlyRoot makes the root file system read-only at the end.
+	// ReadOnlyRoot makes the root file system read-only at the end. It is for a Root that is
+	// not this machine's.
 	ReadOnlyRoot bool
 }
 
@@ -58,11 +60,13 @@ func (job *Job) contain() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
 		return executor.Errorf(executor.FailedPrecondition, "mount namespace: %w", err)
 	}
-	// The root file system becomes a mount, so that its flags are its own.
-	if err := unix.Mount(job.Root, job.Root, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
-		return executor.Errorf(executor.FailedPrecondition, "mount of %s: %w", job.Root, err)
+	if job.rooted() {
+		// The root file system becomes a mount, so that its flags are its own.
+		if err := unix.Mount(job.Root, job.Root, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+			return executor.Errorf(executor.FailedPrecondition, "mount of %s: %w", job.Root, err)
+		}
 	}
-	r, err := openRoot(job.Root)
+	r, err := openRoot(cmp.Or(job.Root, "/"))
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,8 @@
 //
 // # Contained
 //
-// With a [Contain] the monitor makes mounts in a mount namespace before it starts the
+// With a NetNS the monitor goes into that network namespace before it starts the workload, which
+// inherits it, as do those that run within that. With a [Contain] the monitor makes mounts in a mount namespace before it starts the
 // workload, which the workload inherits. With a [Filter], or with limits, the workload's
 // process is first this program once more, a stage: it sets the limits, installs the
 // filter, changes its user and executes the workload's program. That takes 2 ms more.

@@ -29,6 +29,11 @@ type Job struct {
 	// to chroot to, which needs privileges, as does another User. In such a Root, a Cwd
 	// that does not exist is made.
 	Cwd, Root string
+	// NetNS is the path of the network namespace that the workload is in, [NewNetNS] for one
+	// of its own that has only a loopback, or empty for that of the machine. Sysctls, by their
+	// names, are set in it.
+	NetNS   string
+	Sysctls map[string]string
 	// Contain is nil for a workload that sees all of the machine, or all of Root as it is.
 	Contain *Contain
 	// Beside, unless empty, is the directory of another workload, within which this one

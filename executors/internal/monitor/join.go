@@ -18,8 +18,8 @@ import (
 // must know it.
 type Join struct {
 	First process
-	// Contained says that it has namespaces of its own.
-	Contained bool
+	// Rooted says that it has a root of its own, and Contained that it has namespaces.
+	Rooted, Contained bool
 }
 
 // join completes a job that is to run within the workload of job.Beside. The error is
@@ -39,10 +39,13 @@ func (job *Job) join() error {
 		if f.Workload.PID != job.BesidePID {
 			return errNotRunning()
 		}
-		job.Joins = &Join{f.Workload, within.Contained}
+		job.Joins = &Join{f.Workload, within.Rooted, within.Contained}
 		job.Root = "/"
-		if within.Rooted {
+		if within.Rooted || within.Contained {
 			job.Root = fmt.Sprintf("/proc/%d/root", f.Workload.PID)
+		}
+		if within.NetNS {
+			job.NetNS = fmt.Sprintf("/proc/%d/ns/net", f.Workload.PID)
 		}
 		job.Seccomp = within.Seccomp
 		job.Cgroup = Cgroup{Dirs: fromHere(within.Cgroup.Dirs), Joined: true}

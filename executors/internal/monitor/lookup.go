@@ -25,7 +25,7 @@ func (job *Job) lookUp() error {
 	defer root.close()
 	cwd := path.Join("/", job.Cwd)
 	mode, err := root.mode(cwd)
-	if errors.Is(err, unix.ENOENT) && job.rooted() {
+	if errors.Is(err, unix.ENOENT) && job.rooted() && (job.Joins == nil || job.Joins.Rooted) {
 		if err = root.make(cwd, true); err == nil {
 			mode, err = root.mode(cwd)
 		}

@@ -39,6 +39,7 @@ type kept struct {
 	// What others must know that run within it.
 	Rooted    bool    `json:"rooted,omitempty"`
 	Contained bool    `json:"contained,omitempty"`
+	NetNS     bool    `json:"netns,omitempty"`
 	Seccomp   *Filter `json:"seccomp,omitempty"`
 }
 

@@ -41,7 +41,7 @@ func Start(ctx context.Context, dir string, job Job) (Status, error) {
 	}
 	if err := write(dir, jobFile, kept{
 		Boot: bootID(), Cgroup: job.Cgroup, Note: job.Note, Inline: job.Inline != "",
-		Rooted: job.rooted(), Contained: job.Contain != nil, Seccomp: job.Seccomp,
+		Rooted: job.rooted(), Contained: job.Contain != nil, NetNS: job.NetNS != "", Seccomp: job.Seccomp,
 	}); err != nil {
 		return Status{}, err
 	}

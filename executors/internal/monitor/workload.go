@@ -51,6 +51,9 @@ func (w *workload) start(job Job) error {
 		return err
 	}
 	defer closeAll(files)
+	if err := job.enterNetwork(); err != nil { // before a mount that shows it
+		return err
+	}
 	if err := job.contain(); err != nil {
 		return err
 	}

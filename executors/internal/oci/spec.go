@@ -20,6 +20,9 @@ type Spec struct {
 	// Scheduled says that it asks for a scheduler, and so for a nice value.
 	Scheduled bool
 
+	// Namespaces are the paths of namespaces that it joins.
+	Namespaces []string
+
 	// Pipes is who the pipes of the first process should belong to, so that it can open
 	// /dev/stdout.
 	Pipes runtimes.Owner
@@ -65,7 +68,10 @@ func PrepareSpec(spec json.RawMessage, c Cgrouping) (Spec, error) {
 		} `json:"mounts"`
 		Hooks map[string]json.RawMessage `json:"hooks"`
 		Linux *struct {
-			CgroupsPath string    `json:"cgroupsPath"`
+			CgroupsPath string `json:"cgroupsPath"`
+			Namespaces  []struct {
+				Path string `json:"path"`
+			} `json:"namespaces"`
 			UIDMappings []mapping `json:"uidMappings"`
 			GIDMappings []mapping `json:"gidMappings"`
 		} `json:"linux"`
@@ -104,6 +110,11 @@ func PrepareSpec(spec json.RawMessage, c Cgrouping) (Spec, error) {
 	w := Spec{look: look, root: s.Root.Path, JSON: spec, Terminal: s.Process.Terminal, Command: s.Process.Args[0], Scheduled: s.Process.Schedule != nil}
 	w.Pipes = runtimes.Owner(s.Process.User)
 	if s.Linux != nil {
+		for _, n := range s.Linux.Namespaces {
+			if n.Path != "" {
+				w.Namespaces = append(w.Namespaces, n.Path)
+			}
+		}
 		w.Pipes.UID = onHost(w.Pipes.UID, s.Linux.UIDMappings)
 		w.Pipes.GID = onHost(w.Pipes.GID, s.Linux.GIDMappings)
 	}

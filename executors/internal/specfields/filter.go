@@ -25,6 +25,8 @@ type Filter struct {
 	// Workload names, in messages, what cannot have the other fields, such as "a
 	// plain process on the host".
 	Workload string
+	// NetNS says that the executor honours a network namespace, whatever it does with others.
+	NetNS bool
 }
 
 // parent reports whether there are honoured fields below a path, so that the fields
@@ -90,6 +92,7 @@ func (f Filter) Sift(w executor.Workload, ignore []string) (*specs.Spec, error) 
 			dropHostname(tree, w.Ref.ID)
 		}
 	}
+	forgetUnasked(tree)
 	var refused []string
 	if f.sift(w.Ref.ID, "", tree, ignore, &refused); len(refused) > 0 {
 		hint := `add "` + strings.Join(refused, `", "`) + `" to "ignore" in the backend's config`
@@ -131,9 +134,12 @@ func (f Filter) sift(id, path string, object map[string]any, ignore []string, re
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		p, value := join(path, name), object[name]
 		inner, isObject := value.(map[string]any)
+		if f.NetNS && p == namespaces && !slices.Contains(ignore, p) {
+			value = takeNetwork(object, name)
+		}
 		switch {
 		case slices.Contains(ignore, p), empty(value), slices.Contains(ignore, Usual) && IsUsual(id, p, value):
-			if !slices.Contains(f.Honoured, p) || slices.Contains(ignore, p) {
+			if !slices.Contains(f.Honoured, p) && !(f.NetNS && p == namespaces) || slices.Contains(ignore, p) {
 				delete(object, name)
 			}
 		case slices.Contains(f.Honoured, p):

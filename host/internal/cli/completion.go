@@ -125,7 +125,7 @@ func networkNames(ctx context.Context, c *api.Client) (names []string) {
 
 // networkModes returns what --network may be.
 func networkModes(ctx context.Context, c *api.Client) []string {
-	names := append(networkNames(ctx, c), ocispec.NetworkNone, ocispec.NetworkHost, api.DefaultNetwork)
+	names := append(networkNames(ctx, c), ocispec.NetworkNone, ocispec.NetworkHost, ocispec.NetworkUser, api.DefaultNetwork)
 	all, _ := c.List(ctx)
 	for _, other := range all {
 		if len(other.Addresses) > 0 || strings.HasPrefix(other.Network, ocispec.NetworkContainer) {

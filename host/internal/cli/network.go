@@ -219,7 +219,7 @@ func (a *App) networkRemoveCommand() *cobra.Command {
 
 // networkFlags registers the flags of `davit run` for its network.
 func networkFlags(fs *pflag.FlagSet, o *api.ContainerOptions) {
-	const usage = "`NETWORK` to have an address on, such as default; none for no other than its own, host for the machine's, container:NAME for that of another container (default: none, or the config's)"
+	const usage = "`NETWORK` to have an address on, such as default; none for no other than its own, host for the machine's, user for what a program (pasta or slirp4netns) reaches for it, container:NAME for that of another container (default: none, or the config's)"
 	fs.Var((*filled)(&o.Network), "network", usage)
 	fs.Var((*filled)(&o.Network), "net", "the same as --network")
 	_ = fs.MarkHidden("net") // it is there

@@ -264,7 +264,7 @@ func (m *Manager) prepare(ctx context.Context, id string, opts api.ContainerOpti
 	return &store.Container{
 		ID: id, Name: opts.Name, RequestID: opts.RequestID,
 		Backend: backend, Runtime: runtime, Command: command,
-		Network: opts.Network, Leases: leases, Joined: joined, Names: names, Publish: opts.Publish,
+		Network: opts.Network, Leases: leases, Joined: joined, Alone: m.isAlone(id, opts), Names: names, Publish: opts.Publish,
 		Labels: opts.Labels, AutoRemove: opts.AutoRemove, Restart: restart,
 		StopSignal: opts.StopSignal, StopTimeout: opts.StopTimeout, StartTimeout: opts.StartTimeout,
 		Stdio: stdio, HealthCheck: check, CreatedAt: time.Now(),

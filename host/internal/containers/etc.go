@@ -1,6 +1,7 @@
 package containers
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,7 +13,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/davit-run/davit/host/internal/networks"
 	"github.com/davit-run/davit/host/internal/store"
+	"github.com/davit-run/davit/host/internal/usernet"
 	"github.com/davit-run/davit/host/ocispec"
 	"github.com/davit-run/davit/shared/executor"
 )
@@ -92,7 +95,10 @@ func (m *Manager) etcFile(name, hostname string, c *store.Container) (string, er
 		return m.firstHosts(hostname, c)
 	case "resolv.conf":
 		text, _ := os.ReadFile("/etc/resolv.conf") // a machine may have none
-		if len(c.Leases) > 0 {
+		switch {
+		case networks.IsUser(c):
+			text = append(bytes.TrimSuffix(remoteServers(text, false), []byte("\n")), "\nnameserver "+usernet.Server().String()+"\n"...)
+		case len(c.Leases) > 0:
 			text = remoteServers(text, hasIPv6(c))
 		}
 		names := c.Names
@@ -118,6 +124,9 @@ func (m *Manager) firstHosts(hostname string, c *store.Container) (string, error
 	var b strings.Builder
 	b.WriteString(local)
 	own := []netip.Addr{netip.MustParseAddr(noAddress)}
+	if address, _, _, ok := m.networks.Reach(c); ok {
+		own = []netip.Addr{address}
+	}
 	if hasAddress(c) {
 		own = c.Leases[0].Addresses()
 	}

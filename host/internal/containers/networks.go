@@ -3,6 +3,8 @@ package containers
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"maps"
 	"os"
 	"strings"
 
@@ -40,7 +42,23 @@ func (m *Manager) useNetwork(ctx context.Context, id string, opts *api.Container
 		}
 	}
 	opts.Process.Network = m.networks.Namespace(opts.Network, id)
+	if path, ok := m.networks.Alone(opts.Network, id); ok && (opts.Network != "" || opts.Bundle == "") {
+		opts.Process.Network = path
+		if opts.Network == "" {
+			opts.Process.Annotations = maps.Clone(opts.Process.Annotations)
+			if opts.Process.Annotations == nil {
+				opts.Process.Annotations = map[string]string{}
+			}
+			opts.Process.Annotations[executor.AnnotationNetwork] = executor.NetworkUnasked
+		}
+	}
 	return leases, joined, err
+}
+
+// isAlone reports whether the host makes the network namespace of a container that has no
+// network.
+func (m *Manager) isAlone(id string, opts api.ContainerOptions) bool {
+	return (opts.Network == "" || opts.Network == ocispec.NetworkNone) && opts.Process.Network == m.networks.Path(id)
 }
 
 // joinNetwork finds the container whose network is asked for, and puts its host name into opts.
@@ -74,6 +92,21 @@ func (m *Manager) hostname(id string) (string, error) {
 		read.Hostname, err = os.Hostname()
 	}
 	return read.Hostname, err
+}
+
+// restNetwork ends the program that connects a container with the network user that has ended for
+// good. The next start starts it again.
+func (m *Manager) restNetwork(c *store.Container) {
+	if !networks.IsUser(c) {
+		return
+	}
+	err := m.networks.Rest(c, func() bool {
+		now, err := m.record(c.ID)
+		return err == nil && now.Connects() || err != nil && !errors.Is(err, executor.NotFound)
+	})
+	if err != nil {
+		m.logger.Warn("the program that connects a container that has ended runs on", "container", c.ID, "error", err)
+	}
 }
 
 // addresses returns what users see of the leases of a container.

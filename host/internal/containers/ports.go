@@ -37,10 +37,17 @@ func boundPorts(c *store.Container) []publish.Port {
 	return c.Ports
 }
 
-// wantPorts returns what a container publishes.
+// reached reports whether the machine reaches a container.
+func (m *Manager) reached(c *store.Container) bool {
+	_, _, _, ok := m.networks.Reach(c)
+	return ok
+}
+
+// wantPorts returns what a container publishes that the machine reaches.
 func (m *Manager) wantPorts(c *store.Container) ports.Want {
+	target, target6, netns, _ := m.networks.Reach(c)
 	return ports.Want{
-		ID: c.ID, Asked: c.Publish, Bound: c.Ports, Target: c.Leases[0].Address, Target6: c.Leases[0].Address6,
+		ID: c.ID, Asked: c.Publish, Bound: c.Ports, Target: target, Target6: target6, NetNS: netns,
 		Record: func(ctx context.Context, bound []publish.Port) error { return m.recordPorts(ctx, c.ID, bound) },
 	}
 }
@@ -66,19 +73,21 @@ func (m *Manager) holdPorts(ctx context.Context, id string, started bool) error 
 		return err
 	}
 	switch {
-	case started && hasAddress(c):
+	case started && m.reached(c):
 		m.ports.Keep(m.wantPorts(c))
 		return nil
 	case started:
 		return nil
-	case !hasAddress(c):
+	case !m.reached(c):
 		return executor.Errorf(executor.FailedPrecondition, "container %s publishes ports and has lost its address, with the state of the host; make it again", id)
 	}
 	return m.ports.Hold(ctx, m.wantPorts(c))
 }
 
-// settlePorts ends the holder of the ports of a container that has ended for good.
+// settlePorts ends the holder of the ports of a container that has ended for good, and what
+// connects it.
 func (m *Manager) settlePorts(c *store.Container) {
+	m.restNetwork(c)
 	if len(c.Publish) == 0 {
 		return
 	}
@@ -115,7 +124,7 @@ func (m *Manager) keepPorts(ctx context.Context) {
 	}
 	kept := map[string]bool{}
 	for _, c := range records {
-		if c.Publishes() && hasAddress(c) {
+		if c.Publishes() && m.reached(c) {
 			kept[c.ID] = true
 			m.ports.Keep(m.wantPorts(c))
 		}

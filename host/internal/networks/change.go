@@ -189,7 +189,11 @@ func (m *Manager) drop(ctx context.Context, name string) error {
 	delete(m.last, sequence{name, false})
 	delete(m.last, sequence{name, true})
 	m.mu.Unlock()
-	if err := errors.Join(removeBridge(n.Bridge), m.declareRules()); err != nil {
+	err = removeBridge(n.Bridge)
+	if there, herr := m.hasRules(); herr == nil && there { // without the right to it, there is no table
+		err = errors.Join(err, m.declareRules())
+	}
+	if err != nil {
 		m.logger.Warn("what is left of a network was not removed; the next host tries it again", "network", name, "error", err)
 	}
 	return nil

@@ -14,7 +14,7 @@ import (
 // CheckConnect checks whether a container could be connected to a network, with addresses or
 // any, and returns the lease that [Manager.Connect] completes.
 func (m *Manager) CheckConnect(ctx context.Context, network, ip, ip6 string) (store.Lease, error) {
-	if network == ocispec.NetworkNone || network == ocispec.NetworkHost || strings.HasPrefix(network, ocispec.NetworkContainer) {
+	if slices.Contains([]string{ocispec.NetworkNone, ocispec.NetworkHost, ocispec.NetworkUser}, network) || strings.HasPrefix(network, ocispec.NetworkContainer) {
 		return store.Lease{}, executor.Errorf(executor.Invalid, "network %s is none that a container can be connected to later; it has it from when it is made, or never", network)
 	}
 	if err := ocispec.ValidateNetworkName(network); err != nil {

@@ -32,6 +32,12 @@
 // is removed, its leases go to another container of the namespace in the same transaction, and
 // the namespace goes with the last one, whose id it need not have in its name.
 //
+// A container with the network user has no lease either: all of them have the same address, in a
+// namespace that a program of its own connects with the world; see package usernet.
+//
+// A container without a network has a namespace that its executor makes, except on a host that
+// may not configure that one: see [Manager.MakesAlone].
+//
 // All else follows from the records. [Manager.Up] makes what is missing for one container and
 // is called before each start; Open does so for all whose namespaces are there, and removes
 // what no record names. Both can be interrupted anywhere and repeated.

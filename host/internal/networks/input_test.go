@@ -48,7 +48,7 @@ func TestBadNetworks(t *testing.T) {
 		}
 	}
 	for _, tt := range []struct{ network, ip, want string }{
-		{"nope", "", `no network "nope"; there are none, host, default, web`},
+		{"nope", "", `no network "nope"; there are none, host, user, default, web`},
 		{"container:x", "", "is not allowed"},
 		{"web", "10.5.0.1", "is the gateway"},
 		{"web", "10.5.0.0", "is none for a container"},

@@ -36,6 +36,8 @@ func (m *Manager) Join(mode, name string) (resolved string, other *store.Contain
 	case err != nil:
 		return "", nil, err
 	case len(other.Leases) > 0 || other.Unconnected || other.Joined != "":
+	case IsUser(other):
+		return fail(executor.FailedPrecondition, "container %s has network user, which it shares with nobody; make it with --network and the name of a network", reference)
 	case other.Network == ocispec.NetworkHost:
 		return fail(executor.FailedPrecondition, "container %s has that of this machine; use --network host", reference)
 	case named(other.Network):

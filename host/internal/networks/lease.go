@@ -1,6 +1,7 @@
 package networks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/netip"
@@ -15,17 +16,23 @@ import (
 
 // Check checks the network that a container asks for, makes the network default if that is
 // it, and returns the lease that the container is to have, which [Manager.Lease] completes.
-// mode is none, host, the name of a network, or empty if the container's spec decides; ip and
-// ip6 are addresses of the two families, or empty for any. See [Manager.Join] for the network
+// mode is none, host, user, the name of a network, or empty if the container's spec decides; ip
+// and ip6 are addresses of the two families, or empty for any. See [Manager.Join] for the network
 // of another container.
 func (m *Manager) Check(ctx context.Context, mode, ip, ip6 string) ([]store.Lease, error) {
 	wish := store.Lease{Network: mode}
 	var err error
+	if asked := cmp.Or(ip, ip6); mode == ocispec.NetworkUser && asked != "" {
+		return nil, executor.Errorf(executor.Invalid, "an address (%s) is given, and all containers with network user have the same one; leave it out", asked)
+	}
 	if wish.Address, err = wished(mode, ip, false); err != nil {
 		return nil, err
 	}
 	if wish.Address6, err = wished(mode, ip6, true); err != nil {
 		return nil, err
+	}
+	if mode == ocispec.NetworkUser {
+		return nil, m.checkUser()
 	}
 	if !named(mode) && !strings.HasPrefix(mode, ocispec.NetworkContainer) {
 		return nil, nil
@@ -70,7 +77,7 @@ func wished(mode, text string, six bool) (a netip.Addr, err error) {
 
 // named reports whether a network is one that gives an address.
 func named(mode string) bool {
-	return mode != "" && mode != ocispec.NetworkNone && mode != ocispec.NetworkHost && !strings.HasPrefix(mode, ocispec.NetworkContainer)
+	return !slices.Contains([]string{"", ocispec.NetworkNone, ocispec.NetworkHost, ocispec.NetworkUser}, mode) && !strings.HasPrefix(mode, ocispec.NetworkContainer)
 }
 
 // Namespace returns what the spec of a container has as its network namespace; see
@@ -212,7 +219,7 @@ func (m *Manager) unknown(tx *store.Tx, name string) error {
 		}
 		all = append(all, more...)
 	}
-	names := []string{ocispec.NetworkNone, ocispec.NetworkHost}
+	names := []string{ocispec.NetworkNone, ocispec.NetworkHost, ocispec.NetworkUser}
 	if !slices.ContainsFunc(all, func(n api.Network) bool { return n.Name == api.DefaultNetwork }) {
 		names = append(names, api.DefaultNetwork)
 	}

@@ -11,13 +11,14 @@ import (
 
 	"github.com/davit-run/davit/host/internal/networks/cni"
 	"github.com/davit-run/davit/host/internal/store"
+	"github.com/davit-run/davit/host/internal/usernet"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/keyed"
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sys/unix"
 )
 
-// Options are what a Manager needs. All but Own and Serves are required.
+// Options are what a Manager needs. All but Tied, Own and Serves are required.
 type Options struct {
 	Store    *store.Store
 	Logger   hclog.Logger
@@ -29,6 +30,8 @@ type Options struct {
 	IPv6 bool
 	// Pool has the subnets from which networks get theirs.
 	Pool []netip.Prefix
+	// Tied lets what connects containers with the network user end with this process.
+	Tied bool
 	// Own, if not empty, is part of the names of bridges and table, at most 8 letters and
 	// digits.
 	Own string
@@ -70,6 +73,9 @@ type Manager struct {
 	// untranslated says why the published ports of a family have no rules. changes guards it.
 	untranslated map[*family]string
 
+	// user has the programs that connect containers with the network user.
+	user *usernet.Manager
+
 	// spaces has a lock for each network namespace that is being made or removed, by id.
 	spaces keyed.Mutex
 
@@ -100,6 +106,7 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 	if opts.Own != "" {
 		m.bridges, m.table = "dv"+opts.Own+"n", "davit_"+opts.Own
 	}
+	m.user = usernet.New(usernet.Options{RunDir: opts.RunDir, Logger: opts.Logger, Tied: opts.Tied})
 	m.forgetter.changed.L = &m.forgetter.mu
 	if m.serves = opts.Serves; m.serves == nil {
 		m.serves = func(string) bool { return false }
@@ -148,6 +155,7 @@ func (m *Manager) Close() {
 	m.done()
 	m.wg.Wait()
 	m.forgetter.wg.Wait()
+	m.user.Close()
 }
 
 // lasting returns a context that ends with ctx or with Interrupt. The caller calls stop.
@@ -183,9 +191,9 @@ func explain(what string, err error) error {
 	err = fmt.Errorf("%s: %w", what, err)
 	switch {
 	case errors.Is(err, unix.EPERM):
-		return executor.Errorf(executor.FailedPrecondition, "%w; the host needs CAP_NET_ADMIN and CAP_SYS_ADMIN for networks, and --network none and host work without", err)
+		return executor.Errorf(executor.FailedPrecondition, "%w; the host needs CAP_NET_ADMIN and CAP_SYS_ADMIN for networks; --network none and host work without, and --network user, with passt or slirp4netns installed, without CAP_NET_ADMIN", err)
 	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EPROTONOSUPPORT), errors.Is(err, unix.EAFNOSUPPORT):
-		return executor.Errorf(executor.FailedPrecondition, "%w; networks need bridges, veth and nftables in the kernel, and --network none and host work without", err)
+		return executor.Errorf(executor.FailedPrecondition, "%w; networks need bridges, veth and nftables in the kernel; --network none and host work without, and --network user, with passt or slirp4netns installed", err)
 	}
 	return executor.Errorf(executor.Unavailable, "%w", err)
 }

@@ -3,6 +3,7 @@ package networks
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,12 +13,14 @@ import (
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
 )
 
 // Obstacles returns what keeps packets of containers from each other, or from more than this
 // machine: chains of other tools that drop what is forwarded unless a rule of theirs accepts
 // it. That the host's own rules accept it makes no difference to them. Chains with a rule about
-// the host's bridges are none: somebody has seen to it.
+// the host's bridges are none: somebody has seen to it. A host that may not look has no networks,
+// and is told so.
 //
 // It also returns what keeps plugins from making the networks of the config.
 func (m *Manager) Obstacles() (diag.Diagnostics, error) {
@@ -32,6 +35,9 @@ func (m *Manager) Obstacles() (diag.Diagnostics, error) {
 // forwards at all.
 func (m *Manager) firewalls() (diag.Diagnostics, error) {
 	found, err := m.droppingChains()
+	if errors.Is(err, unix.EPERM) {
+		return diag.Diagnostics{{Severity: executor.SeverityWarning, Message: explain("networks", err).Error()}}, nil
+	}
 	if err != nil {
 		return nil, explain("chains of other firewalls", err)
 	}

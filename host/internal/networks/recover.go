@@ -31,7 +31,7 @@ func (m *Manager) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
+	errs := []error{m.keepUser(containers)}
 	if !m.store.Info().Incomplete() {
 		errs = append(errs, m.sweep(all, containers))
 	}
@@ -74,7 +74,7 @@ func (m *Manager) upAll(ctx context.Context, containers []*store.Container) erro
 func (m *Manager) sweep(all []*store.Network, containers []*store.Container) error {
 	has := map[string]bool{}
 	for _, c := range containers {
-		if len(c.Leases) > 0 || c.Unconnected || c.Joined != "" {
+		if len(c.Leases) > 0 || c.Unconnected || c.Joined != "" || IsUser(c) || c.Alone {
 			has[c.NetNS()] = true
 		}
 	}

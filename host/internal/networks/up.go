@@ -19,7 +19,7 @@ func (m *Manager) Up(ctx context.Context, c *store.Container) error {
 // upIf does what Up does, with some of the drivers, if ok returns true while nobody else makes
 // or removes the namespace.
 func (m *Manager) upIf(ctx context.Context, c *store.Container, drivers []driver, ok func() bool) error {
-	if c.Joined == "" && len(c.Leases) == 0 && !c.Unconnected {
+	if c.Joined == "" && len(c.Leases) == 0 && !c.Unconnected && !IsUser(c) && !c.Alone {
 		if named(c.Network) {
 			return executor.Errorf(executor.FailedPrecondition, "container %s has lost its address on network %s, with the state of the host; make it again", c.ID, c.Network)
 		}
@@ -35,6 +35,12 @@ func (m *Manager) upIf(ctx context.Context, c *store.Container, drivers []driver
 	defer unlock()
 	if !ok() {
 		return nil
+	}
+	switch {
+	case c.Alone:
+		return explain("loopback of container "+c.ID, m.upAlone(c))
+	case IsUser(c):
+		return explain("network user of container "+c.ID, m.upUser(c.ID))
 	}
 	leases, err := m.Leases(c)
 	if err != nil {
@@ -76,6 +82,9 @@ func (m *Manager) Down(id string) error {
 		return err
 	}
 	defer unlock()
+	if err := m.user.End(context.Background(), id, nil); err != nil {
+		return explain("network user of container "+id, err)
+	}
 	var sharers []string
 	err = m.store.View(func(tx *store.Tx) (err error) {
 		sharers, err = tx.Sharers(id)

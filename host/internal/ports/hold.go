@@ -189,7 +189,9 @@ func (m *Manager) start(ctx context.Context, dir string, lock *os.File, want Wan
 	// If it dies, the pipes end, and so do the calls below.
 	cut := context.AfterFunc(ctx, func() { _ = h.process.Signal(unix.SIGKILL) })
 	defer cut()
-	werr := json.NewEncoder(tie).Encode(holder.Config{ID: want.ID, Ports: want.Bound, Target: want.Target, Target6: want.Target6, Tied: m.opts.Tied, Keep: files.Keep != nil})
+	werr := json.NewEncoder(tie).Encode(holder.Config{
+		ID: want.ID, Ports: want.Bound, Target: want.Target, Target6: want.Target6, NetNS: want.NetNS, Tied: m.opts.Tied, Keep: files.Keep != nil,
+	})
 	var state holder.State
 	if err := json.NewDecoder(report).Decode(&state); err != nil {
 		_ = h.process.Signal(unix.SIGKILL)

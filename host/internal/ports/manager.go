@@ -39,8 +39,10 @@ type Want struct {
 	// did. A port that was left open stays the same as long as it is free.
 	Asked, Bound []publish.Port
 	// Target is its address, and Target6 that of IPv6, if it has one: what it refuses at the
-	// first, it gets at the second.
+	// first, it gets at the second. NetNS is the path of the network namespace in which they are
+	// that; empty means that of the machine.
 	Target, Target6 netip.Addr
+	NetNS           string
 	// Record records what was bound in the place of Bound, before it is served. It is called
 	// from one goroutine at a time.
 	Record func(ctx context.Context, bound []publish.Port) error

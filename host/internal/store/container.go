@@ -70,6 +70,9 @@ type Container struct {
 	Attachments []Attachment `json:"attachments,omitempty"`
 	// Forced means that it is removed even if what belongs to it cannot be.
 	Forced bool `json:"forced,omitempty"`
+	// Alone means that its network namespace is one that the host makes, with a loopback and
+	// nothing else.
+	Alone bool `json:"alone,omitempty"`
 	// Joined is the id of the container whose network namespace it has, which lasts for as
 	// long as one of those that have it; empty means one of its own. See [Tx.RemoveContainer].
 	Joined string `json:"joined,omitempty"`

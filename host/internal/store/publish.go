@@ -9,5 +9,11 @@ func (c *Container) Ended() bool {
 // Publishes reports whether a container is to have its ports: from the moment in which it is
 // to be started until it has ended for good, while it is on a network.
 func (c *Container) Publishes() bool {
-	return len(c.Publish) > 0 && !c.Unconnected && (!c.Ended() || !c.RestartAt.IsZero() && c.State != Created)
+	return len(c.Publish) > 0 && !c.Unconnected && c.Connects()
+}
+
+// Connects reports whether a container is to be reached: from the moment in which it is to be
+// started until it has ended for good.
+func (c *Container) Connects() bool {
+	return !c.Ended() || !c.RestartAt.IsZero() && c.State != Created
 }

@@ -25,7 +25,7 @@ func TestConnectedNetworks(t *testing.T) {
 			return r.code == 0 && strings.TrimSpace(r.stdout) == want
 		})
 	}
-	if r := s.run("exec", "front", "busybox", "wget", "-T", "1", "-qO-", "http://"+s.must("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "store")+"/hostname"); r.code == 0 {
+	if r := s.run("exec", "front", "busybox", "timeout", "1", "busybox", "wget", "-qO-", "http://"+s.must("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "store")+"/hostname"); r.code == 0 {
 		t.Errorf("front reaches store without a common network: %+v", r)
 	}
 	s.must("network", "connect", "--alias", "www", "db", "front")

@@ -129,7 +129,7 @@ func joinRefusals(s *site) {
 	if after := s.must("ps", "-aq"); after != before {
 		s.t.Errorf("what was refused has left a container: there were\n%s\nand are\n%s", before, after)
 	}
-	if r := s.runRootfs("--rm", "--backend", "process", "--network", "container:a", "true"); r.code == 0 || !strings.Contains(r.stderr, "linux.namespaces") {
+	if r := s.runRootfs("--rm", "--backend", "process", "--network", "container:a", "busybox", "ip", "-o", "address"); r.code != 0 || !strings.Contains(r.stdout, s.must("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "a")) {
 		s.t.Errorf("a plain process on the network of another: %+v", r)
 	}
 	s.must("rm", "-f", "alone", "machines")

@@ -91,12 +91,21 @@ func onlyRunc(t testing.TB, dir string) string {
 }
 
 // Start starts the daemon again after Kill or Stop.
-func (d *Daemon) Start() {
+func (d *Daemon) Start() { d.t.Helper(); d.start(&syscall.SysProcAttr{Setsid: true}) }
+
+// StartApart does what Start does, in a mount namespace that sees no later mounts of the
+// machine's.
+func (d *Daemon) StartApart() {
+	d.t.Helper()
+	d.start(&syscall.SysProcAttr{Setsid: true, Unshareflags: syscall.CLONE_NEWNS})
+}
+
+func (d *Daemon) start(attr *syscall.SysProcAttr) {
 	d.t.Helper()
 	d.cmd = exec.Command(d.bin, "--config", filepath.Join(d.Dir, "config.toml"))
 	d.cmd.Env = []string{"PATH=" + strings.Join(d.path, ":")}
 	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
-	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	d.cmd.SysProcAttr = attr
 	if err := d.cmd.Start(); err != nil {
 		d.t.Fatal(err)
 	}

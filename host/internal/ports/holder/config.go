@@ -23,6 +23,9 @@ type Config struct {
 	// Target is the container's address, and Target6 that of IPv6, if it has one.
 	Target  netip.Addr `json:"target"`
 	Target6 netip.Addr `json:"target6,omitzero"`
+	// NetNS is the path of the network namespace in which the container is reached at Target;
+	// empty means that of the holder.
+	NetNS string `json:"netns,omitempty"`
 	// Tied means that the holder ends when its input ends: with the process that started
 	// it, or when that wants so.
 	Tied bool `json:"tied,omitempty"`

@@ -38,10 +38,14 @@ func (h *holder) serveTCP(f *os.File, port uint16) (io.Closer, error) {
 // connection that is broken off or was not accepted as a reset.
 func (h *holder) forward(client *net.TCPConn, port uint16) {
 	d := net.Dialer{Timeout: dialTime}
-	conn, err := d.Dial("tcp", h.to(port).String())
-	if to, has := h.to6(port); has && errors.Is(err, unix.ECONNREFUSED) { // it may listen there alone
-		conn, err = d.Dial("tcp", to.String())
-	}
+	var conn net.Conn
+	err := h.within(func() (err error) {
+		conn, err = d.Dial("tcp", h.to(port).String())
+		if to, has := h.to6(port); has && errors.Is(err, unix.ECONNREFUSED) { // it may listen there alone
+			conn, err = d.Dial("tcp", to.String())
+		}
+		return err
+	})
 	if err != nil {
 		reset(client)
 		return

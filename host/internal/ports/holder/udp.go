@@ -103,7 +103,11 @@ func (r *relay) client(key route) *client {
 	} else if len(r.clients) >= maxClients {
 		return nil
 	}
-	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
+	var conn *net.UDPConn
+	err := r.holder.within(func() (err error) {
+		conn, err = net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
+		return err
+	})
 	if err != nil {
 		delete(r.clients, key)
 		return nil
