@@ -49,6 +49,7 @@ type fake struct {
 	image    func(ctx context.Context, what string) ([]Image, error)
 	volume   func(ctx context.Context, what string) ([]Volume, error)
 	network  func(ctx context.Context, what string) ([]Network, error)
+	reload   func(context.Context) (Reload, error)
 	oldest   uint64
 	newest   uint64
 }
@@ -56,6 +57,8 @@ type fake struct {
 func (f *fake) Strays(ctx context.Context) ([]Stray, error)                 { return f.strays(ctx) }
 func (f *fake) AdoptStray(ctx context.Context, r string) (Container, error) { return f.adopt(ctx, r) }
 func (f *fake) RemoveStray(ctx context.Context, r string) error             { return f.discard(ctx, r) }
+
+func (f *fake) ReloadConfig(ctx context.Context) (Reload, error) { return f.reload(ctx) }
 
 func (f *fake) ID() string { return "host-1" }
 func (f *fake) Create(ctx context.Context, o ContainerOptions) (Container, error) {

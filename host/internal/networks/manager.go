@@ -39,7 +39,6 @@ type Manager struct {
 	// copyFile has a copy of the records.
 	copyFile string
 	enabled  bool
-	pool     []netip.Prefix
 	bridges  string // begins their names; a number follows
 	table    string
 
@@ -56,6 +55,8 @@ type Manager struct {
 	sayObstacles sync.Once
 
 	mu sync.Mutex
+	// pool has the subnets from which networks get theirs.
+	pool []netip.Prefix
 	// last has the last address that was leased of each network.
 	last map[string]netip.Addr
 }
@@ -91,6 +92,20 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 		m.logger.Debug("what other programs remove of networks is only made again when a container is started", "error", err)
 	}
 	return m, nil
+}
+
+// SetPool changes the subnets from which networks get theirs. Those that there are keep
+// theirs.
+func (m *Manager) SetPool(pool []netip.Prefix) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.pool = pool
+}
+
+func (m *Manager) poolNow() []netip.Prefix {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.pool
 }
 
 // Path returns the path of the network namespace that is named after a container.
