@@ -10,7 +10,7 @@
 //
 //	curl --unix-socket /run/davit/davit.sock http://davit/v1
 //
-// This list is the documentation of the routes and their parameters. To add a route,
+// GET /v1/openapi.json describes them, with all types, as an OpenAPI document. To add a route,
 // write such a file and the method of host.Host that it needs. Nothing else is edited.
 // pause.go is an example.
 //

@@ -331,6 +331,7 @@ func serveFake(t testing.TB, f *fake) (*Client, func() error) {
 		return <-done
 	})
 	c := NewClient(filepath.Join(dir, "davit.sock"))
+	c.http.Transport = recorded(c.http.Transport)
 	t.Cleanup(func() {
 		c.Close()
 		if err := stop(); err != nil {
@@ -355,7 +356,7 @@ func raw(t *testing.T, c *Client, method, path, body string) answer {
 		t.Fatal(err)
 	}
 	transport := &http.Transport{DialContext: c.dial, DisableKeepAlives: true}
-	resp, err := transport.RoundTrip(req)
+	resp, err := recorded(transport).RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,6 +47,7 @@ type entry interface {
 	servedBy(s *handler) bool
 	// streamed reports whether the body of requests is a stream.
 	streamed() bool
+	operation(s *schemas) map[string]any
 }
 
 // table has all routes. It is complete after the initialization of the package.
