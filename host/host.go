@@ -30,7 +30,7 @@ const storeFile = "davit.db"
 // Options are what a program decides, as opposed to a config.
 type Options struct {
 	// Logger gets the log of the host and, under their names, of the backends.
-	// Nil discards it.
+	// Nil discards it; Host.WaitBackend then says what is wrong with a backend.
 	Logger hclog.Logger
 	// Version of the program, which executors log.
 	Version string

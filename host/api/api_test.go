@@ -184,6 +184,8 @@ func TestBadRequests(t *testing.T) {
 		{"too large", "POST", "/v1/containers", `{"rootfs":"` + strings.Repeat("x", MaxBody) + `"}`, 413, "too large"},
 		{"too large after the value", "POST", "/v1/containers", `{"rootfs":"/"}` + strings.Repeat(" ", MaxBody), 413, "too large"},
 		{"deep", "POST", "/v1/containers", strings.Repeat("[", 1<<15), 400, "the request's body"},
+		{"relative rootfs", "POST", "/v1/containers", `{"rootfs":"x"}`, 400, `rootfs "x" is not an absolute path`},
+		{"relative bundle", "POST", "/v1/run", `{"bundle":"./x"}`, 400, `bundle "./x" is not an absolute path`},
 		{"stop timeout", "POST", "/v1/containers", `{"rootfs":"/","stop_timeout":10}`, 400, `the request's body: "stop_timeout" must be a string, not a number`},
 		{"stop signal", "POST", "/v1/containers", `{"rootfs":"/","stop_signal":"NOPE"}`, 400, "NOPE"},
 		{"stop signal that does not exist", "POST", "/v1/containers", `{"rootfs":"/","stop_signal":"999"}`, 400, "signal 999 does not exist; signals go from 1 to 64"},

@@ -71,7 +71,10 @@ func (f *fake) Attach(ctx context.Context, ref string, o LogOptions, sink Sink) 
 	return f.attach(ctx, ref, o, sink)
 }
 func (f *fake) Inspect(ref string) (Container, error) { return f.inspect(ref) }
-func (f *fake) List() ([]Container, error)            { return f.list() }
+func (f *fake) List(opts ...ListOptions) ([]Container, error) {
+	all, err := f.list()
+	return Select(all, opts...), err
+}
 func (f *fake) WaitAttempt(ctx context.Context, ref string, attempt int) (*End, error) {
 	return f.wait(ctx, ref, attempt)
 }
