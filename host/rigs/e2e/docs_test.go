@@ -111,7 +111,7 @@ func runAsPrinted(t *testing.T, before string, commands []printed, after string)
 	for i, c := range commands {
 		line := c.command
 		if slices.Contains(interrupted, line) {
-			line = "timeout -s INT 1 " + line + "; [ $? = 124 ]"
+			line = "timeout -s INT 0.5 " + line + "; [ $? = 124 ]"
 		}
 		fmt.Fprintf(&script, "\nprintf '\\n%s %d\\n'; (exit ${code:-0})\n%s\ncode=$?; printf '\\n%s end %%d\\n' $code\n", mark, i, line, mark)
 	}
