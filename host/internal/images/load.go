@@ -116,6 +116,17 @@ func (m *Manager) importLayer(ctx context.Context, r io.Reader, platform manifes
 		return nil, err
 	}
 	now := time.Now().UTC()
+	if layer.IsModule(head) {
+		if len(changes) > 0 {
+			return nil, executor.Errorf(executor.Invalid, "it is a WebAssembly module, which becomes an image without a config; leave out %q", changes[0])
+		}
+		config, err := manifest.NewWasm(diffID, now)
+		if err != nil {
+			return nil, err
+		}
+		layers := []v1.Descriptor{{MediaType: manifest.WasmLayer, Digest: draft.Digest(), Size: draft.Size()}}
+		return m.addLayer(ctx, names, manifest.WasmConfig, config, layers, draft, progress)
+	}
 	image := v1.Image{
 		Created:  &now,
 		Platform: v1.Platform{OS: platform.OS, Architecture: platform.Architecture, Variant: platform.Variant},
@@ -130,14 +141,15 @@ func (m *Manager) importLayer(ctx context.Context, r io.Reader, platform manifes
 		return nil, err
 	}
 	layers := []v1.Descriptor{{MediaType: manifest.LayerType(head), Digest: draft.Digest(), Size: draft.Size()}}
-	return m.addLayer(ctx, names, config, layers, draft, progress)
+	return m.addLayer(ctx, names, v1.MediaTypeImageConfig, config, layers, draft, progress)
 }
 
-// addLayer adds an image whose last layer is a draft, and whose other ones are here.
-func (m *Manager) addLayer(ctx context.Context, names []string, config []byte, layers []v1.Descriptor, draft *blob.Draft, progress func(api.Progress)) (*store.Image, error) {
+// addLayer adds an image with a config of a media type. Its last layer is a draft, and the
+// other ones are here.
+func (m *Manager) addLayer(ctx context.Context, names []string, configType string, config []byte, layers []v1.Descriptor, draft *blob.Draft, progress func(api.Progress)) (*store.Image, error) {
 	c := candidate{names: names, config: digest.FromBytes(config), layers: layers}
 	var err error
-	c.manifest, err = manifest.New(v1.Descriptor{MediaType: v1.MediaTypeImageConfig, Digest: c.config, Size: int64(len(config))}, layers)
+	c.manifest, err = manifest.New(v1.Descriptor{MediaType: configType, Digest: c.config, Size: int64(len(config))}, layers)
 	if err != nil {
 		return nil, err
 	}
