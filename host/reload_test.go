@@ -146,7 +146,7 @@ backend "new" {
 		{"no such executor", "davit-executor-absent", with(cfg, func(c *config.Config) { c.Backends[1].Executor = "absent" })},
 		{"no such user", `user "nobody-like-that"`, with(cfg, func(c *config.Config) { c.Backends[1].User = "nobody-like-that" })},
 		{"executor_dirs without executors", "davit-executor-memory", with(cfg, func(c *config.Config) { c.ExecutorDirs = []string{t.TempDir()} })},
-		{"another executor under a container", "stop them first", with(cfg, func(c *config.Config) { c.Backends[0].Executor = "other" })},
+		{"another executor under a container", "cannot change from executor memory to other", with(cfg, func(c *config.Config) { c.Backends[0].Executor = "other" })},
 		{"nothing", "no backend is configured", config.Config{StateDir: cfg.StateDir, RunDir: cfg.RunDir}},
 	} {
 		// What else it changes must not count either.
@@ -168,6 +168,29 @@ backend "new" {
 	}
 	if got := mustReload(t, h, cfg); got != "" {
 		t.Errorf("the old config differs from what is in force: %s", got)
+	}
+}
+
+// TestReloadOfAnEphemeralHost: a backend that is removed would take its containers along.
+func TestReloadOfAnEphemeralHost(t *testing.T) {
+	cfg := testConfig(t, "b")
+	h, err := Open(t.Context(), cfg, Options{Ephemeral: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	opts := program(t, "sleep 600")
+	opts.Backend = "b"
+	c := mustCreate(t, h, opts)
+	without := with(cfg, func(c *config.Config) { c.Backends = c.Backends[:1] })
+	if _, err := h.Reload(t.Context(), without); err == nil || !strings.Contains(err.Error(), "this host is ephemeral") {
+		t.Errorf("got %v", err)
+	}
+	if err := h.Remove(t.Context(), c.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	if got := mustReload(t, h, without); got != "backend b: removed" {
+		t.Errorf("without containers: got %s", got)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -55,7 +56,11 @@ runs containers with runc and needs no daemon.`,
 	cmd.Flags().BoolVar(&ephemeral, "ephemeral", false, "kill and remove the containers when the host ends or is killed")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		load := func() (*config.Config, diag.Diagnostics) {
-			cfg, diags, _ := loadConfig(cmd, *path)
+			whole := *path // who reads its places later may be in another directory
+			if abs, err := filepath.Abs(whole); err == nil {
+				whole = abs
+			}
+			cfg, diags, _ := loadConfig(cmd, whole)
 			return cfg, diags
 		}
 		cfg, diags, name := loadConfig(cmd, *path)

@@ -146,9 +146,9 @@ func (s *Set) CheckRemoval(c Change, busy int) error {
 	case busy == 0:
 		return nil
 	case c.After == nil && s.opts.Ephemeral:
-		return executor.Errorf(executor.FailedPrecondition, "backend %s is not in it, and %s of it would end with that, as this host is ephemeral; stop them first", c.Name, containers(busy))
+		return executor.Errorf(executor.FailedPrecondition, "backend %s is no longer in it, and what runs there (%s) would end, as this host is ephemeral; end that first", c.Name, containers(busy))
 	case c.Before != nil && c.After != nil && c.Before.Executor != c.After.Executor:
-		return executor.Errorf(executor.FailedPrecondition, "the executor of backend %s is %s and not %s, which %s of it have; stop them first, or give it another name", c.Name, c.After.Executor, c.Before.Executor, containers(busy))
+		return executor.Errorf(executor.FailedPrecondition, "backend %s cannot change from executor %s to %s while there is work on it (%s); end that first, or give the new one another name", c.Name, c.Before.Executor, c.After.Executor, containers(busy))
 	}
 	return nil
 }
