@@ -69,7 +69,7 @@ func (h *Host) Reload(ctx context.Context, cfg config.Config) (api.Reload, error
 	}
 	h.containers.SetLimits(containers.LimitsOf(cfg))
 	pool, _ := cfg.Network.Subnets() // was validated
-	h.networks.SetPool(pool)
+	h.networks.SetNew(pool, cfg.Network.IPv6)
 	report := api.Reload{Changes: changes, Warnings: warnings}
 	for _, c := range plan {
 		report.Changes = append(report.Changes, describeChange(c, busy[c.Name], failed[c.Name]))

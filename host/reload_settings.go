@@ -52,6 +52,7 @@ var settings = []setting{
 	changing(", for what is started from now on", func(c *config.Config) *string { return &c.Output.MaxSize }, "output", "max_size"),
 	changing("", func(c *config.Config) *string { return &c.Retention.Ended }, "retention", "ended"),
 	changing("", func(c *config.Config) *string { return &c.Retention.AttemptsSize }, "retention", "attempts_size"),
+	changing(", for new networks", func(c *config.Config) *bool { return &c.Network.IPv6 }, "network", "ipv6"),
 	changing(", for new networks", func(c *config.Config) *[]string { return &c.Network.Pool }, "network", "pool"),
 	changing("", func(c *config.Config) *string { return &c.DefaultBackend }, "default_backend"),
 }

@@ -32,6 +32,7 @@ func fileSchema() executor.Schema {
 			}}},
 			{Name: "network", Description: "the networks of containers", Schema: executor.Schema{Attributes: []executor.Attribute{
 				{Name: "enabled", Type: executor.Bool, Description: "false leaves the machine's network alone: there is only none and host"},
+				{Name: "ipv6", Type: executor.Bool, Description: "new networks that do not say otherwise have IPv6, too"},
 				{Name: "pool", Type: executor.Strings, Description: "IPv4 subnets of which new networks get a /24"},
 			}}},
 			defaultsBlock("what containers have that run a root file system and do not ask for something else"),

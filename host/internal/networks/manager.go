@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Options are what a Manager needs. All but Own are required.
+// Options are what a Manager needs. All but Own and Serves are required.
 type Options struct {
 	Store    *store.Store
 	Logger   hclog.Logger
@@ -24,11 +24,16 @@ type Options struct {
 	RunDir   string
 	// Enabled allows networks. Without it nothing of the machine is touched.
 	Enabled bool
+	// IPv6 gives new networks IPv6 that do not say whether they have it.
+	IPv6 bool
 	// Pool has the subnets from which networks get theirs.
 	Pool []netip.Prefix
 	// Own, if not empty, is part of the names of bridges and table, at most 8 letters and
 	// digits.
 	Own string
+	// Serves reports whether a process holds the published ports of a container. Without it
+	// no port has rules.
+	Serves func(id string) bool
 }
 
 // Manager manages the networks of a host. It is safe for concurrent use.
@@ -39,26 +44,37 @@ type Manager struct {
 	// copyFile has a copy of the records.
 	copyFile string
 	enabled  bool
-	bridges  string // begins their names; a number follows
+	ula      netip.Prefix // has the subnets of IPv6
+	bridges  string       // begins their names; a number follows
 	table    string
+	serves   func(id string) bool
 
 	// cancel ends the watch for changes by others, and done waits for its end.
 	cancel, done func()
 
 	// changes is held by whoever changes networks, or what all containers share.
 	changes sync.Mutex
+	// untranslated says why the published ports of a family have no rules. changes guards it.
+	untranslated map[*family]string
 
 	// spaces has a lock for each network namespace that is being made or removed, by id.
 	spaces keyed.Mutex
 
 	// sayObstacles logs what keeps packets from the networks, once.
 	sayObstacles sync.Once
+	// sayLack logs that the machine has no IPv6, once.
+	sayLack sync.Once
+	// saySysctls logs that links cannot be prepared for IPv6, once.
+	saySysctls sync.Once
 
 	mu sync.Mutex
-	// pool has the subnets from which networks get theirs.
+	// pool has the subnets from which new networks get theirs, and ipv6 gives them IPv6, too.
 	pool []netip.Prefix
-	// last has the last address that was leased of each network.
-	last map[string]netip.Addr
+	ipv6 bool
+	// last has the last address that was leased of each network and family.
+	last map[sequence]netip.Addr
+	// translated are the translations that there are.
+	translated []translation
 }
 
 // Open opens the networks of a host, and makes what an earlier host has left of them agree
@@ -66,10 +82,14 @@ type Manager struct {
 func Open(ctx context.Context, opts Options) (*Manager, error) {
 	m := &Manager{
 		store: opts.Store, logger: opts.Logger, enabled: opts.Enabled, pool: opts.Pool,
-		dir: filepath.Join(opts.RunDir, "netns"), copyFile: filepath.Join(opts.StateDir, "networks.json"), bridges: "davit", table: "davit", last: map[string]netip.Addr{},
+		dir: filepath.Join(opts.RunDir, "netns"), copyFile: filepath.Join(opts.StateDir, "networks.json"), bridges: "davit", table: "davit", last: map[sequence]netip.Addr{},
+		untranslated: map[*family]string{}, ipv6: opts.IPv6, ula: ula(opts.Store.Info().HostID),
 	}
 	if opts.Own != "" {
 		m.bridges, m.table = "dv"+opts.Own+"n", "davit_"+opts.Own
+	}
+	if m.serves = opts.Serves; m.serves == nil {
+		m.serves = func(string) bool { return false }
 	}
 	m.cancel, m.done = func() {}, func() {}
 	if !m.enabled {
@@ -94,18 +114,19 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 	return m, nil
 }
 
-// SetPool changes the subnets from which networks get theirs. Those that there are keep
-// theirs.
-func (m *Manager) SetPool(pool []netip.Prefix) {
+// SetNew changes what new networks get: subnets of the pool, and IPv6. Those that there are
+// keep what they have.
+func (m *Manager) SetNew(pool []netip.Prefix, ipv6 bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.pool = pool
+	m.pool, m.ipv6 = pool, ipv6
 }
 
-func (m *Manager) poolNow() []netip.Prefix {
+// forNew returns what new networks get.
+func (m *Manager) forNew() (pool []netip.Prefix, ipv6 bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.pool
+	return m.pool, m.ipv6
 }
 
 // Path returns the path of the network namespace that is named after a container.
