@@ -10,7 +10,7 @@ import (
 // attempt has ended, and returns the end of that. The container runs on when ctx ends. client
 // is that of [api.AttachOptions].
 func (h *Host) RunStreams(ctx context.Context, opts api.ContainerOptions, client string, to api.Streams) (*api.End, error) {
-	return h.containers.RunStreams(ctx, opts, client, to)
+	return h.containers.RunStreams(ctx, opts.Located(), client, to)
 }
 
 // AttachStreams attaches the caller to the input and output of an attempt of a container

@@ -84,7 +84,7 @@ func (h *Host) Check(ctx context.Context, backend string) (diag.Diagnostics, err
 		return nil, err
 	}
 	found, err := ask(ctx, h, backend, transport.MethodCheck)
-	return b.Config.Resolve(found), err
+	return b.Config().Resolve(found), err
 }
 
 // ask calls a method that takes no request. It returns an empty reply if the backend
@@ -95,7 +95,7 @@ func ask[Reply any](ctx context.Context, h *Host, backend string, method *transp
 	if err != nil {
 		return none, err
 	}
-	reply, err := backends.Call(ctx, h.backends, b.Config.Name, method, transport.None{})
+	reply, err := backends.Call(ctx, h.backends, b.Config().Name, method, transport.None{})
 	if errors.Is(err, executor.Unsupported) {
 		return none, nil
 	}

@@ -15,7 +15,7 @@ import (
 // makes anything. A container that then cannot be started stays, in state failed, unless
 // AutoRemove is set.
 func (h *Host) Create(ctx context.Context, opts api.ContainerOptions) (api.Container, error) {
-	return h.containers.Create(ctx, opts)
+	return h.containers.Create(ctx, opts.Located())
 }
 
 // Run makes a container, copies its output to sink until it has ended, and returns
@@ -32,7 +32,7 @@ func (h *Host) Run(ctx context.Context, opts api.ContainerOptions, started func(
 // A request that is repeated is attached to the container that it made the first
 // time.
 func (h *Host) RunAttached(ctx context.Context, opts api.ContainerOptions, to api.Attachment) (*api.End, error) {
-	return h.containers.RunAttached(ctx, opts, to)
+	return h.containers.RunAttached(ctx, opts.Located(), to)
 }
 
 // Attach copies the output of an attempt to sink until the attempt has ended, and
@@ -103,8 +103,11 @@ func (h *Host) Inspect(reference string) (api.Container, error) {
 	return h.containers.Inspect(reference)
 }
 
-// List returns all containers, oldest first.
-func (h *Host) List() ([]api.Container, error) { return h.containers.List() }
+// List returns the containers that each of opts selects, oldest first; without opts, all.
+func (h *Host) List(opts ...api.ListOptions) ([]api.Container, error) {
+	all, err := h.containers.List()
+	return api.Select(all, opts...), err
+}
 
 // Logs copies the output of an attempt of a container to sink.
 func (h *Host) Logs(ctx context.Context, reference string, opts api.LogOptions, sink api.Sink) error {

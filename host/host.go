@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
+	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/host/internal/backends"
 	"github.com/davit-run/davit/host/internal/containers"
@@ -29,7 +31,7 @@ const storeFile = "davit.db"
 // Options are what a program decides, as opposed to a config.
 type Options struct {
 	// Logger gets the log of the host and, under their names, of the backends.
-	// Nil discards it.
+	// Nil discards it; Host.WaitBackend then says what is wrong with a backend.
 	Logger hclog.Logger
 	// Version of the program, which executors log.
 	Version string
@@ -45,6 +47,10 @@ type Options struct {
 	Ephemeral bool
 	// Observer is told what the host does, such as for metrics. Nil means nobody.
 	Observer Observer
+	// Reload reads the config again and applies it, for clients that ask the host to
+	// (POST /v1/reload). It calls Host.Reload, and applies what is the program's own: the log
+	// and the API. Nil refuses such requests.
+	Reload func(context.Context) (api.Reload, error)
 
 	bootID string // for tests; see store.Options
 }
@@ -62,6 +68,12 @@ type Host struct {
 	networks   *networks.Manager
 	ports      *ports.Manager
 	resolver   *resolver.Manager
+
+	reload    func(context.Context) (api.Reload, error)
+	reloading chan struct{}   // has room for the one reload that is made
+	life      context.Context // ends when the host begins to close
+	end       context.CancelFunc
+	ended     atomic.Bool // by Close
 }
 
 // Open opens the state directory and starts the backends. It returns before they are
@@ -90,7 +102,8 @@ func Open(ctx context.Context, cfg config.Config, opts Options) (*Host, error) {
 	if behind := st.Info().Behind; behind != nil {
 		opts.Logger.Error(behind.String() + "; what runs is adopted, from the copies beside the output and from what the backends know")
 	}
-	h := &Host{ephemeral: opts.Ephemeral, store: st}
+	h := &Host{ephemeral: opts.Ephemeral, store: st, reload: opts.Reload, reloading: make(chan struct{}, 1)}
+	h.life, h.end = context.WithCancel(context.Background())
 	if h.owner, err = ownRunDir(cfg.RunDir); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
@@ -131,9 +144,6 @@ func (h *Host) start(ctx context.Context, cfg config.Config, opts Options) error
 			})
 		},
 	})
-	maxOutput, _ := cfg.Output.MaxBytes() // was validated
-	keepEnded, _ := cfg.Retention.EndedAge()
-	attemptsBytes, _ := cfg.Retention.AttemptsBytes()
 	var err error
 	h.images, err = images.Open(images.Options{Store: h.store, Logger: opts.Logger, StateDir: cfg.StateDir})
 	if err != nil {
@@ -158,7 +168,7 @@ func (h *Host) start(ctx context.Context, cfg config.Config, opts Options) error
 	}
 	h.containers, err = containers.Open(ctx, containers.Options{
 		Store: h.store, Backends: h.backends, Images: h.images, Volumes: h.volumes, Networks: h.networks, Ports: h.ports, Resolver: h.resolver, Logger: opts.Logger,
-		StateDir: cfg.StateDir, MaxOutput: maxOutput, ForbidHooks: cfg.ForbidHooks, KeepEnded: keepEnded, AttemptsBytes: attemptsBytes, Linger: opts.Linger, Ephemeral: opts.Ephemeral, Observer: opts.Observer,
+		StateDir: cfg.StateDir, Limits: containers.LimitsOf(cfg), Linger: opts.Linger, Ephemeral: opts.Ephemeral, Observer: opts.Observer,
 	})
 	if err != nil {
 		return err
@@ -197,17 +207,30 @@ func (h *Host) warnRemoved(logger hclog.Logger) {
 func (h *Host) ID() string { return h.store.Info().HostID }
 
 // Close stops the host. Containers and executors run on, and the next Open of the same
-// state directory goes on with them. With Options.Ephemeral they end.
+// state directory goes on with them. With Options.Ephemeral they end. An executor on whose
+// backend nothing runs is ended as well, unless it takes too long. Closing again does
+// nothing. Whatever is called later fails with [executor.Unavailable].
 func (h *Host) Close() error {
+	if h.ended.Swap(true) {
+		return nil
+	}
+	h.end()
+	h.reloading <- struct{}{} // none is under way from here on
+	defer func() { <-h.reloading }()
 	var err error
 	if h.ephemeral {
 		err = h.endAll()
+	} else {
+		ctx, cancel := context.WithTimeout(context.Background(), idleTimeout)
+		_ = h.stopIdle(ctx) // else the next host goes on with it
+		cancel()
 	}
 	return errors.Join(err, h.close())
 }
 
 // close stops the parts that there are.
 func (h *Host) close() error {
+	h.end()
 	var errs []error
 	if h.containers != nil {
 		h.containers.Interrupt()

@@ -37,7 +37,7 @@ func (h *Host) Ready(ctx context.Context, names []string) (api.Readiness, error)
 		if err != nil {
 			return api.Readiness{}, err
 		}
-		asked[b.Config.Name] = true
+		asked[b.Config().Name] = true
 	}
 	live, err := h.Live(ctx)
 	if err != nil {

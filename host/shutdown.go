@@ -14,8 +14,12 @@ func (h *Host) Drain(ctx context.Context, timeout time.Duration) error {
 	return h.containers.Drain(ctx, timeout)
 }
 
-// StopIdle ends the executors of backends on which nothing runs; call it before Close.
-// Other executors go on to watch their containers. On an ephemeral host StopIdle does
+// idleTimeout bounds the end of idle executors in Close.
+const idleTimeout = 5 * time.Second
+
+// StopIdle ends the executors of backends on which nothing runs. Close does so too, and
+// gives them 5 s, which is enough unless one is starting. Other executors go on to watch
+// their containers. On an ephemeral host StopIdle does
 // nothing: Close needs all executors, and ends them.
 func (h *Host) StopIdle(ctx context.Context) error {
 	if h.ephemeral {
@@ -47,8 +51,12 @@ func (h *Host) stopIdle(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Shutdown drains the host, ends the idle executors, and closes the host.
+// Shutdown drains the host, ends the idle executors, and closes the host. Once it is closed
+// it does nothing.
 func (h *Host) Shutdown(ctx context.Context, timeout time.Duration) error {
+	if h.ended.Load() {
+		return nil
+	}
 	return errors.Join(h.Drain(ctx, timeout), h.StopIdle(ctx), h.Close())
 }
 

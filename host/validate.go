@@ -21,29 +21,40 @@ func Validate(ctx context.Context, cfg config.Config) diag.Diagnostics {
 	cfg = cfg.WithDefaults()
 	diags := cfg.Validate()
 	for i := range cfg.Backends {
-		b := &cfg.Backends[i]
-		if err := containers.CheckDefaults(b.Defaults); err != nil {
-			diags = append(diags, b.Resolve([]executor.Diagnostic{{
-				Severity: executor.SeverityError, Path: []string{"defaults"},
-				Message: fmt.Sprintf("defaults of backend %q: %s", b.Name, err),
-			}})...)
-		}
-		err := askProgram(ctx, cfg, b.Executor, b.SHA256, func(client transport.Client, reply transport.HelloReply) error {
-			_, found := backends.Decode(ctx, b, client, reply.Description)
-			diags = append(diags, found...)
-			return nil
-		})
-		if err != nil {
-			diags = append(diags, b.Resolve([]executor.Diagnostic{{
-				Severity: executor.SeverityError, Path: []string{"executor"},
-				Message: fmt.Sprintf("backend %q cannot be checked: %s", b.Name, err),
-			}})...)
-		}
+		diags = append(diags, validateDefaults(&cfg.Backends[i])...)
+		diags = append(diags, validateBackend(ctx, cfg, &cfg.Backends[i])...)
 	}
 	for _, n := range pluginNetworks(cfg) {
 		diags = append(diags, n.Findings()...)
 	}
 	return append(diags, removedBackends(cfg)...)
+}
+
+// validateDefaults checks what a backend's containers have by default.
+func validateDefaults(b *config.Backend) diag.Diagnostics {
+	err := containers.CheckDefaults(b.Defaults)
+	if err == nil {
+		return nil
+	}
+	return b.Resolve([]executor.Diagnostic{{
+		Severity: executor.SeverityError, Path: []string{"defaults"},
+		Message: fmt.Sprintf("defaults of backend %q: %s", b.Name, err),
+	}})
+}
+
+// validateBackend asks the executor of a backend whether it accepts the settings.
+func validateBackend(ctx context.Context, cfg config.Config, b *config.Backend) (diags diag.Diagnostics) {
+	err := askProgram(ctx, cfg, b.Executor, b.SHA256, func(client transport.Client, reply transport.HelloReply) error {
+		_, diags = backends.Decode(ctx, b, client, reply.Description)
+		return nil
+	})
+	if err == nil {
+		return diags
+	}
+	return append(diags, b.Resolve([]executor.Diagnostic{{
+		Severity: executor.SeverityError, Path: []string{"executor"},
+		Message: fmt.Sprintf("backend %q cannot be checked: %s", b.Name, err),
+	}})...)
 }
 
 // removedBackends warns of backends that are not in the config and have containers.

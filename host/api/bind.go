@@ -193,13 +193,16 @@ func readBody(w http.ResponseWriter, r *http.Request, v any, needed bool) error 
 	if len(raw) == 0 && !needed {
 		return nil
 	}
+	if len(raw) == 0 {
+		return invalid("the request has no body; this one needs a JSON object")
+	}
 	if !utf8.Valid(raw) { // the decoder would silently put other characters there
 		return invalid("the request's body is not UTF-8, as JSON has to be")
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
-		return invalid("the request's body: %w", err)
+		return invalid("the request's body: %w", strict.Explain(raw, reflect.TypeOf(v).Elem(), err))
 	}
 	if err := strict.Check(raw, reflect.TypeOf(v)); err != nil {
 		return invalid("the request's body: %w", err)

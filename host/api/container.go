@@ -32,7 +32,8 @@ type ContainerOptions struct {
 	// Bundle is an OCI bundle: a directory with config.json and a root file system.
 	// Process overrides what config.json sets.
 	Bundle string `json:"bundle,omitempty"`
-	// Rootfs is a directory with a root file system. What the container writes stays in it,
+	// Rootfs is a directory with a root file system. A relative path of it or of Bundle is
+	// relative to the working directory of the program, and is not allowed over HTTP. What the container writes stays in it,
 	// unless RootfsOverlay gives the container a writable layer of its own over it, which is
 	// kept over restarts and removed with the container. Nobody may change the directory
 	// then, for as long as there are such containers.

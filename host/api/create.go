@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
+	"path/filepath"
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
@@ -20,17 +21,39 @@ type createRequest struct {
 
 // newCreateRequest returns a request with an id, so that it can be repeated.
 func newCreateRequest(o ContainerOptions) createRequest {
+	o = o.Located()
 	if o.RequestID == "" {
 		o.RequestID = rand.Text()
 	}
 	return createRequest{o, signalName(o.StopSignal), (*duration)(o.StopTimeout), duration(o.StartTimeout), o.HealthCheck.text()}
 }
 
-func (r *createRequest) options() ContainerOptions {
+// Located returns o with absolute paths of Bundle and Rootfs. Relative ones are relative to
+// the working directory of this program.
+func (o ContainerOptions) Located() ContainerOptions {
+	for _, path := range []*string{&o.Bundle, &o.Rootfs} {
+		if *path == "" {
+			continue
+		}
+		if abs, err := filepath.Abs(*path); err == nil {
+			*path = abs
+		}
+	}
+	return o
+}
+
+// options returns the options. Those of a request are not relative to the directory of the
+// host's program.
+func (r *createRequest) options() (ContainerOptions, error) {
 	o := r.ContainerOptions
+	for what, path := range map[string]string{"bundle": o.Bundle, "rootfs": o.Rootfs} {
+		if path != "" && !filepath.IsAbs(path) {
+			return o, invalid("%s %q is not an absolute path", what, path)
+		}
+	}
 	o.StopSignal, o.StopTimeout = executor.Signal(r.StopSignal), (*time.Duration)(r.StopTimeout)
 	o.StartTimeout, o.HealthCheck = time.Duration(r.StartTimeout), r.HealthCheck.check()
-	return o
+	return o, nil
 }
 
 type creator interface {
@@ -44,7 +67,11 @@ var createRoute = define(route[creator, createRequest, Container]{
 	Doc:       "makes a container and starts it",
 	NeedsBody: true,
 	Serve: func(ctx context.Context, h creator, r *createRequest) (Container, error) {
-		return h.Create(ctx, r.options())
+		opts, err := r.options()
+		if err != nil {
+			return Container{}, err
+		}
+		return h.Create(ctx, opts)
 	},
 })
 

@@ -10,8 +10,9 @@
 //
 //	curl --unix-socket /run/davit/davit.sock http://davit/v1
 //
-// This list is the documentation of the routes and their parameters. To add a route,
-// write such a file and the method of host.Host that it needs. Nothing else is edited.
+// GET /v1/openapi.json describes them, with all types, as an OpenAPI document. To add a route,
+// write such a file and the method of host.Host that it needs, and run
+// go test ./host/api -run TestOpenAPIDocs -update. Nothing else is edited.
 // pause.go is an example.
 //
 // Bodies are JSON. A request's body must be one value without unknown members, of at

@@ -36,6 +36,8 @@ const (
 	EventBackendWaiting = eventBackend + string(BackendWaiting)
 	EventBackendFailed  = eventBackend + string(BackendFailed)
 	EventBackendStopped = eventBackend + string(BackendStopped)
+	// EventBackendRemoved occurs when a reload has found that it is no longer in the config.
+	EventBackendRemoved = eventBackend + string(BackendRemoved)
 
 	// EventNetworkCreated and EventNetworkRemoved name the network in their data.
 	EventNetworkCreated = "network.created"

@@ -49,6 +49,7 @@ type fake struct {
 	image    func(ctx context.Context, what string) ([]Image, error)
 	volume   func(ctx context.Context, what string) ([]Volume, error)
 	network  func(ctx context.Context, what string) ([]Network, error)
+	reload   func(context.Context) (Reload, error)
 	oldest   uint64
 	newest   uint64
 }
@@ -56,6 +57,8 @@ type fake struct {
 func (f *fake) Strays(ctx context.Context) ([]Stray, error)                 { return f.strays(ctx) }
 func (f *fake) AdoptStray(ctx context.Context, r string) (Container, error) { return f.adopt(ctx, r) }
 func (f *fake) RemoveStray(ctx context.Context, r string) error             { return f.discard(ctx, r) }
+
+func (f *fake) ReloadConfig(ctx context.Context) (Reload, error) { return f.reload(ctx) }
 
 func (f *fake) ID() string { return "host-1" }
 func (f *fake) Create(ctx context.Context, o ContainerOptions) (Container, error) {
@@ -68,7 +71,10 @@ func (f *fake) Attach(ctx context.Context, ref string, o LogOptions, sink Sink) 
 	return f.attach(ctx, ref, o, sink)
 }
 func (f *fake) Inspect(ref string) (Container, error) { return f.inspect(ref) }
-func (f *fake) List() ([]Container, error)            { return f.list() }
+func (f *fake) List(opts ...ListOptions) ([]Container, error) {
+	all, err := f.list()
+	return Select(all, opts...), err
+}
 func (f *fake) WaitAttempt(ctx context.Context, ref string, attempt int) (*End, error) {
 	return f.wait(ctx, ref, attempt)
 }
@@ -348,6 +354,7 @@ func serveFake(t testing.TB, f *fake) (*Client, func() error) {
 		return <-done
 	})
 	c := NewClient(filepath.Join(dir, "davit.sock"))
+	c.http.Transport = recorded(c.http.Transport)
 	t.Cleanup(func() {
 		c.Close()
 		if err := stop(); err != nil {
@@ -372,7 +379,7 @@ func raw(t *testing.T, c *Client, method, path, body string) answer {
 		t.Fatal(err)
 	}
 	transport := &http.Transport{DialContext: c.dial, DisableKeepAlives: true}
-	resp, err := transport.RoundTrip(req)
+	resp, err := recorded(transport).RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,12 +18,12 @@ const remakePause = 5 * time.Second
 // listener is a socket that is made again when somebody removes its file: a cleaner of
 // /run, or a hand. Without it nobody could reach the host until it is started anew.
 type listener struct {
-	socket Socket
-	quit   chan struct{}
-	done   chan struct{}
-	once   sync.Once
+	quit chan struct{}
+	done chan struct{}
+	once sync.Once
 
 	mu      sync.Mutex
+	socket  Socket // its group may change
 	closed  bool
 	current *net.UnixListener
 	file    os.FileInfo // of the socket
@@ -125,7 +125,10 @@ func (l *listener) watch() {
 
 // remake makes the socket again.
 func (l *listener) remake() error {
-	next, err := bind(l.socket, answerTime)
+	l.mu.Lock()
+	socket := l.socket
+	l.mu.Unlock()
+	next, err := bind(socket, answerTime)
 	var file os.FileInfo
 	if err == nil {
 		if file, err = os.Lstat(l.socket.Path); err != nil {
@@ -137,11 +140,14 @@ func (l *listener) remake() error {
 		return err
 	}
 	l.mu.Lock()
-	before, closed := l.current, l.closed
+	before, closed, group := l.current, l.closed, l.socket.Group
 	if !closed {
 		l.current, l.file = next, file
 	}
 	l.mu.Unlock()
+	if group != socket.Group { // changed meanwhile
+		_ = Regroup(l, group)
+	}
 	if closed {
 		return next.Close()
 	}

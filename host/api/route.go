@@ -50,6 +50,7 @@ type entry interface {
 	// streamed reports whether the body of requests is a stream.
 	streamed() bool
 	monitoring() bool
+	operation(s *schemas) map[string]any
 }
 
 // table has all routes. It is complete after the initialization of the package.

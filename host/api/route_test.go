@@ -92,6 +92,9 @@ func TestClientMethods(t *testing.T) {
 				*arg = 1
 			}
 		}
+		if method.Type().IsVariadic() {
+			args = args[:len(args)-1]
+		}
 		if out := method.Call(args); out[0].Kind() == reflect.Func { // a sequence
 			out[0].Call([]reflect.Value{reflect.MakeFunc(out[0].Type().In(0), func([]reflect.Value) []reflect.Value {
 				return []reflect.Value{reflect.ValueOf(false)}
@@ -121,8 +124,8 @@ func TestPartialHost(t *testing.T) {
 	if w.Code != http.StatusNotImplemented || !strings.Contains(w.Body.String(), `"code":"unsupported"`) {
 		t.Errorf("got %d %s", w.Code, w.Body)
 	}
-	if got := len(Unserved(struct{}{})); got != len(Routes())-2 {
-		t.Errorf("%d routes are not served by nothing, want all but the two about the API itself of %d", got, len(Routes()))
+	if got := len(Unserved(struct{}{})); got != len(Routes())-3 {
+		t.Errorf("%d routes are not served by nothing, want all but the three about the API itself of %d", got, len(Routes()))
 	}
 }
 
@@ -195,6 +198,17 @@ func TestLight(t *testing.T) {
 		first, _, _ := strings.Cut(pkg, "/")
 		if strings.Contains(first, ".") && !slices.Contains(allowed, pkg) {
 			t.Errorf("package api needs %s", pkg)
+		}
+	}
+	// Those of its tests are in the go.sum of clients, too.
+	out, err = exec.Command("go", "list", "-f", `{{join .TestImports " "}} {{join .XTestImports " "}}`, ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pkg := range strings.FieldsSeq(string(out)) {
+		first, _, _ := strings.Cut(pkg, "/")
+		if strings.Contains(first, ".") && !strings.HasPrefix(pkg, "github.com/davit-run/davit/") && !slices.Contains(allowed, pkg) {
+			t.Errorf("the tests of package api need %s", pkg)
 		}
 	}
 }

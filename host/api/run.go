@@ -16,8 +16,12 @@ var runRoute = define(route[runner, createRequest, outputStream]{
 	Doc:       "makes a container, starts it, and streams its output and the end of its first attempt",
 	NeedsBody: true,
 	Stream: func(ctx context.Context, h runner, r *createRequest, w http.ResponseWriter) error {
+		opts, err := r.options()
+		if err != nil {
+			return err
+		}
 		f := newFrames(w)
-		end, err := h.RunAttached(ctx, r.options(), Attachment{Started: f.container, Output: f.write, Dropped: f.dropped})
+		end, err := h.RunAttached(ctx, opts, Attachment{Started: f.container, Output: f.write, Dropped: f.dropped})
 		return f.end(ctx, end, err)
 	},
 })

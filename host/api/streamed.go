@@ -107,7 +107,11 @@ var runStreamsRoute = define(route[streamRunner, runStreamsRequest, duplexStream
 	Doc:       "makes a container, starts it, and attaches this connection to its input and output",
 	NeedsBody: true,
 	Upgrade: func(ctx context.Context, h streamRunner, r *runStreamsRequest, d *duplex) (*End, error) {
-		return h.RunStreams(ctx, r.options(), r.Client, d.streams(Cursor{}))
+		opts, err := r.options()
+		if err != nil {
+			return nil, err
+		}
+		return h.RunStreams(ctx, opts, r.Client, d.streams(Cursor{}))
 	},
 })
 

@@ -39,14 +39,12 @@ type frames struct {
 }
 
 func newFrames(w http.ResponseWriter) *frames {
+	w.Header().Set("Content-Type", "application/vnd.davit.stream") // an error before the first frame has another
 	return &frames{w: w, rc: http.NewResponseController(w), enc: newEncoder(w)}
 }
 
 func (f *frames) write(s Stream, data []byte) error {
-	if !f.begun {
-		f.begun = true
-		f.w.Header().Set("Content-Type", "application/vnd.davit.stream")
-	}
+	f.begun = true
 	if err := f.enc.write(s, data); err != nil {
 		return err
 	}

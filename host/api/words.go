@@ -18,8 +18,11 @@ func (d duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d)
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (d *duration) UnmarshalText(text []byte) error {
 	v, err := time.ParseDuration(string(text))
+	if err != nil {
+		return invalid("%q is not a duration such as 1m30s or 250ms", text)
+	}
 	*d = duration(v)
-	return err
+	return nil
 }
 
 // signalName is a signal whose text is its name, or its number if it has no name.

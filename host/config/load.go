@@ -11,7 +11,6 @@ import (
 
 	"github.com/davit-run/davit/host/diag"
 	"github.com/davit-run/davit/host/ocispec"
-	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/linux"
 )
 
@@ -112,77 +111,6 @@ func reason(err error) error {
 		return fmt.Errorf("cannot be read: %w", e.Err)
 	}
 	return err
-}
-
-// fileSchema declares the host's own part of a file. Backends are taken out
-// before it is checked.
-func fileSchema() executor.Schema {
-	return executor.Schema{
-		Attributes: []executor.Attribute{
-			{Name: "state_dir", Type: executor.String},
-			{Name: "run_dir", Type: executor.String},
-			{Name: "executor_dirs", Type: executor.Strings},
-			{Name: "cgroup", Type: executor.String},
-			{Name: "forbid_hooks", Type: executor.Bool},
-			{Name: "default_backend", Type: executor.String},
-		},
-		Blocks: []executor.Block{
-			{Name: "api", Schema: executor.Schema{Attributes: []executor.Attribute{
-				{Name: "socket", Type: executor.String},
-				{Name: "group", Type: executor.String},
-			}}},
-			{Name: "log", Schema: executor.Schema{Attributes: []executor.Attribute{
-				{Name: "level", Type: executor.String},
-				{Name: "format", Type: executor.String},
-			}}},
-			{Name: "output", Schema: executor.Schema{Attributes: []executor.Attribute{
-				{Name: "max_size", Type: executor.String},
-			}}},
-			{Name: "retention", Schema: executor.Schema{Attributes: []executor.Attribute{
-				{Name: "ended", Type: executor.String},
-				{Name: "attempts_size", Type: executor.String},
-			}}},
-			{Name: "network", Schema: executor.Schema{Attributes: []executor.Attribute{
-				{Name: "enabled", Type: executor.Bool},
-				{Name: "ipv6", Type: executor.Bool},
-				{Name: "pool", Type: executor.Strings},
-			}}},
-			{Name: "metrics", Schema: executor.Schema{Attributes: []executor.Attribute{
-				{Name: "address", Type: executor.String},
-				{Name: "labels", Type: executor.Strings},
-			}}},
-			{Name: "debug", Schema: executor.Schema{Attributes: []executor.Attribute{
-				{Name: "pprof", Type: executor.Bool},
-			}}},
-			defaultsBlock(),
-			{Name: "backend"},
-		},
-	}
-}
-
-// defaultsBlock declares the defaults of containers, of the host and of a backend.
-func defaultsBlock() executor.Block {
-	return executor.Block{Name: "defaults", Schema: executor.Schema{Attributes: []executor.Attribute{
-		{Name: "no_new_privileges", Type: executor.Bool},
-		{Name: "seccomp_profile", Type: executor.String},
-		{Name: "network", Type: executor.String},
-		{Name: "ulimits", Type: executor.StringMap},
-	}}}
-}
-
-// backendSchema declares the host's own part of a backend. Runtimes and the
-// config block are taken out before it is checked.
-func backendSchema() executor.Schema {
-	return executor.Schema{
-		Attributes: []executor.Attribute{
-			{Name: "executor", Type: executor.String},
-			{Name: "sha256", Type: executor.String},
-			{Name: "user", Type: executor.String},
-			{Name: "start_timeout", Type: executor.Duration},
-			{Name: "default_runtime", Type: executor.String},
-		},
-		Blocks: []executor.Block{defaultsBlock(), {Name: "config"}, {Name: "runtime"}},
-	}
 }
 
 // build returns the Config with the items of all files.

@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/davit-run/davit/host"
 	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/host/diag"
 	"github.com/davit-run/davit/host/internal/cli"
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
@@ -34,7 +37,8 @@ func serveCommand(a *cli.App) *cobra.Command {
 		Long: `Run the host, in the foreground. It logs to stderr. On SIGTERM or SIGINT it ends
 and leaves containers running, and the next host goes on with them; with --drain
 it stops them first. So it does when systemd turns the machine off: nothing outlives
-that. A second signal ends it at once.
+that. A second signal ends it at once. On SIGHUP it reads its config again, as with
+` + "`davit reload`" + `.
 
 With --ephemeral, containers end with the host, however it ends: also when it is
 killed.
@@ -51,6 +55,14 @@ runs containers with runc and needs no daemon.`,
 	var ephemeral bool
 	cmd.Flags().BoolVar(&ephemeral, "ephemeral", false, "kill and remove the containers when the host ends or is killed")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		load := func() (*config.Config, diag.Diagnostics) {
+			whole := *path // who reads its places later may be in another directory
+			if abs, err := filepath.Abs(whole); err == nil {
+				whole = abs
+			}
+			cfg, diags, _ := loadConfig(cmd, whole)
+			return cfg, diags
+		}
 		cfg, diags, name := loadConfig(cmd, *path)
 		if err := diags.WriteText(a.Stderr); err != nil {
 			return err
@@ -62,7 +74,7 @@ runs containers with runc and needs no daemon.`,
 		if cmd.Flags().Changed("drain") {
 			drain = new(timeout.Or(api.OwnStopTimeout))
 		}
-		return serve(cmd.Context(), a, cfg.WithDefaults(), serveOptions{name, ephemeral, drain})
+		return serve(cmd.Context(), a, cfg.WithDefaults(), serveOptions{name, load, ephemeral, drain})
 	}
 	return cmd
 }
@@ -70,6 +82,7 @@ runs containers with runc and needs no daemon.`,
 // serveOptions are the options of serve that are not in a config.
 type serveOptions struct {
 	name      string // of the config
+	load      func() (*config.Config, diag.Diagnostics)
 	ephemeral bool
 	drain     *time.Duration // nil leaves containers running
 }
@@ -82,7 +95,13 @@ func serve(ctx context.Context, a *cli.App, cfg config.Config, o serveOptions) e
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
-	listener, err := api.Listen(api.Socket{Path: cfg.API.Socket, Group: cfg.API.Group, RunDir: cfg.RunDir, Logger: logger.Named("api")})
+	reloads := make(chan os.Signal, 1)
+	if !signal.Ignored(syscall.SIGHUP) { // by nohup
+		signal.Notify(reloads, syscall.SIGHUP)
+		defer signal.Stop(reloads)
+	}
+	unit := newService(logger)
+	listener, err := listen(api.Socket{Path: cfg.API.Socket, Group: cfg.API.Group, RunDir: cfg.RunDir, Logger: logger.Named("api")}, logger)
 	if err != nil {
 		return err
 	}
@@ -90,10 +109,14 @@ func serve(ctx context.Context, a *cli.App, cfg config.Config, o serveOptions) e
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	h, err := host.Open(ctx, cfg, host.Options{Logger: logger, Version: a.Build.Version, Linger: linger, Ephemeral: o.ephemeral, Observer: watch.metrics})
+	reloader := &reloader{load: o.load, name: o.name, logger: logger, listener: listener, service: unit, config: cfg}
+	h, err := host.Open(ctx, cfg, host.Options{
+		Logger: logger, Version: a.Build.Version, Linger: linger, Ephemeral: o.ephemeral, Observer: watch.metrics, Reload: reloader.reload,
+	})
 	if err != nil {
 		return errors.Join(err, listener.Close(), watch.close())
 	}
+	reloader.host = h
 	apiCtx, stopAPI := context.WithCancel(ctx)
 	defer stopAPI()
 	visible := watch.of(h)
@@ -106,6 +129,12 @@ func serve(ctx context.Context, a *cli.App, cfg config.Config, o serveOptions) e
 		logger.Info("members of the API's group are as powerful as the host's user", "group", cfg.API.Group, "user", os.Geteuid(), "hooks_forbidden", cfg.ForbidHooks)
 	}
 	logger.Info("host is ready", "config", o.name, "socket", cfg.API.Socket, "version", a.Build.Version, "host_id", h.ID())
+	unit.ready()
+	var aside sync.WaitGroup
+	defer aside.Wait()
+	defer stopAPI()
+	aside.Go(func() { unit.watch(apiCtx, listener.Addr().String()) })
+	aside.Go(func() { reloadOn(apiCtx, reloads, reloader) })
 
 	select {
 	case sig := <-signals:
@@ -120,6 +149,7 @@ func serve(ctx context.Context, a *cli.App, cfg config.Config, o serveOptions) e
 		return errors.Join(fmt.Errorf("the API ended: %w", err), watched(), h.Close())
 	}
 	signal.Stop(signals) // the next one ends the process
+	unit.stopping()
 	return stop(context.WithoutCancel(ctx), h, logger, o, func() error { stopAPI(); return errors.Join(<-served, watched()) })
 }
 

@@ -82,8 +82,9 @@ func (s *Session) Require(needs []executor.Capability) error {
 func (s *Session) lacks(c executor.Capability) error {
 	remedy := "no backend of this host does"
 	var others []string
-	for _, name := range slices.Sorted(maps.Keys(s.set.byName)) {
-		if slices.Contains(s.set.byName[name].Info().Capabilities, c) {
+	all := s.set.byName()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if slices.Contains(all[name].Info().Capabilities, c) {
 			others = append(others, name)
 		}
 	}

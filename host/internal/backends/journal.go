@@ -13,13 +13,13 @@ import (
 // journal appends an event for a change of a backend's state. A backend that fails again
 // and again has one event for that; its tries have none.
 func (s *Set) journal(b *Backend, info supervisor.Info) {
-	leaving := s.closing.Load() // the host ends, not the executor
+	leaving := s.closing.Load() || b.leaving.Load() // the host ends or leaves it, not the executor
 	now := fmt.Sprint(info.State, info.PID)
 	if info.State == supervisor.Starting || now == b.journaled || leaving {
 		return
 	}
 	b.journaled = now
-	data := map[string]string{"executor": b.Config.Executor}
+	data := map[string]string{"executor": b.Config().Executor}
 	switch info.State {
 	case supervisor.Ready:
 		data["pid"], data["version"] = strconv.Itoa(info.PID), info.Description.Version

@@ -4,20 +4,23 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/host/internal/supervisor"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/trust"
 )
 
 // Owner returns the user that the executor of a backend runs as.
-func (b *Backend) Owner() (supervisor.User, error) {
+func (b *Backend) Owner() (supervisor.User, error) { return ownerOf(b.Config()) }
+
+func ownerOf(cfg *config.Backend) (supervisor.User, error) {
 	self := supervisor.User{UID: os.Geteuid(), GID: os.Getegid()}
-	if b.Config.User == "" {
+	if cfg.User == "" {
 		return self, nil
 	}
-	user, err := supervisor.LookUpUser(b.Config.User)
+	user, err := supervisor.LookUpUser(cfg.User)
 	if err == nil && user != self && self.UID != 0 {
-		err = executor.Errorf(executor.FailedPrecondition, "user %q: only a host that runs as root can start an executor as another user; remove it, or run the host as root", b.Config.User)
+		err = executor.Errorf(executor.FailedPrecondition, "user %q: only a host that runs as root can start an executor as another user; remove it, or run the host as root", cfg.User)
 	}
 	return user, err
 }
@@ -29,9 +32,9 @@ func (s *Set) makeStateDir(b *Backend) (supervisor.User, error) {
 	if err != nil {
 		return user, err
 	}
-	stateDir, runDir := s.stateDir(b.Config), s.runDir(b.Config)
+	stateDir, runDir := s.stateDir(b.Config().Name), s.runDir(b.Config().Name)
 	if user.UID != os.Geteuid() {
-		for _, dir := range []string{s.config.StateDir, s.config.RunDir, filepath.Dir(stateDir), filepath.Dir(runDir)} {
+		for _, dir := range []string{s.config().StateDir, s.config().RunDir, filepath.Dir(stateDir), filepath.Dir(runDir)} {
 			if err := trust.Passable(dir); err != nil {
 				return user, err
 			}

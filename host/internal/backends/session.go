@@ -27,7 +27,7 @@ func (s *Set) session(backend string, session *supervisor.Session) *Session {
 // Session returns the session of a backend. It waits a while for a backend that is
 // starting. The error is [executor.Unavailable].
 func (s *Set) Session(ctx context.Context, backend string) (*Session, error) {
-	b := s.byName[backend]
+	b := s.named(backend)
 	if b == nil {
 		return nil, executor.Errorf(executor.Unavailable, "%s", Removed(backend))
 	}

@@ -38,20 +38,40 @@ type Options struct {
 
 // Set is the set of a host's backends. It is safe for concurrent use.
 type Set struct {
-	config   config.Config
 	opts     Options
 	programs *supervisor.Programs
-	byName   map[string]*Backend
+	current  atomic.Pointer[configured]
 	closing  atomic.Bool
+}
+
+// configured is what a config says. It is not changed: Reload replaces it.
+type configured struct {
+	config config.Config
+	byName map[string]*Backend
 }
 
 // Backend is a configured backend.
 type Backend struct {
 	*supervisor.Backend
-	Config *config.Backend
 
+	config atomic.Pointer[config.Backend]
 	// journaled is the last state and process for which there is an event.
 	journaled string
+	// leaving means that it is no longer in the config: the host leaves its executor, which
+	// has not ended.
+	leaving atomic.Bool
+	// behind means that its executor has other settings than the config. It belongs to who
+	// reloads.
+	behind bool
+}
+
+// Config returns the config of the backend.
+func (b *Backend) Config() *config.Backend { return b.config.Load() }
+
+func newBackend(cfg *config.Backend) *Backend {
+	b := &Backend{}
+	b.config.Store(cfg)
+	return b
 }
 
 // New returns the backends of cfg, which are not supervised yet.
@@ -59,74 +79,89 @@ func New(cfg config.Config, opts Options) *Set {
 	if opts.Observer == nil {
 		opts.Observer = unobserved{}
 	}
-	s := &Set{config: cfg, opts: opts, byName: map[string]*Backend{}}
+	s := &Set{opts: opts}
+	byName := map[string]*Backend{}
 	for i := range cfg.Backends {
 		b := &cfg.Backends[i]
-		s.byName[b.Name] = &Backend{Config: b}
+		byName[b.Name] = newBackend(b)
 	}
+	s.current.Store(&configured{cfg, byName})
 	return s
 }
+
+func (s *Set) config() *config.Config        { return &s.current.Load().config }
+func (s *Set) byName() map[string]*Backend   { return s.current.Load().byName }
+func (s *Set) named(backend string) *Backend { return s.byName()[backend] }
 
 // Start begins to supervise all backends. It returns before they are ready.
 func (s *Set) Start() error {
 	var err error
-	if s.programs, err = supervisor.OpenPrograms(filepath.Join(s.config.StateDir, "executors")); err != nil {
+	if s.programs, err = supervisor.OpenPrograms(filepath.Join(s.config().StateDir, "executors")); err != nil {
 		return fmt.Errorf("directory of the executors' programs: %w", err)
 	}
 	// Make all before starting one: its sessions may ask for another.
-	for name, b := range s.byName {
-		for _, dir := range []string{filepath.Dir(s.stateDir(b.Config)), filepath.Dir(s.runDir(b.Config))} {
-			if err := os.MkdirAll(dir, 0o700); err != nil {
-				return fmt.Errorf("backend %s: %w", name, err)
-			}
+	for _, b := range s.byName() {
+		if err := s.prepare(b); err != nil {
+			return err
 		}
-		b.Backend = supervisor.New(s.supervise(b))
 	}
-	for _, b := range s.byName {
+	for _, b := range s.byName() {
 		b.Backend.Start()
 	}
 	return nil
 }
 
-func (s *Set) stateDir(cfg *config.Backend) string { return s.config.BackendStateDir(cfg.Name) }
-func (s *Set) runDir(cfg *config.Backend) string   { return s.config.BackendRunDir(cfg.Name) }
+// prepare makes what a backend needs to be started.
+func (s *Set) prepare(b *Backend) error {
+	name := b.Config().Name
+	for _, dir := range []string{filepath.Dir(s.stateDir(name)), filepath.Dir(s.runDir(name))} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("backend %s: %w", name, err)
+		}
+	}
+	b.Backend = supervisor.New(s.supervise(b))
+	return nil
+}
+
+func (s *Set) stateDir(backend string) string { return s.config().BackendStateDir(backend) }
+func (s *Set) runDir(backend string) string   { return s.config().BackendRunDir(backend) }
 
 // supervise returns the supervisor's config for a backend.
 func (s *Set) supervise(b *Backend) supervisor.Config {
-	cfg, logger := b.Config, s.opts.Logger.Named(b.Config.Name)
+	name := b.Config().Name
 	return supervisor.Config{
-		Name:   cfg.Name,
-		RunDir: s.runDir(cfg),
+		Name:   name,
+		RunDir: s.runDir(name),
 		Find: func() (supervisor.Binary, error) {
-			path, err := supervisor.Find(s.config.ExecutorDirs, cfg.Executor)
+			cfg := b.Config()
+			path, err := supervisor.Find(s.config().ExecutorDirs, cfg.Executor)
 			return supervisor.Binary{Path: path, SHA256: cfg.SHA256}, err
 		},
 		Programs: s.programs,
 		User:     func() (supervisor.User, error) { return s.makeStateDir(b) },
-		Cgroup:   s.cgroup(cfg),
-		LogLevel: logger.GetLevel().String(),
-		Logger:   logger,
+		Cgroup:   s.cgroup(name),
+		Logger:   s.opts.Logger.Named(name),
 		Hello:    s.opts.Hello,
-		Host:     s.opts.Reports(cfg.Name),
+		Host:     s.opts.Reports(name),
 		Environment: func(ctx context.Context, client transport.Client, desc executor.Description) (executor.Environment, error) {
-			return s.environment(ctx, cfg, client, desc)
+			return s.environment(ctx, b.Config(), client, desc)
 		},
 		Changed: func(info supervisor.Info) { s.journal(b, info) },
 		Ready: func(ctx context.Context, session *supervisor.Session) error {
-			return s.opts.Ready(ctx, s.session(cfg.Name, session))
+			return s.opts.Ready(ctx, s.session(name, session))
 		},
 	}
 }
 
 // cgroup returns the cgroup of a backend's executor, nil if it shares the host's.
-func (s *Set) cgroup(cfg *config.Backend) *cgroup.Cgroup {
-	if s.config.Cgroup == config.CgroupOff {
+func (s *Set) cgroup(backend string) *cgroup.Cgroup {
+	if s.config().Cgroup == config.CgroupOff {
 		return nil
 	}
-	name := executor.Environment{HostID: s.opts.HostID, Backend: cfg.Name}.CgroupName()
-	group, err := cgroup.At(filepath.Join(s.config.Cgroup, name))
+	name := executor.Environment{HostID: s.opts.HostID, Backend: backend}.CgroupName()
+	group, err := cgroup.At(filepath.Join(s.config().Cgroup, name))
 	if err != nil {
-		s.opts.Logger.Warn("the executor shares the host's cgroup", "backend", cfg.Name, "error", err)
+		s.opts.Logger.Warn("the executor shares the host's cgroup", "backend", backend, "error", err)
 		return nil
 	}
 	return group
@@ -139,7 +174,7 @@ func (s *Set) environment(ctx context.Context, cfg *config.Backend, client trans
 	}
 	return executor.Environment{
 		HostID: s.opts.HostID, Backend: cfg.Name,
-		StateDir: s.stateDir(cfg), RunDir: filepath.Join(s.runDir(cfg), supervisor.WorkDir),
+		StateDir: s.stateDir(cfg.Name), RunDir: filepath.Join(s.runDir(cfg.Name), supervisor.WorkDir),
 		Settings: settings, Ephemeral: s.opts.Ephemeral,
 	}, nil
 }
@@ -159,44 +194,45 @@ func Decode(ctx context.Context, cfg *config.Backend, client transport.Client, d
 }
 
 // All returns the backends, by name.
-func (s *Set) All() map[string]*Backend { return maps.Clone(s.byName) }
+func (s *Set) All() map[string]*Backend { return maps.Clone(s.byName()) }
 
 // Has reports whether a backend is in the config.
-func (s *Set) Has(name string) bool { return s.byName[name] != nil }
+func (s *Set) Has(name string) bool { return s.named(name) != nil }
 
 // Ready reports whether a backend is ready.
 func (s *Set) Ready(name string) bool {
-	b := s.byName[name]
+	b := s.named(name)
 	return b != nil && b.Info().State == supervisor.Ready
 }
 
 // Default returns the name of the default backend, "" if there is none.
-func (s *Set) Default() string { return s.config.DefaultBackend }
+func (s *Set) Default() string { return s.config().DefaultBackend }
 
 // Pick returns the backend with a name; "" means the default. The error lists the
 // backends that there are.
 func (s *Set) Pick(name string) (*Backend, error) {
+	now := s.current.Load()
 	if name == "" {
-		name = s.config.DefaultBackend
+		name = now.config.DefaultBackend
 	}
 	if name == "" {
-		return nil, executor.Errorf(executor.Invalid, "no backend is named and the host has no default; the backends are: %s", s.names())
+		return nil, executor.Errorf(executor.Invalid, "no backend is named and the host has no default; the backends are: %s", now.names())
 	}
-	b := s.byName[name]
+	b := now.byName[name]
 	if b == nil {
-		return nil, executor.Errorf(executor.NotFound, "no backend is named %q; the backends are: %s", name, s.names())
+		return nil, executor.Errorf(executor.NotFound, "no backend is named %q; the backends are: %s", name, now.names())
 	}
 	return b, nil
 }
 
-func (s *Set) names() string {
-	return strings.Join(slices.Sorted(maps.Keys(s.byName)), ", ")
+func (c *configured) names() string {
+	return strings.Join(slices.Sorted(maps.Keys(c.byName)), ", ")
 }
 
 // Close stops supervising. Executors and workloads run on.
 func (s *Set) Close() {
 	s.closing.Store(true)
-	for _, b := range s.byName {
+	for _, b := range s.byName() {
 		if b.Backend != nil {
 			b.Close()
 		}

@@ -8,7 +8,7 @@ import (
 
 // Unwatched says why nobody looks after the containers of a backend, or returns "".
 func (s *Set) Unwatched(backend string) string {
-	b := s.byName[backend]
+	b := s.named(backend)
 	switch {
 	case b == nil:
 		return Removed(backend)

@@ -45,7 +45,7 @@ func (h *habitHost) CreateVolume(_ context.Context, opts api.VolumeOptions) (api
 	return api.Volume{Name: opts.Name}, nil
 }
 
-func (h *habitHost) List() ([]api.Container, error) {
+func (h *habitHost) List(...api.ListOptions) ([]api.Container, error) {
 	return []api.Container{
 		{ID: "c1", Name: strings.Repeat("long", 8), State: api.StateRunning},
 		{ID: "c2", Name: "ended", State: api.StateExited},

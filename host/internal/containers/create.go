@@ -225,7 +225,8 @@ func (m *Manager) prepare(ctx context.Context, id string, opts api.ContainerOpti
 	if opts.StartTimeout < 0 {
 		return fail(executor.Errorf(executor.Invalid, "start timeout %s: give more than 0; 0 is the backend's default", opts.StartTimeout))
 	}
-	leases, joined, err := m.useNetwork(ctx, id, &opts, picked.Config.Defaults.Network)
+	backendConfig := picked.Config()
+	leases, joined, err := m.useNetwork(ctx, id, &opts, backendConfig.Defaults.Network)
 	if err != nil {
 		return fail(err)
 	}
@@ -233,14 +234,14 @@ func (m *Manager) prepare(ctx context.Context, id string, opts api.ContainerOpti
 	if err != nil {
 		return fail(err)
 	}
-	spec, command, err := makeSpec(opts, picked.Config.Defaults, m.etcDir(id))
-	if err == nil && m.opts.ForbidHooks {
+	spec, command, err := makeSpec(opts, backendConfig.Defaults, m.etcDir(id))
+	if err == nil && m.limits.Load().ForbidHooks {
 		err = checkHooks(spec)
 	}
 	if err != nil {
 		return fail(err)
 	}
-	backend := picked.Config.Name
+	backend := backendConfig.Name
 	runtime, err := m.resolve(ctx, backend, opts.Runtime)
 	if err != nil {
 		return fail(err)

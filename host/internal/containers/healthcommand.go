@@ -125,7 +125,7 @@ func commandFailed(r api.HealthResult, err error) (api.HealthResult, error) {
 // probeProcess returns the process of a command, or none if its backend is not to be trusted
 // with the name of a process that the host kills.
 func (m *Manager) probeProcess(session *backends.Session, status executor.Status) health.Process {
-	if b, err := m.backends.Pick(session.Backend); err != nil || b.Config.User != "" {
+	if b, err := m.backends.Pick(session.Backend); err != nil || b.Config().User != "" {
 		return health.Process{}
 	}
 	return health.ProcessOf(status.PID)

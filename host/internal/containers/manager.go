@@ -3,6 +3,7 @@ package containers
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/davit-run/davit/host/internal/backends"
@@ -30,16 +31,10 @@ type Options struct {
 	// Resolver is nil where there are no networks.
 	Resolver *resolver.Manager
 	Logger   hclog.Logger
-	// StateDir is where output is kept. MaxOutput is the default cap of a stream in
-	// bytes; 0 means none.
-	StateDir  string
-	MaxOutput int64
-	// ForbidHooks refuses containers with hooks.
-	ForbidHooks bool
-	// KeepEnded is how long containers are kept after their end, and AttemptsBytes how much
-	// output the earlier attempts of a container have together; 0 is for ever and no limit.
-	KeepEnded     time.Duration
-	AttemptsBytes int64
+	// StateDir is where output is kept.
+	StateDir string
+	// Limits can be changed later, see SetLimits.
+	Limits Limits
 	// Linger and Ephemeral are those of the host's Options.
 	Linger    time.Duration
 	Ephemeral bool
@@ -61,6 +56,10 @@ type Manager struct {
 	resolver *resolver.Manager
 	logger   hclog.Logger
 	opened   time.Time // older containers were made by an earlier host
+
+	limits atomic.Pointer[Limits]
+	// relimited wakes who acts on limits.
+	relimited chan struct{}
 
 	ctx    context.Context // ends with Interrupt
 	cancel context.CancelFunc
@@ -124,6 +123,8 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 	}
 	m.health = health.NewScheduler(health.Actions{Probe: m.probe, Changed: m.recordHealth})
 	m.ctx, m.cancel = context.WithCancel(context.Background())
+	m.limits.Store(&opts.Limits)
+	m.relimited = make(chan struct{}, 1)
 	var err error
 	if m.outputs, err = output.Open(opts.StateDir, m.outputNotice, m.outputGrown); err != nil {
 		return nil, err

@@ -17,7 +17,7 @@ func (m *Manager) layoutOf(s store.Stdio) output.Layout {
 	layout := output.Layout{Merged: s.Merged, Max: s.MaxBytes, Stdin: s.Stdin, Terminal: s.Terminal, Pipes: s.Pipes}
 	switch layout.Max {
 	case 0:
-		layout.Max = m.opts.MaxOutput
+		layout.Max = m.limits.Load().MaxOutput
 	case -1:
 		layout.Max = 0
 	}
@@ -40,7 +40,7 @@ func (m *Manager) makeFilesOf(ref executor.Ref, backend string, layout output.La
 	if err != nil {
 		return files, err
 	}
-	if b, err := m.backends.Pick(backend); err == nil && b.Config.User != "" {
+	if b, err := m.backends.Pick(backend); err == nil && b.Config().User != "" {
 		user, err := b.Owner()
 		if err == nil {
 			err = m.outputs.Chown(files, user.UID, user.GID)

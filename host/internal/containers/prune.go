@@ -108,16 +108,22 @@ const retainInterval = time.Hour
 
 // retain removes containers that have been kept for long enough, until the Manager closes.
 func (m *Manager) retain() {
-	if m.opts.KeepEnded <= 0 {
-		return
-	}
-	for wait := time.Minute; ; wait = retainInterval {
+	const soon = time.Minute
+	for wait := soon; ; {
 		select {
 		case <-m.ctx.Done():
 			return
+		case <-m.relimited:
+			wait = soon
+			continue
 		case <-time.After(wait):
+			wait = retainInterval
 		}
-		if err := m.expire(m.ctx, time.Now().Add(-m.opts.KeepEnded)); err != nil && m.ctx.Err() == nil {
+		keep := m.limits.Load().KeepEnded
+		if keep <= 0 {
+			continue
+		}
+		if err := m.expire(m.ctx, time.Now().Add(-keep)); err != nil && m.ctx.Err() == nil {
 			m.logger.Warn("ended containers could not be removed; it is tried again", "after", retainInterval, "error", err)
 		}
 	}

@@ -99,7 +99,7 @@ func TestExpire(t *testing.T) {
 // attempts.
 func TestAttemptsAreBounded(t *testing.T) {
 	m := openManager(t, nil)
-	m.opts.AttemptsBytes = 1 << 20
+	m.SetLimits(Limits{AttemptsBytes: 1 << 20})
 	c := mustCreate(t, m, program(t, "exit 1"))
 	for attempt := 1; attempt <= 3; attempt++ {
 		mustWait(t, m, c.ID)

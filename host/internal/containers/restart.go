@@ -190,7 +190,7 @@ func (m *Manager) startNext(ctx context.Context, id string, isDue func(*store.Co
 		return err
 	}
 	m.keepCopy(id)
-	err = m.outputs.KeepAttempts(record.Ref(), keepAttempts-1, m.opts.AttemptsBytes)
+	err = m.outputs.KeepAttempts(record.Ref(), keepAttempts-1, m.limits.Load().AttemptsBytes)
 	return errors.Join(err, m.startFirst(ctx, session, record, spec))
 }
 

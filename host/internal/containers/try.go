@@ -27,7 +27,7 @@ func (m *Manager) startTimeout(c *store.Container) time.Duration {
 		return c.StartTimeout
 	}
 	if b := m.backends.All()[c.Backend]; b != nil {
-		return b.Config.StartLimit()
+		return b.Config().StartLimit()
 	}
 	return config.DefaultStartTimeout
 }

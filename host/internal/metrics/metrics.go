@@ -16,7 +16,7 @@ import (
 // Host is what a Metrics asks when it is scraped. *host.Host implements it.
 type Host interface {
 	Backends() ([]api.BackendInfo, error)
-	List() ([]api.Container, error)
+	List(...api.ListOptions) ([]api.Container, error)
 	Stats(ctx context.Context, id string) (api.Stats, error)
 }
 

@@ -50,8 +50,6 @@ type Manager struct {
 	// copyFile has a copy of the records.
 	copyFile string
 	enabled  bool
-	pool     []netip.Prefix
-	ipv6     bool
 	ula      netip.Prefix // has the subnets of IPv6
 	bridges  string       // begins their names; a number follows
 	table    string
@@ -89,6 +87,9 @@ type Manager struct {
 	saySysctls sync.Once
 
 	mu sync.Mutex
+	// pool has the subnets from which new networks get theirs, and ipv6 gives them IPv6, too.
+	pool []netip.Prefix
+	ipv6 bool
 	// last has the last address that was leased of each network and family.
 	last map[sequence]netip.Addr
 	// translated are the translations that there are.
@@ -140,6 +141,21 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 		m.logger.Debug("what other programs remove of networks is only made again when a container is started", "error", err)
 	}
 	return m, nil
+}
+
+// SetNew changes what new networks get: subnets of the pool, and IPv6. Those that there are
+// keep what they have.
+func (m *Manager) SetNew(pool []netip.Prefix, ipv6 bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.pool, m.ipv6 = pool, ipv6
+}
+
+// forNew returns what new networks get.
+func (m *Manager) forNew() (pool []netip.Prefix, ipv6 bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.pool, m.ipv6
 }
 
 // Path returns the path of the network namespace that is named after a container.

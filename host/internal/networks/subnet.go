@@ -89,15 +89,16 @@ func storedSubnets(all []*store.Network) []taken {
 
 // freeSubnet returns the first subnet of the pool that overlaps with nothing.
 func (m *Manager) freeSubnet(used []taken) (netip.Prefix, error) {
-	for _, pool := range m.pool {
+	pools, _ := m.forNew()
+	for _, pool := range pools {
 		for p := netip.PrefixFrom(pool.Addr(), config.PoolBits); pool.Contains(p.Addr()); p = nextPrefix(p) {
 			if overlap(p, used) == "" {
 				return p, nil
 			}
 		}
 	}
-	names := make([]string, len(m.pool))
-	for i, p := range m.pool {
+	names := make([]string, len(pools))
+	for i, p := range pools {
 		names[i] = p.String()
 	}
 	return netip.Prefix{}, executor.Errorf(executor.FailedPrecondition, "no subnet is free in %s: other networks and routes of this machine have all of them; give --subnet, or more subnets in network.pool of the config", strings.Join(names, ", "))

@@ -54,7 +54,8 @@ func parseSubnet6(opts api.NetworkOptions) (subnet netip.Prefix, gateway netip.A
 // all means where the machine does not.
 func (m *Manager) wants6(opts api.NetworkOptions) (bool, error) {
 	asked := opts.IPv6 != nil && *opts.IPv6 || opts.Subnet6 != ""
-	if !asked && (opts.IPv6 != nil || !m.ipv6) {
+	_, standard := m.forNew()
+	if !asked && (opts.IPv6 != nil || !standard) {
 		return false, nil
 	}
 	why := lacksIPv6()

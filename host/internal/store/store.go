@@ -11,6 +11,7 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/linux"
@@ -83,7 +84,7 @@ type Store struct {
 	changed chan struct{}
 }
 
-var errClosed = executor.Errorf(executor.Unavailable, "store: it is closed")
+var errClosed = executor.Errorf(executor.Unavailable, "the host is closed")
 
 // Open opens the store at a path, and makes one if there is none. The error is
 // FailedPrecondition if another process owns it. A file that is damaged, or was written
@@ -237,6 +238,9 @@ func (s *Store) begin(writable bool) (tx *bolt.Tx, err error) {
 		return nil, executor.Errorf(executor.Unavailable, "store %s: it was damaged while it was open; restart the host", s.path)
 	}
 	tx, err = s.db.Begin(writable)
+	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
+		return nil, errClosed
+	}
 	if err != nil {
 		err = executor.Errorf(executor.Unavailable, "store %s: %w", s.path, err)
 	}

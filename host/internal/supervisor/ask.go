@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -40,7 +41,7 @@ func ask(ctx context.Context, config Config, fn func(transport.Client, transport
 	defer cancel()
 	l, err := launch(ctx, Config{
 		RunDir: dir, Find: config.Find, User: config.User,
-		LogLevel: "error", Logger: hclog.NewNullLogger(), endsWithUs: true,
+		Logger: errorsOnly(), endsWithUs: true,
 	})
 	if err != nil {
 		return err
@@ -83,4 +84,9 @@ func sweepAsked() {
 			_ = os.RemoveAll(dir)
 		}
 	}
+}
+
+// errorsOnly returns a logger that discards all, and at whose level only errors are logged.
+func errorsOnly() hclog.Logger {
+	return hclog.New(&hclog.LoggerOptions{Level: hclog.Error, Output: io.Discard})
 }

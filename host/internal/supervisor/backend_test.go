@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -114,7 +115,7 @@ func testConfig(t *testing.T, dir, mode string) Config {
 		t.Fatal(err)
 	}
 	return Config{
-		Name: "b", RunDir: dir, Host: nobody{}, LogLevel: "debug", Logger: hclog.NewNullLogger(),
+		Name: "b", RunDir: dir, Host: nobody{}, Logger: hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: io.Discard}),
 		Hello: transport.Hello{Protocol: transport.ProtocolVersion, Epoch: 1},
 		Find:  func() (Binary, error) { return Binary{Path: self}, nil },
 		Environment: func(context.Context, transport.Client, executor.Description) (executor.Environment, error) {

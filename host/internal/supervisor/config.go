@@ -24,11 +24,12 @@ type Config struct {
 	User func() (User, error)
 	// Cgroup is where the executor and what it starts live; nil leaves them in the
 	// host's own.
-	Cgroup   *cgroup.Cgroup
-	LogLevel string // of the executor, an hclog level name
-	Logger   hclog.Logger
-	Hello    transport.Hello
-	Host     executor.Host
+	Cgroup *cgroup.Cgroup
+	// Logger gets the executor's log. Executors log at the level that it has when they are
+	// started.
+	Logger hclog.Logger
+	Hello  transport.Hello
+	Host   executor.Host
 	// Environment returns the environment for Open. It gets the schemas, and may ask the
 	// executor to validate.
 	Environment func(context.Context, transport.Client, executor.Description) (executor.Environment, error)

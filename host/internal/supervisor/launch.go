@@ -218,7 +218,7 @@ func spawn(config Config, user User, lock *os.File) (*child, error) {
 func (c Config) environ(user User) []string {
 	env := append(transport.HandshakeEnv(),
 		"PLUGIN_UNIX_SOCKET_DIR="+filepath.Join(c.RunDir, socketDir),
-		plugin.EnvLogLevel+"="+c.LogLevel,
+		plugin.EnvLogLevel+"="+c.Logger.GetLevel().String(),
 	)
 	for _, key := range keptEnv {
 		if value, ok := os.LookupEnv(key); ok && (key != "HOME" || user == self()) {

@@ -30,7 +30,8 @@ func TestInstall(t *testing.T) {
 		}
 	}
 	for file, want := range map[string]string{
-		"lib/systemd/system/davit.service":           "ExecStart=/opt/bin/davit serve\n",
+		"lib/systemd/system/davit.service":           "ExecStart=/opt/bin/davit serve\nExecReload=/opt/bin/davit reload\n",
+		"lib/systemd/system/davit.socket":            "ListenStream=/run/davit/davit.sock\n",
 		"share/bash-completion/completions/davit":    "complete -o default -F __start_davit davit",
 		"share/zsh/site-functions/_davit":            "#compdef davit",
 		"share/fish/vendor_completions.d/davit.fish": "complete -c davit",
@@ -41,6 +42,24 @@ func TestInstall(t *testing.T) {
 		text, err := os.ReadFile(filepath.Join(root, "opt", file))
 		if err != nil || !strings.Contains(string(text), want) {
 			t.Errorf("%s lacks %q (%v)", file, want, err)
+		}
+	}
+	if analyze, err := exec.LookPath("systemd-analyze"); err == nil {
+		var units []string
+		for _, name := range []string{"davit.service", "davit.socket"} {
+			text, err := os.ReadFile(filepath.Join(root, "opt/lib/systemd/system", name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(t.TempDir(), name)
+			text = []byte(strings.ReplaceAll(string(text), "=/opt/bin/", "="+root+"/opt/bin/"))
+			if err := os.WriteFile(path, text, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			units = append(units, path)
+		}
+		if out, err := exec.Command(analyze, append([]string{"verify", "--man=no"}, units...)...).CombinedOutput(); err != nil || len(out) > 0 {
+			t.Errorf("systemd says of the units: %s (%v)", out, err)
 		}
 	}
 	if text, err := os.ReadFile(filepath.Join(root, "opt/share/man/man1/davit.1")); err != nil || strings.Contains(string(text), "davit-man") {

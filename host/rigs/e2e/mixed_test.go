@@ -78,6 +78,22 @@ func TestExampleMixed(t *testing.T) {
 			t.Errorf("backend %s: got %+v", name, r)
 		}
 	}
+	commands, _ := readDocument(t, "README.md")
+	n := 0
+	for _, c := range commands {
+		line, ok := strings.CutPrefix(c.command, "davit run --rm --rootfs R ")
+		if !ok {
+			continue
+		}
+		n++
+		r := s.run(append([]string{"run", "--rm", "--rootfs", dir}, strings.Fields(line)...)...)
+		if r.code != 0 || r.stdout != "hello, world\n" {
+			t.Errorf("%s: got %+v", c.command, r)
+		}
+	}
+	if n != 4 {
+		t.Errorf("README.md runs hello %d times, want 4", n)
+	}
 }
 
 func TestExampleCIRunner(t *testing.T) {

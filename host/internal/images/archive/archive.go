@@ -9,11 +9,13 @@ import (
 	"errors"
 	"io"
 	"path"
+	"reflect"
 	"strings"
 
 	"github.com/davit-run/davit/host/internal/images/blob"
 	"github.com/davit-run/davit/host/internal/images/layer"
 	"github.com/davit-run/davit/host/internal/images/manifest"
+	"github.com/davit-run/davit/host/internal/strict"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/linux"
 	"github.com/opencontainers/go-digest"
@@ -173,7 +175,7 @@ func (a *Archive) json(name string, v any) error {
 		return err
 	}
 	if err := json.Unmarshal(raw, v); err != nil {
-		return invalid("%s in it: %w", name, err)
+		return invalid("%s in it: %w", name, strict.Explain(raw, reflect.TypeOf(v).Elem(), err))
 	}
 	return nil
 }

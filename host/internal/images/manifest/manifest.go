@@ -4,10 +4,12 @@ package manifest
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
 
 	"github.com/davit-run/davit/host/internal/images/blob"
 	"github.com/davit-run/davit/host/internal/images/layer"
+	"github.com/davit-run/davit/host/internal/strict"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/opencontainers/image-spec/specs-go"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -47,7 +49,7 @@ func Parse(raw []byte) (Document, error) {
 		Manifests     []json.RawMessage `json:"manifests"`
 	}
 	if err := json.Unmarshal(raw, &head); err != nil {
-		return Document{}, invalid("it is no manifest: %w", err)
+		return Document{}, invalid("it is no manifest: %w", strict.Explain(raw, reflect.TypeOf(head), err))
 	}
 	switch {
 	case head.SchemaVersion == 1:
@@ -76,7 +78,7 @@ func Parse(raw []byte) (Document, error) {
 func parseIndex(raw []byte) (Document, error) {
 	index := new(v1.Index)
 	if err := json.Unmarshal(raw, index); err != nil {
-		return Document{}, invalid("its index: %w", err)
+		return Document{}, invalid("its index: %w", strict.Explain(raw, reflect.TypeFor[v1.Index](), err))
 	}
 	for _, d := range index.Manifests {
 		if err := check(d); err != nil {
@@ -89,7 +91,7 @@ func parseIndex(raw []byte) (Document, error) {
 func parseManifest(raw []byte) (Document, error) {
 	m := new(v1.Manifest)
 	if err := json.Unmarshal(raw, m); err != nil {
-		return Document{}, invalid("its manifest: %w", err)
+		return Document{}, invalid("its manifest: %w", strict.Explain(raw, reflect.TypeFor[v1.Manifest](), err))
 	}
 	if len(m.Layers) > layer.Max {
 		return Document{}, invalid("it has %d layers, at most %d are supported", len(m.Layers), layer.Max)
@@ -124,7 +126,7 @@ func New(config v1.Descriptor, layers []v1.Descriptor) ([]byte, error) {
 func ParseConfig(raw []byte, layers int) (*v1.Image, error) {
 	c := new(v1.Image)
 	if err := json.Unmarshal(raw, c); err != nil {
-		return nil, invalid("its config: %w", err)
+		return nil, invalid("its config: %w", strict.Explain(raw, reflect.TypeFor[v1.Image](), err))
 	}
 	if err := completeWasm(c, raw); err != nil {
 		return nil, err
