@@ -125,3 +125,6 @@ func wantCode(t *testing.T, end *api.End, want int) {
 		t.Errorf("got exit %+v, want code %d", end.Exit, want)
 	}
 }
+
+// atOnce are options of a stop that waits for nothing.
+func atOnce() api.StopOptions { return api.StopOptions{Timeout: new(time.Duration)} }

@@ -208,7 +208,7 @@ func (m *Manager) reconcileWish(session *backends.Session, id string) error {
 		return nil
 	}
 	m.background(func() {
-		_ = m.insist(session, id, 0, func(context.Context) error { return m.stop(m.ctx, c, api.OwnStopTimeout) })
+		_ = m.insist(session, id, 0, func(context.Context) error { return m.stop(m.ctx, c, api.StopOptions{}) })
 	})
 	return nil
 }

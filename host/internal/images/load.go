@@ -1,6 +1,7 @@
 package images
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -94,7 +95,7 @@ func (m *Manager) Import(ctx context.Context, r io.Reader, opts api.ImportOption
 	if err != nil {
 		return api.Image{}, err
 	}
-	image, err := m.importLayer(ctx, &counted{r: r, progress: progress}, platform, names, opts.Changes, progress)
+	image, err := m.importLayer(ctx, &counted{r: r, progress: progress}, platform, names, opts, progress)
 	if err != nil {
 		return api.Image{}, explainLoad(err)
 	}
@@ -102,7 +103,7 @@ func (m *Manager) Import(ctx context.Context, r io.Reader, opts api.ImportOption
 }
 
 // importLayer makes an image with one layer.
-func (m *Manager) importLayer(ctx context.Context, r io.Reader, platform manifest.Platform, names, changes []string, progress func(api.Progress)) (*store.Image, error) {
+func (m *Manager) importLayer(ctx context.Context, r io.Reader, platform manifest.Platform, names []string, opts api.ImportOptions, progress func(api.Progress)) (*store.Image, error) {
 	draft, err := m.blobs.Create()
 	if err != nil {
 		return nil, err
@@ -120,9 +121,9 @@ func (m *Manager) importLayer(ctx context.Context, r io.Reader, platform manifes
 		Created:  &now,
 		Platform: v1.Platform{OS: platform.OS, Architecture: platform.Architecture, Variant: platform.Variant},
 		RootFS:   v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{diffID}},
-		History:  []v1.History{{Created: &now, Comment: "imported by davit"}},
+		History:  []v1.History{{Created: &now, Comment: cmp.Or(opts.Message, "imported by davit")}},
 	}
-	if err := manifest.ChangeAll(&image.Config, changes); err != nil {
+	if err := manifest.ChangeAll(&image.Config, opts.Changes); err != nil {
 		return nil, err
 	}
 	config, err := json.Marshal(image)
