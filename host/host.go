@@ -147,7 +147,7 @@ func (h *Host) start(ctx context.Context, cfg config.Config, opts Options) error
 	}
 	h.containers, err = containers.Open(ctx, containers.Options{
 		Store: h.store, Backends: h.backends, Images: h.images, Volumes: h.volumes, Networks: h.networks, Ports: h.ports, Logger: opts.Logger,
-		StateDir: cfg.StateDir, MaxOutput: maxOutput, ForbidHooks: cfg.ForbidHooks, KeepEnded: keepEnded, AttemptsBytes: attemptsBytes, Linger: opts.Linger, Ephemeral: opts.Ephemeral,
+		StateDir: cfg.StateDir, RunDir: cfg.RunDir, MaxOutput: maxOutput, ForbidHooks: cfg.ForbidHooks, KeepEnded: keepEnded, AttemptsBytes: attemptsBytes, Linger: opts.Linger, Ephemeral: opts.Ephemeral,
 	})
 	if err != nil {
 		return err

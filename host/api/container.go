@@ -192,6 +192,10 @@ type Container struct {
 	// which they are now, in the same order. There are none while it does not run.
 	Publish []publish.Port `json:"publish,omitempty"`
 	Ports   []publish.Port `json:"ports,omitempty"`
+	// PIDMode and IPCMode say whose processes and shared memory it has: private or empty, host,
+	// that of another as container:ID, and shareable or none for shared memory.
+	PIDMode string `json:"pid_mode,omitempty"`
+	IPCMode string `json:"ipc_mode,omitempty"`
 	// Stdin and Terminal say whether it has an input and a terminal.
 	Stdin    bool `json:"stdin,omitempty"`
 	Terminal bool `json:"terminal,omitempty"`

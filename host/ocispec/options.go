@@ -70,7 +70,9 @@ type Options struct {
 	// Sysctls are settings of the container's own namespaces.
 	Sysctls map[string]string `json:"sysctls,omitempty"`
 	// PID, IPC, UTS and Cgroupns say in which namespace of a kind the process is:
-	// [NamespacePrivate] or [NamespaceHost].
+	// [NamespacePrivate] or [NamespaceHost]. PID and IPC may be [NamespaceContainer] and the
+	// name or id of a container, whose the namespace is at each start, and IPC may be
+	// [NamespaceShareable] or [NamespaceNone] as well.
 	PID      string `json:"pid,omitempty"`
 	IPC      string `json:"ipc,omitempty"`
 	UTS      string `json:"uts,omitempty"`
@@ -80,6 +82,9 @@ type Options struct {
 	Network string `json:"-"`
 	// ShmBytes is the size of /dev/shm.
 	ShmBytes int64 `json:"shm_bytes,omitempty"`
+	// Shm, if set, is a directory that is mounted at /dev/shm, so that others can have it, too.
+	// Hosts set it.
+	Shm string `json:"-"`
 	// MemorySwap limits memory and swap together, in bytes; -1 is no limit.
 	MemorySwap int64 `json:"memory_swap,omitempty"`
 	// MemoryReservation is how much memory the process keeps when the machine has little.

@@ -218,9 +218,9 @@ func TestDockerPageFaults(t *testing.T) {
 		page.flags["container rm"] = f
 	}
 	for fault, make := range map[string]func(*comparison){
-		"docker search is missing":                       func(p *comparison) { delete(p.verbs, "search") },
-		"docker frob is not known":                       func(p *comparison) { p.verbs["frob"] = "" },
-		"docker container rm: there is a davit rm":       func(p *comparison) { p.verbs["container rm"] = "" },
+		"docker search is missing":                 func(p *comparison) { delete(p.verbs, "search") },
+		"docker frob is not known":                 func(p *comparison) { p.verbs["frob"] = "" },
+		"docker container rm: there is a davit rm": func(p *comparison) { p.verbs["container rm"] = "" },
 		"docker container new: -f/--force is not the same here": func(p *comparison) {
 			p.flags["container new"] = flagComparison{command: "new", like: "container rm"}
 		},

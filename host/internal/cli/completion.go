@@ -41,6 +41,10 @@ func (a *App) completeNames(root *cobra.Command) {
 		}
 		for flag, of := range map[string]values{
 			"backend": backendNames, "runtime": runtimeNames, "signal": signalNames, "stop-signal": signalNames, "network": networkModes,
+			"pid": pidModes, "ipc": ipcModes,
+			"uts":       words(ocispec.NamespacePrivate, ocispec.NamespaceHost),
+			"cgroupns":  words(ocispec.NamespacePrivate, ocispec.NamespaceHost),
+			"attach":    words("stdin", "stdout", "stderr"),
 			"restart":   words(api.RestartNo, api.RestartOnFailure, api.RestartAlways, api.RestartUnlessStopped),
 			"format":    words(AsTable, AsJSON),
 			"condition": words(api.WaitConditions()...),
@@ -134,6 +138,30 @@ func networkModes(ctx context.Context, c *api.Client) []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// pidModes returns what --pid may be.
+func pidModes(ctx context.Context, c *api.Client) []string {
+	return sharingModes(ctx, c, func(other api.Container) bool { return other.PIDMode != ocispec.NamespaceHost },
+		ocispec.NamespacePrivate, ocispec.NamespaceHost)
+}
+
+// ipcModes returns what --ipc may be.
+func ipcModes(ctx context.Context, c *api.Client) []string {
+	return sharingModes(ctx, c, func(other api.Container) bool { return other.IPCMode == ocispec.NamespaceShareable },
+		ocispec.NamespacePrivate, ocispec.NamespaceHost, ocispec.NamespaceShareable, ocispec.NamespaceNone)
+}
+
+// sharingModes returns modes, and those of the containers that run and share what they have.
+func sharingModes(ctx context.Context, c *api.Client, shares func(api.Container) bool, modes ...string) []string {
+	all, _ := c.List(ctx)
+	for _, other := range all {
+		if other.PID > 0 && shares(other) {
+			modes = append(modes, ocispec.NamespaceContainer+cmp.Or(other.Name, other.ID))
+		}
+	}
+	slices.Sort(modes)
+	return modes
 }
 
 func backendNames(ctx context.Context, c *api.Client) (names []string) {

@@ -229,6 +229,9 @@ func (m *Manager) prepare(ctx context.Context, id string, opts api.ContainerOpti
 	if err != nil {
 		return fail(err)
 	}
+	if err := m.useSharing(id, &opts); err != nil {
+		return fail(err)
+	}
 	names, err := namesFor(opts, leases)
 	if err != nil {
 		return fail(err)
@@ -265,6 +268,7 @@ func (m *Manager) prepare(ctx context.Context, id string, opts api.ContainerOpti
 		ID: id, Name: opts.Name, RequestID: opts.RequestID,
 		Backend: backend, Runtime: runtime, Command: command,
 		Network: opts.Network, Leases: leases, Joined: joined, Names: names, Publish: opts.Publish,
+		PIDMode: opts.Process.PID, IPCMode: opts.Process.IPC, ShmBytes: opts.Process.ShmBytes,
 		Labels: opts.Labels, AutoRemove: opts.AutoRemove, Restart: restart,
 		StopSignal: opts.StopSignal, StopTimeout: opts.StopTimeout, StartTimeout: opts.StartTimeout,
 		Stdio: stdio, HealthCheck: check, CreatedAt: time.Now(),

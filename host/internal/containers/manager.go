@@ -11,6 +11,7 @@ import (
 	"github.com/davit-run/davit/host/internal/networks"
 	"github.com/davit-run/davit/host/internal/output"
 	"github.com/davit-run/davit/host/internal/ports"
+	"github.com/davit-run/davit/host/internal/shm"
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/host/internal/volumes"
 	"github.com/davit-run/davit/shared/executor"
@@ -31,6 +32,8 @@ type Options struct {
 	// bytes; 0 means none.
 	StateDir  string
 	MaxOutput int64
+	// RunDir is the run directory of the host.
+	RunDir string
 	// ForbidHooks refuses containers with hooks.
 	ForbidHooks bool
 	// KeepEnded is how long containers are kept after their end, and AttemptsBytes how much
@@ -53,6 +56,7 @@ type Manager struct {
 	health   *health.Scheduler
 	networks *networks.Manager
 	ports    *ports.Manager
+	shm      shm.Dirs
 	logger   hclog.Logger
 	opened   time.Time // older containers were made by an earlier host
 
@@ -107,7 +111,7 @@ type Manager struct {
 // reconciles do it.
 func Open(ctx context.Context, opts Options) (*Manager, error) {
 	m := &Manager{
-		opts: opts, store: opts.Store, backends: opts.Backends, images: opts.Images, volumes: opts.Volumes, networks: opts.Networks, ports: opts.Ports, logger: opts.Logger, opened: time.Now(),
+		opts: opts, store: opts.Store, backends: opts.Backends, images: opts.Images, volumes: opts.Volumes, networks: opts.Networks, ports: opts.Ports, shm: shm.In(opts.RunDir), logger: opts.Logger, opened: time.Now(),
 		settleWait: settleWait, pursued: map[string]bool{}, starting: map[string]context.CancelCauseFunc{}, pins: map[string]int{}, ends: map[executor.Ref]*ending{}, claims: map[executor.Ref]*claim{},
 		probes: map[string]*commandProbe{}, probing: map[string]chan struct{}{},
 	}
@@ -129,6 +133,7 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 	m.background(m.retain)
 	m.background(func() { m.health.Run(m.ctx) })
 	m.background(m.syncAllHosts)
+	m.sweepShm()
 	m.removeLostRoots()
 	return m, nil
 }

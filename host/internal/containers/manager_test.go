@@ -73,7 +73,7 @@ func openManager(t *testing.T, configure func(*config.Config)) *Manager {
 		t.Fatal(err)
 	}
 	t.Cleanup(held.Close)
-	if m, err = Open(t.Context(), Options{Store: st, Backends: set, Images: pictures, Volumes: kept, Networks: off, Ports: held, Logger: logger, StateDir: dir}); err != nil {
+	if m, err = Open(t.Context(), Options{Store: st, Backends: set, Images: pictures, Volumes: kept, Networks: off, Ports: held, Logger: logger, StateDir: dir, RunDir: dir}); err != nil {
 		t.Fatal(err)
 	}
 	if err := set.Start(); err != nil {

@@ -53,6 +53,9 @@ func (m *Manager) start(ctx context.Context, session *backends.Session, record *
 		err = m.makeEtc(record, spec)
 	}
 	if err == nil {
+		err = m.makeShm(record, again)
+	}
+	if err == nil {
 		err = m.images.Roots().Mount(record.ID)
 	}
 	if err == nil {
@@ -62,6 +65,11 @@ func (m *Manager) start(ctx context.Context, session *backends.Session, record *
 		leases, _ := m.networks.Leases(record) // Up has found them
 		m.syncHosts(leases)
 		err = m.holdPorts(context.WithoutCancel(ctx), record.ID, again)
+	}
+	var open entered
+	if err == nil {
+		spec, open, err = m.enter(ctx, record, spec)
+		defer open.close()
 	}
 	if err != nil {
 		return m.failUnheard(context.WithoutCancel(ctx), session, record, err, again)

@@ -67,6 +67,12 @@ type Container struct {
 	// long as one of those that have it; empty means one of its own. See [Tx.RemoveContainer].
 	Joined string `json:"joined,omitempty"`
 	Names  Names  `json:"names,omitzero"`
+	// PIDMode and IPCMode say whose processes and shared memory it has, as it was asked for;
+	// that of another container has its id. ShmBytes is the size of its shared memory; 0 is
+	// the default.
+	PIDMode  string `json:"pid_mode,omitempty"`
+	IPCMode  string `json:"ipc_mode,omitempty"`
+	ShmBytes int64  `json:"shm_bytes,omitempty"`
 	// Publish are the ports that it publishes as they were asked for, and Ports, if there are
 	// any, those that were bound for them last, in the same order.
 	Publish []publish.Port `json:"publish,omitempty"`
