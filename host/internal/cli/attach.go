@@ -55,7 +55,7 @@ func (a *App) attach(ctx context.Context, opts api.ContainerOptions, cidfile *ci
 	if err != nil {
 		return runError(unfinished(err, id))
 	}
-	err = a.ended("container "+id, end)
+	err = a.ended("container "+api.ShortID(id), end)
 	a.explain(end, opts)
 	return err
 }
@@ -76,7 +76,8 @@ func unfinished(err error, id string) error {
 	switch executor.CodeOf(err) {
 	case executor.Unavailable, executor.OutcomeUnknown, executor.Internal:
 		if id != "" {
-			return fmt.Errorf("%w; container %s runs on: see `davit logs -f %s`, or `davit stop %s`", err, id, id, id)
+			short := api.ShortID(id)
+			return fmt.Errorf("%w; container %s runs on: see `davit logs -f %s`, or `davit stop %s`", err, short, short, short)
 		}
 	}
 	return err

@@ -105,7 +105,7 @@ func containerNames(ctx context.Context, c *api.Client) (names []string) {
 		if c.Name != "" {
 			names = append(names, c.Name)
 		} else {
-			names = append(names, c.ID)
+			names = append(names, api.ShortID(c.ID))
 		}
 	}
 	return names
@@ -133,7 +133,7 @@ func networkModes(ctx context.Context, c *api.Client) []string {
 	all, _ := c.List(ctx)
 	for _, other := range all {
 		if len(other.Addresses) > 0 || strings.HasPrefix(other.Network, ocispec.NetworkContainer) {
-			names = append(names, ocispec.NetworkContainer+cmp.Or(other.Name, other.ID))
+			names = append(names, ocispec.NetworkContainer+cmp.Or(other.Name, api.ShortID(other.ID)))
 		}
 	}
 	slices.Sort(names)
@@ -157,7 +157,7 @@ func sharingModes(ctx context.Context, c *api.Client, shares func(api.Container)
 	all, _ := c.List(ctx)
 	for _, other := range all {
 		if other.PID > 0 && shares(other) {
-			modes = append(modes, ocispec.NamespaceContainer+cmp.Or(other.Name, other.ID))
+			modes = append(modes, ocispec.NamespaceContainer+cmp.Or(other.Name, api.ShortID(other.ID)))
 		}
 	}
 	slices.Sort(modes)

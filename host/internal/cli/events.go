@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -80,10 +81,7 @@ func (a *App) printEvent(e api.Event, form Format) error {
 	for _, key := range slices.Sorted(maps.Keys(e.Data)) {
 		details = append(details, key+"="+commandLine([]string{e.Data[key]}))
 	}
-	subject := e.Container
-	if subject == "" {
-		subject = "-"
-	}
+	subject := cmp.Or(api.ShortID(e.Container), "-")
 	line := fmt.Sprintf("%s  %d  %-18s  %s  %s", e.Time.Local().Format(time.StampMilli), e.Seq, e.Type, subject, strings.Join(details, " "))
 	_, err := fmt.Fprintln(a.Stdout, Printable(line))
 	return err

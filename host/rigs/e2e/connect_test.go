@@ -22,7 +22,7 @@ func TestConnectedNetworks(t *testing.T) {
 		t.Helper()
 		s.waitFor(when+", "+from+" reaches "+name, func() bool {
 			r := s.run("exec", from, "busybox", "wget", "-qO-", "http://"+name+"/hostname")
-			return r.code == 0 && strings.TrimSpace(r.stdout) == want
+			return r.code == 0 && strings.TrimSpace(r.stdout) == short(want)
 		})
 	}
 	if r := s.run("exec", "front", "busybox", "wget", "-T", "1", "-qO-", "http://"+s.must("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "store")+"/hostname"); r.code == 0 {
