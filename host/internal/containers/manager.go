@@ -76,6 +76,9 @@ type Manager struct {
 	// updates has a lock for each container whose limits are being changed, by id.
 	updates keyed.Mutex
 
+	// holds has a lock for each container that is held, by id.
+	holds keyed.Mutex
+
 	// copies has a lock for each container whose copy is being written, by id.
 	copies keyed.Mutex
 

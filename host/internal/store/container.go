@@ -125,6 +125,8 @@ type Container struct {
 	Again bool `json:"again,omitempty"`
 	// Updating means that the spec has limits that the present attempt may not have yet.
 	Updating bool `json:"updating,omitempty"`
+	// Held means that it is paused for a while, and is to be resumed.
+	Held bool `json:"held,omitempty"`
 	// Health is how the attempt was when that last changed; nil means that it is starting.
 	Health *Health `json:"health,omitempty"`
 }
@@ -148,6 +150,10 @@ type ImageRef struct {
 	ID string `json:"id"`
 	// Name is what the user wrote.
 	Name string `json:"name"`
+	// User is the user as it was asked for, or as the image has it. Entrypoint is how many words
+	// of the command are the entrypoint; nil, in records of older hosts, is not known.
+	User       string `json:"user,omitempty"`
+	Entrypoint *int   `json:"entrypoint,omitempty"`
 }
 
 // VolumeMount is a volume that a container has.
