@@ -45,7 +45,7 @@ func TestConnectedNetworks(t *testing.T) {
 	s.must("network", "disconnect", "db", "store") // its first
 	reaches("on web alone", "front", "store", store)
 	hosts := s.must("exec", "store", "cat", "/etc/hosts")
-	own := "\n" + s.must("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "store") + "\t" + store
+	own := "\n" + s.must("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "store") + "\t" + short(store)
 	if !strings.Contains(hosts+"\n", own+"\n") || strings.Contains(hosts, "\n10.209.1.") {
 		t.Errorf("after it was disconnected, store has the hosts\n%s\nand not %q", hosts, own)
 	}
