@@ -60,7 +60,7 @@ func (m *Manager) Load(ctx context.Context, r io.Reader, opts api.LoadOptions, p
 	}
 	candidates := make([]candidate, len(images)) // all names are checked before anything is made
 	for n, i := range images {
-		candidates[n] = candidate{manifest: i.Manifest, config: i.Config, layers: i.Layers, commit: i.Commit}
+		candidates[n] = candidate{event: api.EventImageLoaded, manifest: i.Manifest, config: i.Config, layers: i.Layers, commit: i.Commit}
 		for _, name := range i.Names {
 			whole, err := normalName(name)
 			if err != nil {
@@ -131,12 +131,12 @@ func (m *Manager) importLayer(ctx context.Context, r io.Reader, platform manifes
 		return nil, err
 	}
 	layers := []v1.Descriptor{{MediaType: manifest.LayerType(head), Digest: draft.Digest(), Size: draft.Size()}}
-	return m.addLayer(ctx, names, config, layers, draft, progress)
+	return m.addLayer(ctx, api.EventImageImported, names, config, layers, draft, progress)
 }
 
 // addLayer adds an image whose last layer is a draft, and whose other ones are here.
-func (m *Manager) addLayer(ctx context.Context, names []string, config []byte, layers []v1.Descriptor, draft *blob.Draft, progress func(api.Progress)) (*store.Image, error) {
-	c := candidate{names: names, config: digest.FromBytes(config), layers: layers}
+func (m *Manager) addLayer(ctx context.Context, event string, names []string, config []byte, layers []v1.Descriptor, draft *blob.Draft, progress func(api.Progress)) (*store.Image, error) {
+	c := candidate{event: event, names: names, config: digest.FromBytes(config), layers: layers}
 	var err error
 	c.manifest, err = manifest.New(v1.Descriptor{MediaType: v1.MediaTypeImageConfig, Digest: c.config, Size: int64(len(config))}, layers)
 	if err != nil {
