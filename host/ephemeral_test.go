@@ -116,11 +116,11 @@ func TestEphemeralContainersDieWithTheProgram(t *testing.T) {
 func TestEphemeralContainersWithoutAnExecutor(t *testing.T) {
 	cfg := testConfig(t)
 	program, pids := startEphemeral(t, filepath.Dir(cfg.StateDir))
-	// Stopped, it cannot start another executor.
+	realtest.Stop(t, program.Process.Pid) // it cannot start another executor
 	for _, sig := range []struct {
 		pid int
 		sig syscall.Signal
-	}{{program.Process.Pid, syscall.SIGSTOP}, {pids[0], syscall.SIGKILL}, {program.Process.Pid, syscall.SIGKILL}} {
+	}{{pids[0], syscall.SIGKILL}, {program.Process.Pid, syscall.SIGKILL}} {
 		if err := syscall.Kill(sig.pid, sig.sig); err != nil {
 			t.Fatal(err)
 		}

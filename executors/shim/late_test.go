@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/davit-run/davit/host/rigs/realtest"
 	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/linux"
@@ -37,9 +38,7 @@ func TestShimThatComesLate(t *testing.T) {
 	if err := linux.WriteProgram(slow, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	realtest.Stop(t, pid)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	if _, err := f.b.Create(ctx, f.workload(first("late"), "slow", "exit 0")); !errors.Is(err, context.DeadlineExceeded) {

@@ -60,6 +60,7 @@ func TestRunWithoutHost(t *testing.T) {
 	s := newSite(t)
 	want := "davit: cannot reach the davit host at " + s.socket + ": is `davit serve` running?\n"
 	s.want(125, "", want, s.program("", "exit 0")...)
+	s.want(125, "", want, "run", "busybox", "true")
 	s.want(1, "", want, "ps")
 }
 

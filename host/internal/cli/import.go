@@ -14,11 +14,13 @@ func (a *App) importCommand() *cobra.Command {
 	var opts api.ImportOptions
 	cmd := &cobra.Command{
 		Use:   "import [flags] FILE|- [NAME[:TAG]]",
-		Short: "Make an image of a root file system",
+		Short: "Make an image of a root file system or a WebAssembly module",
 		Long: `Make an image with one layer of the root file system in a tar archive, and print its
 id. The archive may be compressed with gzip, zstd or bzip2; - reads it from stdin. The
-image has no command, so davit run needs one, unless --change gives it one.`,
-		Example: "  davit import rootfs.tar.gz base:1\n  tar -C rootfs -c . | davit import - base",
+image has no command, so davit run needs one, unless --change gives it one.
+
+A WebAssembly module becomes an image whose command it is, for backends that run such.`,
+		Example: "  davit import rootfs.tar.gz base:1\n  tar -C rootfs -c . | davit import - base\n  davit import hello.wasm hello",
 		Args:    cobra.RangeArgs(1, 2),
 	}
 	cmd.Flags().StringVar(&opts.Platform, "platform", "", "`PLATFORM` that the files were built for, such as linux/arm64 (default: the host's)")

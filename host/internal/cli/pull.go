@@ -83,8 +83,7 @@ func (a *App) pullFor(ctx context.Context, image string, policy pullPolicy, opts
 	if errors.Is(err, executor.NotFound) && policy != pullNever {
 		_, err = a.pull(ctx, image, opts, quiet)
 	}
-	switch executor.CodeOf(err) {
-	case executor.NotFound, executor.Unavailable: // the commonest mistake
+	if code := executor.CodeOf(err); (code == executor.NotFound || code == executor.Unavailable) && !api.Unreachable(err) { // the commonest mistake
 		err = fmt.Errorf("%w; %q is taken for an image: to run it as a command, give --rootfs DIR before it", err, image)
 	}
 	return err

@@ -93,8 +93,8 @@ func (m *Manager) config(image *store.Image) (*v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p := platformOf(config); p.OS != "linux" {
-		return nil, executor.Errorf(executor.Unsupported, "it is an image for %s, and this is linux", p)
+	if p := platformOf(config); p.OS != "linux" && !p.IsWasm() {
+		return nil, executor.Errorf(executor.Unsupported, "it is an image for %s; images for linux and for WebAssembly can be run here", p)
 	}
 	return config, nil
 }

@@ -112,5 +112,5 @@ func (m *Manager) over(ctx context.Context, base *store.Image, names []string, d
 		layers[i] = manifest.AsOCI(l)
 	}
 	layers = append(layers, v1.Descriptor{MediaType: v1.MediaTypeImageLayerGzip, Digest: draft.Digest(), Size: draft.Size()})
-	return m.addLayer(ctx, api.EventImageCommitted, names, config, layers, draft, reporter(nil))
+	return m.addLayer(ctx, api.EventImageCommitted, names, v1.MediaTypeImageConfig, config, layers, draft, reporter(nil))
 }

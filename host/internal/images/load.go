@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/davit-run/davit/host/api"
@@ -117,6 +118,18 @@ func (m *Manager) importLayer(ctx context.Context, r io.Reader, platform manifes
 		return nil, err
 	}
 	now := time.Now().UTC()
+	if layer.IsModule(head) {
+		given := slices.Concat(opts.Changes, []string{opts.Message})
+		if given[0] != "" {
+			return nil, executor.Errorf(executor.Invalid, "it is a WebAssembly module, which becomes an image without a config; leave out %q", given[0])
+		}
+		config, err := manifest.NewWasm(diffID, now)
+		if err != nil {
+			return nil, err
+		}
+		layers := []v1.Descriptor{{MediaType: manifest.WasmLayer, Digest: draft.Digest(), Size: draft.Size()}}
+		return m.addLayer(ctx, api.EventImageImported, names, manifest.WasmConfig, config, layers, draft, progress)
+	}
 	image := v1.Image{
 		Created:  &now,
 		Platform: v1.Platform{OS: platform.OS, Architecture: platform.Architecture, Variant: platform.Variant},
@@ -131,14 +144,15 @@ func (m *Manager) importLayer(ctx context.Context, r io.Reader, platform manifes
 		return nil, err
 	}
 	layers := []v1.Descriptor{{MediaType: manifest.LayerType(head), Digest: draft.Digest(), Size: draft.Size()}}
-	return m.addLayer(ctx, api.EventImageImported, names, config, layers, draft, progress)
+	return m.addLayer(ctx, api.EventImageImported, names, v1.MediaTypeImageConfig, config, layers, draft, progress)
 }
 
-// addLayer adds an image whose last layer is a draft, and whose other ones are here.
-func (m *Manager) addLayer(ctx context.Context, event string, names []string, config []byte, layers []v1.Descriptor, draft *blob.Draft, progress func(api.Progress)) (*store.Image, error) {
+// addLayer adds an image with a config of a media type. Its last layer is a draft, and the
+// other ones are here. event is the type of that of its coming.
+func (m *Manager) addLayer(ctx context.Context, event string, names []string, configType string, config []byte, layers []v1.Descriptor, draft *blob.Draft, progress func(api.Progress)) (*store.Image, error) {
 	c := candidate{event: event, names: names, config: digest.FromBytes(config), layers: layers}
 	var err error
-	c.manifest, err = manifest.New(v1.Descriptor{MediaType: v1.MediaTypeImageConfig, Digest: c.config, Size: int64(len(config))}, layers)
+	c.manifest, err = manifest.New(v1.Descriptor{MediaType: configType, Digest: c.config, Size: int64(len(config))}, layers)
 	if err != nil {
 		return nil, err
 	}

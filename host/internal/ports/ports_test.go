@@ -18,6 +18,7 @@ import (
 
 	"github.com/davit-run/davit/host/internal/ports"
 	"github.com/davit-run/davit/host/publish"
+	"github.com/davit-run/davit/host/rigs/realtest"
 	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/linux"
 	"github.com/hashicorp/go-hclog"
@@ -375,9 +376,7 @@ func TestHolderThatHangsIsReplaced(t *testing.T) {
 	want.Bound = killedHost(t, dir, want)
 	s := open(t, dir)
 	pid := s.pid("a")
-	if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	realtest.Stop(t, pid) // or it might still answer
 	want.Record = func(context.Context, []publish.Port) error { return nil }
 	s.Keep(want)
 	gone(t, pid)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/davit-run/davit/host/rigs/realtest"
 	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/linux"
@@ -255,9 +256,7 @@ func TestStoppedExecutorIsReplaced(t *testing.T) {
 	b := started(config)
 	defer b.Stop(t.Context())
 	pid := b.waitPID(t)
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	realtest.Stop(t, pid)
 	b.waitReplaced(t, pid)
 }
 
@@ -273,9 +272,7 @@ func TestHungExecutorOfAnEarlierHostIsReplaced(t *testing.T) {
 	first := started(config)
 	pid := first.waitPID(t)
 	first.Close()
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	realtest.Stop(t, pid)
 	second := started(config)
 	defer second.Stop(t.Context())
 	if got := second.waitPID(t); got == pid {

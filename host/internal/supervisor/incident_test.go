@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/davit-run/davit/host/rigs/realtest"
 	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/linux"
@@ -147,9 +148,7 @@ func TestExecutorStoppedInACall(t *testing.T) {
 		_, err := s.List(t.Context())
 		called <- err
 	}()
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	realtest.Stop(t, pid)
 	if err := <-called; !errors.Is(err, executor.OutcomeUnknown) && !errors.Is(err, executor.Unavailable) {
 		t.Errorf("the call that was under way: got %v", err)
 	}

@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/davit-run/davit/host/rigs/realtest"
 )
 
 // An ephemeral host is killed: containers, shims, daemons and executors go.
@@ -36,9 +38,7 @@ func TestEphemeralHostLeavesNothing(t *testing.T) {
 	for _, b := range s.backends() {
 		pids = append(pids, b.PID)
 	}
-	if err := s.serve.Process.Signal(syscall.SIGSTOP); err != nil { // or it starts others
-		t.Fatal(err)
-	}
+	realtest.Stop(t, s.serve.Process.Pid) // or it starts others
 	for _, pid := range pids {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)

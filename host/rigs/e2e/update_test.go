@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/davit-run/davit/host/rigs/realtest"
 )
 
 // limits returns what stats shows of a container's limits.
@@ -85,9 +87,7 @@ func TestUpdateWhileTheHostDies(t *testing.T) {
 	s := pauseSite(t)
 	id := s.must("run", "-d", "--backend", "bare", "--rootfs", rootfs, "-m", "64m", "sleep", "1000")
 	executor := s.backend("bare").PID
-	if err := syscall.Kill(executor, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	realtest.Stop(t, executor)
 	cmd := s.command("update", "-m", "128m", id)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

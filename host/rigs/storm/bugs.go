@@ -19,6 +19,7 @@ var bugs = []struct{ name, invariant string }{
 	{"line-doubled", doubled},
 	{"second-start", secondStarts},
 	{"event-gap", eventGaps},
+	{"image-damaged", damaged},
 	{"leftover-process", leftovers},
 	{"leftover-mount", leftovers},
 	{"leftover-cgroup", leftovers},
@@ -35,17 +36,19 @@ func noticeBugs(ctx context.Context, s *storm) {
 		seen := newReport(&text)
 		opts := s.opts
 		opts.Out, opts.Keep, opts.Verbose, opts.Duration = io.Discard, false, false, time.Minute
-		err := opts.run(ctx, row{
-			name: bug.name, failpoints: true,
-			do: func(ctx context.Context, bad *storm) {
-				bad.arm("bug."+bug.name, "")
-				if bug.name == "second-start" {
-					bad.startTwice(ctx)
-					return
-				}
-				bad.checkLeaks(ctx)
-			},
-		}, seen)
+		r := row{name: bug.name, failpoints: true}
+		provoke := func(ctx context.Context, bad *storm) { bad.checkLeaks(ctx) }
+		switch bug.invariant {
+		case secondStarts:
+			provoke = func(ctx context.Context, bad *storm) { bad.startTwice(ctx) }
+		case damaged:
+			r.targets, provoke = Options.imageTargets, images(0)
+		}
+		r.do = func(ctx context.Context, bad *storm) {
+			bad.arm("bug."+bug.name, "")
+			provoke(ctx, bad)
+		}
+		err := opts.run(ctx, r, seen)
 		switch {
 		case ctx.Err() != nil:
 			return

@@ -19,8 +19,8 @@
 // A container that was created ends exactly once, with the code that its workload
 // exited with. It is started once; process and start time stay the same. All
 // lines that the workload's writes were acknowledged for are in its log once
-// each, whole and in order. The journal of events has no gap, and reports each
-// step in a life once. When all containers are removed no process, mount, cgroup,
+// each, whole and in order. A container of an image has that image's files, and no
+// others. The journal of events has no gap, and reports each step in a life once. When all containers are removed no process, mount, cgroup,
 // socket, bundle, task or runtime state is left, and after more containers in calm
 // weather no process has more descriptors, threads or goroutines. Each invariant has
 // a deliberate bug (row bugs) by which the storm proves that it notices.

@@ -45,6 +45,7 @@ const (
 	secondStarts = "second starts"
 	otherProcess = "processes that changed"
 	eventGaps    = "events missing or twice"
+	damaged      = "images damaged"
 	leftovers    = "leftovers"
 	leaks        = "leaks"
 	panics       = "panics"
@@ -52,7 +53,7 @@ const (
 	others       = "other violations"
 )
 
-var invariants = []string{lost, torn, doubled, wrongExits, secondStarts, otherProcess, eventGaps, leftovers, leaks, panics, tooFew, others}
+var invariants = []string{lost, torn, doubled, wrongExits, secondStarts, otherProcess, eventGaps, damaged, leftovers, leaks, panics, tooFew, others}
 
 // What else is counted.
 const (

@@ -104,6 +104,10 @@ func (opts Options) rows() []row {
 			do: passStreams(n(20, 1)),
 		},
 		{
+			name: "images", about: "images pulled, run, committed and removed, with host and executors killed",
+			targets: Options.imageTargets, do: images(n(200, 30)),
+		},
+		{
 			name: "bugs", about: "deliberate bugs, one per invariant, each noticed",
 			failpoints: true, do: noticeBugs,
 		},

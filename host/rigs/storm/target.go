@@ -58,6 +58,15 @@ func (b Binaries) linux() []target {
 	return slices.DeleteFunc(b.targets(), func(t target) bool { return t.direct || t.inline })
 }
 
+// imageTargets are those that run images for Linux.
+func (opts Options) imageTargets() []target {
+	all := slices.DeleteFunc(opts.targets(), func(t target) bool { return t.inline })
+	for i := range all {
+		all[i].more = strings.ReplaceAll(all[i].more, `"usual", "root"`, `"usual"`)
+	}
+	return all
+}
+
 // shimTarget has davit's own shim, and one of containerd's.
 func (b Binaries) shimTarget(name string) target {
 	state := filepath.Join("state/backends", name, "containers")

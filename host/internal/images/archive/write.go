@@ -70,7 +70,9 @@ func Write(w io.Writer, store *blob.Store, images []Saved) error {
 			index.Manifests = append(index.Manifests, named)
 			entry.RepoTags = append(entry.RepoTags, reference.FamiliarString(name))
 		}
-		docker = append(docker, entry)
+		if doc.Manifest.Config.MediaType != manifest.WasmConfig { // docker reads no such artifact
+			docker = append(docker, entry)
+		}
 	}
 	out := tar.NewWriter(w)
 	for _, dir := range []string{"blobs/", "blobs/sha256/"} {

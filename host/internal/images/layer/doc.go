@@ -17,4 +17,7 @@
 // Names are taken as a process in the image would see them: an absolute name, ".." and
 // symbolic links stay inside. Nothing in an archive is trusted: its digests are verified
 // while it is unpacked, and what it unpacks to has limits.
+//
+// A layer that is a WebAssembly module instead of an archive becomes a directory with that
+// one file, [Module].
 package layer

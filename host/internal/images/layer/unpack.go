@@ -2,6 +2,7 @@ package layer
 
 import (
 	"archive/tar"
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -23,13 +24,19 @@ func unpackBlob(ctx context.Context, blob io.Reader, l Layer, dir string, below 
 		return 0, err
 	}
 	defer z.Close()
-	archive := io.TeeReader(&limited{ctx: ctx, r: z, left: limits.Bytes, what: "it unpacks to more than is allowed of a layer"}, unpacked)
+	archive := bufio.NewReader(io.TeeReader(&limited{ctx: ctx, r: z, left: limits.Bytes, what: "it unpacks to more than is allowed of a layer"}, unpacked))
 	u, err := newUnpacker(dir, below, limits)
 	if err != nil {
 		return 0, err
 	}
 	defer u.close()
-	if err := u.all(ctx, archive); err != nil {
+	head, _ := archive.Peek(4) // an error comes again
+	if IsModule(head) {
+		err = u.module(archive)
+	} else {
+		err = u.all(ctx, archive)
+	}
+	if err != nil {
 		return 0, err
 	}
 	// What follows the end of the archive counts for the digests.

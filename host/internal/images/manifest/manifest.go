@@ -26,7 +26,6 @@ const (
 	dockerList     = "application/vnd.docker.distribution.manifest.list.v2+json"
 	dockerLayer    = "application/vnd.docker.image.rootfs.diff.tar"
 	dockerGzip     = "application/vnd.docker.image.rootfs.diff.tar.gzip"
-	wasmConfig     = "application/vnd.wasm.config.v0+json"
 )
 
 // Accept has the media types of the documents that [Parse] knows.
@@ -95,9 +94,6 @@ func parseManifest(raw []byte) (Document, error) {
 	if len(m.Layers) > layer.Max {
 		return Document{}, invalid("it has %d layers, at most %d are supported", len(m.Layers), layer.Max)
 	}
-	if m.Config.MediaType == wasmConfig {
-		return Document{}, executor.Errorf(executor.Unsupported, "it is a WebAssembly artifact, which is not supported as an image; run the module with --rootfs")
-	}
 	for _, d := range append([]v1.Descriptor{m.Config}, m.Layers...) {
 		if err := check(d); err != nil {
 			return Document{}, err
@@ -129,6 +125,9 @@ func ParseConfig(raw []byte, layers int) (*v1.Image, error) {
 	c := new(v1.Image)
 	if err := json.Unmarshal(raw, c); err != nil {
 		return nil, invalid("its config: %w", err)
+	}
+	if err := completeWasm(c, raw); err != nil {
+		return nil, err
 	}
 	if got := len(c.RootFS.DiffIDs); got != layers {
 		return nil, invalid("its config has %d layers, and its manifest %d", got, layers)

@@ -24,7 +24,6 @@ func TestParse(t *testing.T) {
 		"no JSON": `x`, "no object": `[]`, "schema 1": `{"schemaVersion":1}`, "no schema": `{}`, "a size below 0": strings.ReplaceAll(good, `"size":1`, `"size":-1`),
 		"no digest": strings.ReplaceAll(good, zero, "x"), "index and image": `{"schemaVersion":2,"config":{},"manifests":[{}]}`, "too many": `{"schemaVersion":2,"manifests":[` + many[:len(many)-1] + `]}`,
 		"too many layers": strings.Replace(good, `"layers":[`, `"layers":[`+many, 1), "another type": `{"schemaVersion":2,"mediaType":"text/plain"}`,
-		"wasm": strings.Replace(good, `"config":{`, `"config":{"mediaType":"application/vnd.wasm.config.v0+json",`, 1),
 	} {
 		if d, err := Parse([]byte(text)); executor.CodeOf(err) != executor.Invalid && executor.CodeOf(err) != executor.Unsupported {
 			t.Errorf("%s: got %+v, %v", name, d, err)
@@ -57,6 +56,16 @@ func TestPlatforms(t *testing.T) {
 	if _, err := Select([]v1.Descriptor{{Digest: zero}}, Here()); err != nil {
 		t.Errorf("one that does not say what it is for: %v", err)
 	}
+	module := d("e", "wasip1/wasm")
+	if _, err := Select([]v1.Descriptor{module}, Here()); err != nil {
+		t.Errorf("only a module: %v", err)
+	}
+	if _, err := Select([]v1.Descriptor{module}, Platform{OS: "linux", Architecture: "s390x"}); executor.CodeOf(err) != executor.NotFound {
+		t.Errorf("a module for s390x: got %v", err)
+	}
+	if got, err := Select([]v1.Descriptor{module, d("f", Here().String())}, Here()); err != nil || got.MediaType != "f" {
+		t.Errorf("a module and a program: got %s, %v", got.MediaType, err)
+	}
 	for _, bad := range []string{"linux", "linux/", "/", "linux/amd64/v1/x", "Linux/AMD64", "../.."} {
 		if _, err := ParsePlatform(bad); executor.CodeOf(err) != executor.Invalid {
 			t.Errorf("%q: got %v, want invalid", bad, err)
@@ -68,10 +77,12 @@ func TestPlatforms(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"schemaVersion":2,"config":{"digest":"` + zero + `"},"layers":[]}`))
 	f.Add([]byte(`{"schemaVersion":2,"manifests":[{"digest":"` + zero + `","platform":{}}]}`))
+	f.Add([]byte(`{"os":"wasip1","architecture":"wasm","layerDigests":["` + zero + `"]}`))
 	f.Fuzz(func(_ *testing.T, raw []byte) {
 		if d, err := Parse(raw); err == nil && d.Index != nil {
 			_, _ = Select(d.Index.Manifests, Here())
 		}
 		_, _ = ParseConfig(raw, 0)
+		_, _ = ParseConfig(raw, 1)
 	})
 }

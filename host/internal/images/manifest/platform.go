@@ -49,7 +49,8 @@ func (p Platform) matches(other Platform) bool {
 }
 
 // Select returns the manifest of an index for a platform. A manifest that does not say what
-// it is for is taken if there is no other. The first one that fits is taken, as others do.
+// it is for is taken if there is no other, and so is one for WebAssembly, which all machines
+// can run. The first one that fits is taken, as others do.
 func Select(manifests []v1.Descriptor, want Platform) (v1.Descriptor, error) {
 	var have []string
 	for _, d := range manifests {
@@ -61,7 +62,7 @@ func Select(manifests []v1.Descriptor, want Platform) (v1.Descriptor, error) {
 			have = append(have, p.String())
 		}
 	}
-	if len(manifests) == 1 && manifests[0].Platform == nil {
+	if len(manifests) == 1 && (manifests[0].Platform == nil || want == Here() && Of(manifests[0].Platform).IsWasm()) {
 		return manifests[0], nil
 	}
 	slices.Sort(have)

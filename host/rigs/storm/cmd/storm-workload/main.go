@@ -1,6 +1,7 @@
 // Storm-workload is what runs in the storm's containers. It notes that it was
 // started, prints numbered lines, counts in a file those that were taken from it, and
-// exits with the code in its arguments. Or it copies its input to its output instead.
+// exits with the code in its arguments. Or it copies its input to its output instead, or prints
+// the sum of a tree.
 package main
 
 import (
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/host/rigs/storm/internal/line"
+	"github.com/davit-run/davit/host/rigs/storm/internal/tree"
 )
 
 func main() {
@@ -23,12 +25,16 @@ func main() {
 	steered := flag.Bool("steered", false, "go on until the file stop is in the directory")
 	quiet := flag.Bool("quiet", false, "print nothing on stderr")
 	echo := flag.String("echo", "", "copy the input to the output, and note the start in this `FILE` of the directory")
+	sum := flag.String("tree", "", "print the sum of the files in `DIR`")
 	flag.String("token", "", "whatever makes the command line unique")
 	flag.Parse()
 	var err error
-	if *echo != "" {
+	switch {
+	case *echo != "":
 		err = copyInput(filepath.Join(*dir, *echo))
-	} else {
+	case *sum != "":
+		err = printSum(*sum)
+	default:
 		err = run(*dir, *lines, *rate, *steered, *quiet)
 	}
 	if err != nil {
@@ -44,6 +50,15 @@ func copyInput(note string) error {
 		return err
 	}
 	_, err := io.Copy(struct{ io.Writer }{os.Stdout}, struct{ io.Reader }{os.Stdin})
+	return err
+}
+
+// printSum prints the sum of a tree.
+func printSum(dir string) error {
+	sum, err := tree.SumDir(dir)
+	if err == nil {
+		_, err = fmt.Println(sum)
+	}
 	return err
 }
 
