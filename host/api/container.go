@@ -39,6 +39,9 @@ type ContainerOptions struct {
 	Rootfs        string          `json:"rootfs,omitempty"`
 	RootfsOverlay bool            `json:"rootfs_overlay,omitempty"`
 	Process       ocispec.Options `json:"process,omitzero"`
+	// VolumesFrom are containers, each NAME or NAME:ro, whose volumes and bind mounts it has,
+	// too, but where Process has a mount.
+	VolumesFrom []string `json:"volumes_from,omitempty"`
 	// Network is the network: none, with a loopback of its own and nothing else; host, the
 	// machine's; the name of one; or container:NAME, the network namespace of another
 	// container, with its /etc/hosts, resolv.conf and host name, for as long as one of the two

@@ -41,7 +41,8 @@ func (a *App) completeNames(root *cobra.Command) {
 		}
 		for flag, of := range map[string]values{
 			"backend": backendNames, "runtime": runtimeNames, "signal": signalNames, "stop-signal": signalNames, "network": networkModes,
-			"pid": pidModes, "ipc": ipcModes,
+			"volumes-from": containerNames,
+			"pid":          pidModes, "ipc": ipcModes,
 			"uts":       words(ocispec.NamespacePrivate, ocispec.NamespaceHost),
 			"cgroupns":  words(ocispec.NamespacePrivate, ocispec.NamespaceHost),
 			"attach":    words("stdin", "stdout", "stderr"),

@@ -76,6 +76,7 @@ func (f *runFlags) register(fs *pflag.FlagSet, env func(string) (string, bool)) 
 		p.Mounts = append(p.Mounts, m)
 		return err
 	})
+	fs.Func("volumes-from", "`CONTAINER`[:ro] whose volumes and bind mounts it has, too; may be repeated", appendTo(&o.VolumesFrom))
 	fs.BoolVar(&p.ReadOnly, "read-only", false, "make the root file system read-only")
 	limitFlags(fs, p)
 	sizeFlag(fs, &p.ShmBytes, "shm-size", "`SIZE` of /dev/shm (default 64m)")

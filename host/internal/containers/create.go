@@ -83,6 +83,9 @@ func (m *Manager) createAs(ctx context.Context, id string, opts api.ContainerOpt
 // container that is to be started. If the same request has made one meanwhile, it returns that
 // one. If it fails, nothing is left.
 func (m *Manager) make(ctx context.Context, id string, opts api.ContainerOptions) (record *store.Container, spec json.RawMessage, session *backends.Session, existing bool, err error) {
+	if err := m.mountOthers(&opts); err != nil {
+		return nil, nil, nil, false, err
+	}
 	bound, err := m.reservePorts(ctx, id, &opts, nil)
 	if err != nil {
 		return nil, nil, nil, false, err
