@@ -22,6 +22,15 @@ func (h *Host) ImageHistory(reference string) ([]api.ImageStep, error) {
 	return h.images.History(reference)
 }
 
+// CheckImage reads all that is on disk of an image: it verifies the digests of its blobs, and
+// compares its layers with what the blobs unpack to, which takes as much room meanwhile. With
+// repair, layers that are damaged or missing are replaced, unless a container that uses them
+// has its root file system mounted, and damaged blobs are removed, so that the next pull or
+// load brings good ones.
+func (h *Host) CheckImage(ctx context.Context, reference string, repair bool) (api.ImageCheck, error) {
+	return h.images.Check(ctx, reference, repair)
+}
+
 // LoadImages loads the images of an archive: an OCI layout, or what `docker save` writes,
 // compressed or not. It adds the images one after another; each is there when it is on disk,
 // with its layers unpacked. If it fails, nothing is left of the image that failed. progress

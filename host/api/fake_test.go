@@ -190,6 +190,10 @@ func (f *fake) ImageHistory(ref string) ([]ImageStep, error) {
 	_, err := f.image(context.Background(), "history "+ref)
 	return []ImageStep{{CreatedBy: ref}}, err
 }
+func (f *fake) CheckImage(ctx context.Context, ref string, repair bool) (ImageCheck, error) {
+	_, err := f.image(ctx, fmt.Sprint("check ", ref, " ", repair))
+	return ImageCheck{Problems: []ImageProblem{{Text: ref, Repaired: repair}}}, err
+}
 func (f *fake) LoadImages(ctx context.Context, r io.Reader, o LoadOptions, progress func(Progress)) ([]Image, error) {
 	progress(Progress{Step: StepRead, Done: 1})
 	text, err := io.ReadAll(io.LimitReader(r, 10))

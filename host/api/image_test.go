@@ -52,6 +52,9 @@ func TestImageCalls(t *testing.T) {
 	if steps, err := c.ImageHistory(ctx, "a/b"); err != nil || len(steps) != 1 || steps[0].CreatedBy != "a/b" {
 		t.Errorf("history: got %v, %v", steps, err)
 	}
+	if check, err := c.CheckImage(ctx, "a/b", true); err != nil || len(check.Problems) != 1 || !check.Problems[0].Repaired {
+		t.Errorf("check: got %v, %v", check, err)
+	}
 	if r, err := c.RemoveImage(ctx, "a/b@sha256:0", true); err != nil || !r.Removed {
 		t.Errorf("remove: got %v, %v", r, err)
 	}
@@ -61,7 +64,7 @@ func TestImageCalls(t *testing.T) {
 	if p, err := c.PruneImages(ctx, PruneImagesOptions{All: true}); err != nil || len(p.Images) != 1 {
 		t.Errorf("prune: got %v, %v", p, err)
 	}
-	want := "load {linux/arm64} archive|load {{a/b:c  [ENV A=1 CMD x] why}} tar|pull busybox{a/b}|push a/b:c|login {r:1 me secret}|logout r:1|save [a b:c]|list|inspect host:5000/a/b:c|history a/b|remove a/b@sha256:0true|tag a b/c:d|prune {true false}"
+	want := "load {linux/arm64} archive|load {{a/b:c  [ENV A=1 CMD x] why}} tar|pull busybox{a/b}|push a/b:c|login {r:1 me secret}|logout r:1|save [a b:c]|list|inspect host:5000/a/b:c|history a/b|check a/b true|remove a/b@sha256:0true|tag a b/c:d|prune {true false}"
 	if got := strings.Join(asked, "|"); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

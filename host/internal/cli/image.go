@@ -13,12 +13,12 @@ var _ = Command(Images, 50, (*App).imageCommand)
 func (a *App) imageCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "image",
-		Short:   "Inspect images, and remove unused ones",
+		Short:   "Inspect and check images, and remove unused ones",
 		Example: "  davit image inspect busybox\n  davit image prune --all",
 	}
 	history := a.historyCommand()
 	history.Example = strings.ReplaceAll(history.Example, "davit history", "davit image history")
-	cmd.AddCommand(a.imageInspectCommand(), history, a.imagePruneCommand())
+	cmd.AddCommand(a.imageInspectCommand(), history, a.imagePruneCommand(), a.imageCheckCommand())
 	return cmd
 }
 

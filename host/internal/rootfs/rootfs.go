@@ -32,7 +32,11 @@ import (
 
 // Store has root file systems. It is safe for concurrent use, though for one container one
 // call is made at a time.
-type Store struct{ dir, layers string }
+type Store struct {
+	dir, layers string
+	// mounting is held, shared, by who mounts something, and by [Store.Unmounted] alone.
+	mounting sync.RWMutex
+}
 
 // Open opens the root file systems in a directory, which it makes if there is none, over
 // the layers of another directory.
@@ -47,7 +51,7 @@ func Open(dir, layers string) (*Store, error) {
 	if err != nil {
 		return nil, explain(dir, err)
 	}
-	return &Store{dir, layers}, nil
+	return &Store{dir: dir, layers: layers}, nil
 }
 
 func explain(dir string, err error) error {
@@ -199,6 +203,8 @@ func (s *Store) mount(id string, layers []string) error {
 	if err != nil {
 		return err
 	}
+	s.mounting.RLock()
+	defer s.mounting.RUnlock()
 	err = inDir(s.layers, func() error { return unix.Mount("overlay", s.Path(id), "overlay", 0, options) })
 	switch {
 	case err == nil:

@@ -171,11 +171,19 @@ func (a *app) runit() {
 	a.write("services/a/run", "#!/bin/sh\necho up >>/files/starts\necho a is up\nexec sleep 1000\n", 0o755)
 	a.write("services/b/run", "#!/bin/sh\necho b is up\nexec sleep 0.2\n", 0o755)
 	id := a.serve("--stop-signal SIGHUP", "runsvdir", "-P", "/files/services")
-	a.await("starts")
+	// It is up for runit before its script has said so.
+	started := func(n int) bool {
+		starts, _ := os.ReadFile(filepath.Join(a.files, "starts"))
+		return strings.Count(string(starts), "up") >= n
+	}
+	a.waitFor("a is started", func() bool { return started(1) })
 	a.underKills(func() error {
-		for range 3 {
+		for n := range 3 {
 			if _, err := a.client("", "sv", "restart", "/files/services/a"); err != nil {
 				return err
+			}
+			if !wait.Holds(func() bool { return started(n + 2) }) {
+				return fmt.Errorf("a was not started again after restart %d", n+1)
 			}
 		}
 		return nil

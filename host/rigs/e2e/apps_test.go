@@ -112,15 +112,21 @@ func (a *app) underKills(load func() error) {
 }
 
 // client runs a command in a container of its own, for a goroutine. The command goes on
-// when the host is killed.
+// when the host is killed, and begins when there is one.
 func (a *app) client(flags string, command ...string) (string, error) {
-	cmd := a.command(a.args("--rm "+flags, command...)...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("%s: %w: %s %s", command[0], err, stdout.String(), stderr.String())
+	for {
+		cmd := a.command(a.args("--rm "+flags, command...)...)
+		var stdout, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		err := cmd.Run()
+		switch {
+		case err == nil:
+			return stdout.String(), nil
+		case !strings.HasPrefix(stderr.String(), "davit: cannot reach the davit host"):
+			return "", fmt.Errorf("%s: %w: %s %s", command[0], err, stdout.String(), stderr.String())
+		}
+		time.Sleep(50 * time.Millisecond)
 	}
-	return stdout.String(), nil
 }
 
 // ends stops a container and checks its exit code, and that its output is whole and has

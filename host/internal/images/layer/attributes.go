@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"errors"
+	"maps"
 	"strings"
 	"time"
 
@@ -56,31 +57,42 @@ func reserved(name string) bool {
 // attributesAt returns the attributes of a file of a layer below.
 func attributesAt(f found) (attributes, error) {
 	a := attributes{uid: int(f.st.Uid), gid: int(f.st.Gid), mode: f.st.Mode & 0o7777, times: [2]unix.Timespec{f.st.Atim, f.st.Mtim}}
-	path := f.proc()
-	n, err := unix.Llistxattr(path, nil)
-	if errors.Is(err, unix.ENOTSUP) || err == nil && n == 0 {
-		return a, nil
-	}
+	all, err := xattrsAt(f.proc())
 	if err != nil {
 		return a, disk(err)
 	}
+	maps.DeleteFunc(all, func(name, _ string) bool { return reserved(name) })
+	a.xattrs = all
+	return a, nil
+}
+
+// xattrsAt returns the extended attributes of what is at a path, which may be a link. There
+// are none where the file system has none.
+func xattrsAt(path string) (map[string]string, error) {
+	n, err := unix.Llistxattr(path, nil)
+	if errors.Is(err, unix.ENOTSUP) || err == nil && n == 0 {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
 	list := make([]byte, n)
 	if n, err = unix.Llistxattr(path, list); err != nil {
-		return a, disk(err)
+		return nil, err
 	}
-	a.xattrs = map[string]string{}
+	all := map[string]string{}
+	value := make([]byte, 64<<10) // the kernel's largest
 	for name := range bytes.SplitSeq(list[:n], []byte{0}) {
-		if len(name) == 0 || reserved(string(name)) {
+		if len(name) == 0 {
 			continue
 		}
-		value := make([]byte, 64<<10) // the kernel's largest
 		n, err := unix.Lgetxattr(path, string(name), value)
 		if err != nil {
-			return a, disk(err)
+			return nil, err
 		}
-		a.xattrs[string(name)] = string(value[:n])
+		all[string(name)] = string(value[:n])
 	}
-	return a, nil
+	return all, nil
 }
 
 // setAttributes sets the attributes of what is at a place.

@@ -5,16 +5,22 @@
 // that were refused are those of oras-go. What a connection has brought before it broke is
 // kept, also by the next host, and the rest of it asked for. What is sent begins anew.
 //
+// Where a registry is, its mirrors and whom it is trusted by are in containerd's hosts.toml, or
+// in docker's certs.d, for those who have them; see certsDirs. What has no meaning there is an
+// error.
+//
 // Credentials are those of the user that the host runs as, and never a client's: [Login]
 // keeps them where a pull finds them, in $DOCKER_CONFIG or ~/.docker, or by a helper.
 package registry
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -46,7 +52,12 @@ type Repository struct {
 	// actions are what is to be done there, for which it is asked for tokens.
 	actions []string
 	// stall is how long a connection may bring nothing.
-	stall time.Duration
+	stall  time.Duration
+	header http.Header // of each request
+	// query is that of requests to a mirror: for which registry it is asked.
+	query string
+	// mirrors are asked first, as far as they can, until they fail. A mirror has none.
+	mirrors []*mirror
 }
 
 // What is done with a repository.
@@ -56,27 +67,61 @@ const (
 )
 
 // Open returns the repository that a name is in, for some actions. It makes no request.
-// Registries on this machine are asked without TLS, others with it.
+// Registries on this machine are asked without TLS, others with it, unless a file of
+// containerd's or docker's says otherwise; see certsDirs.
 func Open(named reference.Named, actions ...string) (*Repository, error) {
 	host, scheme := reference.Domain(named), "https"
-	switch {
-	case host == "docker.io":
-		host = dockerHost
-	case loopback(host):
+	named = reference.TrimNamed(named)
+	if loopback(host) {
 		scheme = "http"
 	}
-	r := &Repository{base: scheme + "://" + host + "/v2/" + reference.Path(named), name: reference.Path(named), host: host, actions: actions, stall: 30 * time.Second}
-	r.client = &auth.Client{Client: retry.DefaultClient, Cache: auth.NewCache()}
-	r.client.SetUserAgent("davit")
+	own, mirrors, err := servers(host, scheme)
+	if err != nil {
+		return nil, err
+	}
+	if own.host == "docker.io" {
+		own.host, own.base = dockerHost, "https://"+dockerHost+"/v2"
+	}
 	store, err := openCredentials(credentials.StoreOptions{})
 	if err != nil {
 		return nil, err
 	}
-	r.client.Credential = credentials.Credential(store)
-	once := *r.client
-	once.Client = http.DefaultClient
-	r.once = &once
+	r := open(own, named, retry.NewTransport, store, actions)
+	for _, m := range mirrors {
+		copies := &mirror{Repository: open(m, named, nil, store, actions), can: m.can}
+		copies.query = "?" + url.Values{"ns": {host}}.Encode() // as containerd says it
+		r.mirrors = append(r.mirrors, copies)
+	}
 	return r, nil
+}
+
+// open returns a repository on a server. again, if not nil, makes of a transport one that
+// makes requests again.
+func open(s server, named reference.Named, again func(http.RoundTripper) *retry.Transport, store *credentials.DynamicStore, actions []string) *Repository {
+	r := &Repository{base: s.base + "/" + reference.Path(named), name: reference.Path(named), host: s.host, actions: actions, stall: 30 * time.Second, header: s.header}
+	once := http.DefaultTransport
+	if s.tls != nil || s.dialing > 0 || again == nil {
+		own := http.DefaultTransport.(*http.Transport).Clone()
+		own.TLSClientConfig = s.tls
+		if again == nil { // somebody else is asked then
+			own.ResponseHeaderTimeout = mirrorTime
+			own.DialContext = (&net.Dialer{Timeout: cmp.Or(s.dialing, mirrorTime)}).DialContext
+		} else if s.dialing > 0 {
+			own.DialContext = (&net.Dialer{Timeout: s.dialing}).DialContext
+		}
+		once = own
+	}
+	client := func(t http.RoundTripper) *auth.Client {
+		c := &auth.Client{Client: &http.Client{Transport: t}, Cache: auth.NewCache(), Credential: credentials.Credential(store)}
+		c.SetUserAgent("davit")
+		return c
+	}
+	r.once = client(once)
+	r.client = r.once
+	if again != nil {
+		r.client = client(again(once))
+	}
+	return r
 }
 
 // loopback reports whether a registry is on this machine.
@@ -89,13 +134,31 @@ func loopback(host string) bool {
 	return name == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// get makes a request. The caller closes the body.
+// get makes a request, of mirrors first. The caller closes the body.
 func (r *Repository) get(ctx context.Context, path string, header http.Header) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.base+path, nil)
+	var tried []error
+	for _, m := range r.mirrors {
+		resp, err := m.ask(ctx, path, header)
+		if resp != nil || ctx.Err() != nil {
+			return resp, err
+		}
+		if err != nil {
+			tried = append(tried, err)
+		}
+	}
+	resp, err := r.getHere(ctx, path, header)
+	if err != nil && len(tried) > 0 {
+		err = executor.Errorf(executor.CodeOf(err), "%w; before that, mirrors: %w", err, errors.Join(tried...))
+	}
+	return resp, err
+}
+
+func (r *Repository) getHere(ctx context.Context, path string, header http.Header) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.base+path+r.query, nil)
 	if err != nil {
 		return nil, executor.Errorf(executor.Invalid, "registry %s: %w", r.host, err)
 	}
-	req.Header = header
+	maps.Copy(req.Header, header)
 	return r.do(req, path)
 }
 
@@ -103,6 +166,7 @@ func (r *Repository) get(ctx context.Context, path string, header http.Header) (
 // error, but for one that a range is of no use. The caller closes the body.
 func (r *Repository) do(req *http.Request, what string) (*http.Response, error) {
 	ctx := auth.AppendScopesForHost(req.Context(), r.host, auth.ScopeRepository(r.name, r.actions...))
+	maps.Copy(req.Header, r.header)
 	client := r.client
 	if req.Method == http.MethodPut {
 		client = r.once
