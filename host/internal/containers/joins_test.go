@@ -68,6 +68,32 @@ func TestJoinsThatCannotBe(t *testing.T) {
 	}
 }
 
+// TestMissedNamespace looks whether processes are in a namespace.
+func TestMissedNamespace(t *testing.T) {
+	own, err := os.Open("/proc/self/ns/pid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := entered{{sharings()[0], own, "other"}}
+	defer open.close()
+	if open.missed(os.Getpid()) != nil {
+		t.Error("this process is not in its own namespace")
+	}
+	child := exec.Command("sleep", "600")
+	child.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
+	if err := child.Start(); err != nil {
+		t.Skip("no namespaces here: ", err)
+	}
+	if ns := open.missed(child.Process.Pid); ns == nil || ns.of != "other" {
+		t.Errorf("a process in a namespace of its own: got %+v", ns)
+	}
+	_ = child.Process.Kill()
+	_ = child.Wait()
+	if open.missed(child.Process.Pid) != nil {
+		t.Error("a process that has ended is missed")
+	}
+}
+
 // TestJoinAtTheStart starts a container whose other one has ended, has another pid than is
 // recorded, and was removed.
 func TestJoinAtTheStart(t *testing.T) {

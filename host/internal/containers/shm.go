@@ -40,6 +40,9 @@ func (m *Manager) freeShm(id string) {
 
 // sweepShm gives back the shared memory of containers that have ended before this host.
 func (m *Manager) sweepShm() {
+	if m.store.Info().Incomplete() { // what runs may have no record
+		return
+	}
 	err := m.shm.Sweep(func(id string) bool {
 		c, err := m.record(id)
 		return err == nil && c.ID == id && !ended(c) || err != nil && !errors.Is(err, executor.NotFound)

@@ -88,6 +88,9 @@ func (m *Manager) start(ctx context.Context, session *backends.Session, record *
 		status, err := t.create(ctx, session, workload)
 		switch {
 		case err == nil:
+			if err := m.confirm(context.WithoutCancel(ctx), session, record, status, open); err != nil {
+				return m.giveUp(session, record, err)
+			}
 			return m.recordRunning(context.WithoutCancel(ctx), status)
 		case errors.Is(context.Cause(ctx), errStopped): // and who stopped it settles what is left
 			return executor.Errorf(executor.Canceled, "container %s: %w", record.ID, errStopped)
@@ -265,6 +268,9 @@ func (m *Manager) recordFailure(record *store.Container, reason error) error {
 	m.keepCopy(record.ID)
 	m.settlePorts(record)
 	m.notify(record.Ref(), nil)
+	if sharesMemory(record) {
+		m.background(func() { m.freeShm(record.ID) })
+	}
 	if !record.RestartAt.IsZero() {
 		m.scheduleRestart(record)
 	}
