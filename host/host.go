@@ -139,10 +139,14 @@ func (h *Host) start(ctx context.Context, cfg config.Config, opts Options) error
 	if err != nil {
 		return err
 	}
-	if h.networks, err = h.openNetworks(ctx, cfg, opts.Logger); err != nil {
+	h.ports, err = ports.Open(ports.Options{
+		RunDir: cfg.RunDir, Logger: opts.Logger, Tied: opts.Ephemeral, Name: h.nameOf,
+		Keep: *cfg.Network.Enabled, Changed: func() { h.networks.Publish() },
+	})
+	if err != nil {
 		return err
 	}
-	if h.ports, err = ports.Open(ports.Options{RunDir: cfg.RunDir, Logger: opts.Logger, Tied: opts.Ephemeral, Name: h.nameOf}); err != nil {
+	if h.networks, err = h.openNetworks(ctx, cfg, opts.Logger); err != nil {
 		return err
 	}
 	h.containers, err = containers.Open(ctx, containers.Options{

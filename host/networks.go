@@ -21,7 +21,8 @@ func (h *Host) openNetworks(ctx context.Context, cfg config.Config, logger hclog
 	}
 	pool, _ := cfg.Network.Subnets() // was validated
 	return networks.Open(ctx, networks.Options{
-		Store: h.store, Logger: logger, StateDir: cfg.StateDir, RunDir: cfg.RunDir, Enabled: *cfg.Network.Enabled, Pool: pool, Own: own,
+		Store: h.store, Logger: logger, StateDir: cfg.StateDir, RunDir: cfg.RunDir, Enabled: *cfg.Network.Enabled, IPv6: cfg.Network.IPv6, Pool: pool, Own: own,
+		Serves: h.ports.Serves,
 	})
 }
 
@@ -51,10 +52,11 @@ func (h *Host) ConnectNetwork(ctx context.Context, network, container string, op
 }
 
 // DisconnectNetwork takes the address that a container has on a network, whether it runs or
-// not. The error is [executor.FailedPrecondition] for the last one of a container, for that to
-// which its published ports lead, and for one that it does not have.
-func (h *Host) DisconnectNetwork(ctx context.Context, network, container string) error {
-	return h.containers.DisconnectNetwork(ctx, network, container)
+// not. The error is [executor.FailedPrecondition] for one that it does not have. Published ports
+// lead to the first address that is left, and are closed with the last one until the container
+// is connected to a network again.
+func (h *Host) DisconnectNetwork(ctx context.Context, network, container string, opts api.DisconnectOptions) error {
+	return h.containers.DisconnectNetwork(ctx, network, container, opts)
 }
 
 // RemoveNetwork removes a network. The error is [executor.FailedPrecondition] for one on which

@@ -46,9 +46,12 @@ type ContainerOptions struct {
 	// machine's; the name of one; or container:NAME, the network namespace of another
 	// container, with its /etc/hosts, resolv.conf and host name, for as long as one of the two
 	// is there. Empty means what the config says, or the bundle. IP is the address that it is
-	// to have; empty means a free one.
-	Network string `json:"network,omitempty"`
-	IP      string `json:"ip,omitempty"`
+	// to have, and IP6 that of IPv6; empty means a free one. MACAddress is that of its link
+	// there; empty means one that belongs to its address. All last over restarts.
+	Network    string `json:"network,omitempty"`
+	IP         string `json:"ip,omitempty"`
+	IP6        string `json:"ip6,omitempty"`
+	MACAddress string `json:"mac_address,omitempty"`
 	// NetworkAliases are names that the others of its network find it by, beside its own.
 	NetworkAliases []string `json:"network_aliases,omitempty"`
 	// AddHosts are lines of its /etc/hosts, each NAME:ADDRESS. The address host-gateway is this
@@ -234,6 +237,10 @@ type MountedVolume struct {
 type Address struct {
 	Network string     `json:"network"`
 	IP      netip.Addr `json:"ip"`
+	// MAC is that of its link there.
+	MAC string `json:"mac,omitempty"`
+	// IP6 is that of IPv6, and not valid if the network has none.
+	IP6 netip.Addr `json:"ip6,omitzero"`
 	// Aliases are names that the others of the network find it by, beside its own.
 	Aliases []string `json:"aliases,omitempty"`
 }

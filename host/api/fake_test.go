@@ -264,8 +264,8 @@ func (f *fake) ConnectNetwork(ctx context.Context, network, container string, o 
 	_, err := f.network(ctx, fmt.Sprint("connect ", network, " ", container, " ", o))
 	return err
 }
-func (f *fake) DisconnectNetwork(ctx context.Context, network, container string) error {
-	_, err := f.network(ctx, "disconnect "+network+" "+container)
+func (f *fake) DisconnectNetwork(ctx context.Context, network, container string, o DisconnectOptions) error {
+	_, err := f.network(ctx, fmt.Sprint("disconnect ", network, " ", container, " ", o))
 	return err
 }
 func (f *fake) RemoveNetwork(ctx context.Context, name string) error {

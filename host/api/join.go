@@ -17,7 +17,8 @@ func (o *ContainerOptions) checkJoin() error {
 		given bool
 	}{
 		{"published ports", len(o.Publish) > 0 || o.PublishAll},
-		{"an address", o.IP != ""},
+		{"an address", o.IP != "" || o.IP6 != ""},
+		{"a MAC address", o.MACAddress != ""},
 		{"a network alias", len(o.NetworkAliases) > 0},
 		{"a host name", o.Process.Hostname != ""},
 		{"name servers or search domains", len(o.DNS)+len(o.DNSSearch) > 0},

@@ -13,7 +13,7 @@ func TestJoinTakesNoOptions(t *testing.T) {
 	for want, o := range map[string]ContainerOptions{
 		"published ports":   {Publish: []publish.Port{{ContainerPort: 80}}},
 		"and published":     {PublishAll: true},
-		"an address":        {IP: "10.1.2.3"},
+		"an address":        {IP6: "fd77::2"},
 		"a network alias":   {NetworkAliases: []string{"x"}},
 		"a host name":       {Process: ocispec.Options{Hostname: "x"}},
 		"name servers":      {DNS: []string{"10.1.2.3"}},

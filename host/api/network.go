@@ -18,6 +18,9 @@ type Network struct {
 	// Subnet has the addresses of its containers, and Gateway is the machine's own.
 	Subnet  netip.Prefix `json:"subnet"`
 	Gateway netip.Addr   `json:"gateway"`
+	// Subnet6 and Gateway6 are those of IPv6, and not valid if the network has none.
+	Subnet6  netip.Prefix `json:"subnet6,omitzero"`
+	Gateway6 netip.Addr   `json:"gateway6,omitzero"`
 	// Internal networks lead nowhere else.
 	Internal bool `json:"internal,omitempty"`
 	// Bridge is the name of its link on the machine, and MTU how large a packet may be, in
@@ -34,6 +37,8 @@ type NetworkMember struct {
 	ID      string     `json:"id"`
 	Name    string     `json:"name,omitempty"`
 	Address netip.Addr `json:"address"`
+	// Address6 is that of IPv6, and not valid if the network has none.
+	Address6 netip.Addr `json:"address6,omitzero"`
 }
 
 type networkLister interface{ Networks() ([]Network, error) }

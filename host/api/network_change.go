@@ -15,8 +15,20 @@ type NetworkOptions struct {
 	Subnet string `json:"subnet,omitempty"`
 	// Gateway is an address of Subnet; empty means its first.
 	Gateway string `json:"gateway,omitempty"`
+	// IPv6 gives the network IPv6 in addition, or keeps it from it. Nil means what the config
+	// says, and true if Subnet6 is given.
+	IPv6 *bool `json:"ipv6,omitempty"`
+	// Subnet6 is one of IPv6, as Subnet is of IPv4. Empty means one of the prefix that the host
+	// has for itself (RFC 4193). What goes from there to more than this machine has an address
+	// of the machine. Other subnets are routed as they are.
+	Subnet6 string `json:"subnet6,omitempty"`
+	// Gateway6 is an address of Subnet6; empty means its first.
+	Gateway6 string `json:"gateway6,omitempty"`
 	// Internal keeps the network from leading anywhere else.
 	Internal bool `json:"internal,omitempty"`
+	// MTU is how large a packet may be, in bytes; 0 means as large as on the link of the
+	// machine's default route.
+	MTU int `json:"mtu,omitempty"`
 	// Labels have at most 64 KiB in all.
 	Labels map[string]string `json:"labels,omitempty"`
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // EventConnected and EventDisconnected occur when a container, after it was made, got an
-// address on a network or lost it. Data has both.
+// address on a network or lost it. Data has both, and address6 where there is IPv6.
 const (
 	EventConnected    = "container.connected"
 	EventDisconnected = "container.disconnected"
@@ -14,8 +14,9 @@ const (
 
 // ConnectOptions say how a container is connected to a network.
 type ConnectOptions struct {
-	// IP is the address that it is to have; empty means a free one.
-	IP string `json:"ip,omitempty"`
+	// IP is the address that it is to have, and IP6 that of IPv6; empty means a free one.
+	IP  string `json:"ip,omitempty"`
+	IP6 string `json:"ip6,omitempty"`
 	// Aliases are names that the others of the network find it by, beside its own.
 	Aliases []string `json:"aliases,omitempty"`
 }
@@ -48,13 +49,21 @@ func (c *Client) ConnectNetwork(ctx context.Context, network, container string, 
 	return err
 }
 
+// DisconnectOptions say how a container is disconnected from a network.
+type DisconnectOptions struct {
+	// Force means that it is no error if the container is not on the network, or there is
+	// none.
+	Force bool `json:"force,omitempty"`
+}
+
 type disconnectRequest struct {
 	Network   string `path:"name" json:"-"`
 	Container string `json:"container"`
+	DisconnectOptions
 }
 
 type networkDisconnecter interface {
-	DisconnectNetwork(ctx context.Context, network, container string) error
+	DisconnectNetwork(ctx context.Context, network, container string, opts DisconnectOptions) error
 }
 
 var disconnectNetworkRoute = define(route[networkDisconnecter, disconnectRequest, none]{
@@ -64,13 +73,13 @@ var disconnectNetworkRoute = define(route[networkDisconnecter, disconnectRequest
 	Doc:       "takes the address that a container has on a network",
 	NeedsBody: true,
 	Serve: func(ctx context.Context, h networkDisconnecter, r *disconnectRequest) (none, error) {
-		return none{}, h.DisconnectNetwork(ctx, r.Network, r.Container)
+		return none{}, h.DisconnectNetwork(ctx, r.Network, r.Container, r.DisconnectOptions)
 	},
 })
 
 // DisconnectNetwork takes the address that a container has on a network; see the method of
 // host.Host.
-func (c *Client) DisconnectNetwork(ctx context.Context, network, container string) error {
-	_, err := disconnectNetworkRoute.call(ctx, c, disconnectRequest{network, container})
+func (c *Client) DisconnectNetwork(ctx context.Context, network, container string, opts DisconnectOptions) error {
+	_, err := disconnectNetworkRoute.call(ctx, c, disconnectRequest{network, container, opts})
 	return err
 }

@@ -23,13 +23,13 @@ func TestNetworkCalls(t *testing.T) {
 	if n, err := c.InspectNetwork(ctx, "web"); err != nil || n.Name != "web" {
 		t.Errorf("inspect: got %v, %v", n, err)
 	}
-	if n, err := c.CreateNetwork(ctx, NetworkOptions{Name: "web", Subnet: "10.1.0.0/24", Internal: true}); err != nil || n.Name != "web" {
+	if n, err := c.CreateNetwork(ctx, NetworkOptions{Name: "web", Subnet: "10.1.0.0/24", Subnet6: "fd77::/64", Internal: true, MTU: 1280}); err != nil || n.Name != "web" {
 		t.Errorf("create: got %v, %v", n, err)
 	}
-	if err := c.ConnectNetwork(ctx, "web", "c", ConnectOptions{IP: "10.1.0.9", Aliases: []string{"a", "b"}}); err != nil {
+	if err := c.ConnectNetwork(ctx, "web", "c", ConnectOptions{IP: "10.1.0.9", IP6: "fd77::9", Aliases: []string{"a", "b"}}); err != nil {
 		t.Errorf("connect: %v", err)
 	}
-	if err := c.DisconnectNetwork(ctx, "web", "c"); err != nil {
+	if err := c.DisconnectNetwork(ctx, "web", "c", DisconnectOptions{Force: true}); err != nil {
 		t.Errorf("disconnect: %v", err)
 	}
 	if err := c.RemoveNetwork(ctx, "web"); err != nil {
@@ -38,7 +38,7 @@ func TestNetworkCalls(t *testing.T) {
 	if list, err := c.PruneNetworks(ctx, PruneNetworksOptions{DryRun: true}); err != nil || len(list) != 1 {
 		t.Errorf("prune: got %v, %v", list, err)
 	}
-	want := "list|check|inspect web|create {web 10.1.0.0/24  true map[]}|connect web c {10.1.0.9 [a b]}|disconnect web c|remove web|prune {true}"
+	want := "list|check|inspect web|create {web 10.1.0.0/24  <nil> fd77::/64  true 1280 map[]}|connect web c {10.1.0.9 fd77::9 [a b]}|disconnect web c {true}|remove web|prune {true}"
 	if got := strings.Join(asked, "|"); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -32,6 +32,7 @@
 //	}
 //	network { # of containers that have an address
 //	  enabled = true # false leaves the machine's network alone: there is only none and host
+//	  ipv6    = false # true gives new networks IPv6, too, unless they say otherwise
 //	  pool    = ["10.209.0.0/16", "192.168.208.0/20"] # of which new networks get a /24
 //	}
 //	default_backend = "main"

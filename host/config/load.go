@@ -144,6 +144,7 @@ func fileSchema() executor.Schema {
 			}}},
 			{Name: "network", Schema: executor.Schema{Attributes: []executor.Attribute{
 				{Name: "enabled", Type: executor.Bool},
+				{Name: "ipv6", Type: executor.Bool},
 				{Name: "pool", Type: executor.Strings},
 			}}},
 			defaultsBlock(),

@@ -11,6 +11,10 @@ type Network struct {
 	// Enabled allows networks that give containers an address. Nil means true. The host
 	// changes nothing of the machine's network before there is such a container.
 	Enabled *bool `json:"enabled,omitempty"`
+	// IPv6 gives networks that do not say whether they have it IPv6, too: those that are made
+	// from then on, among them the one that is made when it is first used. A machine that
+	// forwards IPv6 is a router to its neighbors, which is why that is a choice.
+	IPv6 bool `json:"ipv6,omitempty"`
 	// Pool lists the IPv4 subnets from which networks without one of their own get a /24,
 	// except where the machine has routes or addresses.
 	Pool []string `json:"pool,omitempty"`

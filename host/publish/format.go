@@ -2,11 +2,13 @@ package publish
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 )
 
 // Format writes bound ports as docker does, as in 127.0.0.1:8080->80/tcp, with commas. Ports
-// that follow one another are written as ranges.
+// that follow one another are written as ranges, and those on all addresses once for each
+// family.
 func Format(ports []Port) string {
 	var parts []string
 	for len(ports) > 0 {
@@ -19,10 +21,23 @@ func Format(ports []Port) string {
 			first.HostLast = ports[n-1].HostPort
 			inner += "-" + fmt.Sprint(ports[n-1].ContainerPort)
 		}
-		parts = append(parts, first.Outer()+"->"+inner+"/"+first.Network())
+		for _, p := range first.Families() {
+			parts = append(parts, p.Outer()+"->"+inner+"/"+first.Network())
+		}
 		ports = ports[n:]
 	}
 	return strings.Join(parts, ", ")
+}
+
+// Families returns a port that is published on all addresses as two, of IPv4 and of IPv6, and
+// any other as it is.
+func (p Port) Families() []Port {
+	if p.HostIP.IsValid() {
+		return []Port{p}
+	}
+	four, six := p, p
+	four.HostIP, six.HostIP = netip.IPv4Unspecified(), netip.IPv6Unspecified()
+	return []Port{four, six}
 }
 
 // follows reports whether p comes n after first, on both sides.

@@ -142,3 +142,19 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestFormat(t *testing.T) {
+	one := netip.MustParseAddr("127.0.0.1")
+	for want, ports := range map[string][]publish.Port{
+		"":                       nil,
+		"127.0.0.1:8080->80/tcp": {{HostIP: one, HostPort: 8080, ContainerPort: 80}},
+		"[::1]:53->53/udp":       {{HostIP: netip.IPv6Loopback(), HostPort: 53, ContainerPort: 53, Protocol: publish.UDP}},
+		"0.0.0.0:8080->80/tcp, [::]:8080->80/tcp":                {{HostPort: 8080, ContainerPort: 80}},
+		"0.0.0.0:81-82->1-2/tcp, [::]:81-82->1-2/tcp":            {{HostPort: 81, ContainerPort: 1}, {HostPort: 82, ContainerPort: 2}},
+		"127.0.0.1:81->1/tcp, 0.0.0.0:82->2/tcp, [::]:82->2/tcp": {{HostIP: one, HostPort: 81, ContainerPort: 1}, {HostPort: 82, ContainerPort: 2}},
+	} {
+		if got := publish.Format(ports); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}

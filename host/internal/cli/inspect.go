@@ -59,11 +59,15 @@ func inspectFields(c api.Container) fields {
 		addBinding(bindings, p)
 	}
 	networks := map[string]any{}
-	first := ""
+	first, first6, firstMAC := "", "", ""
 	for i, a := range c.Addresses {
-		networks[a.Network] = map[string]any{"IPAddress": a.IP.String()}
+		six := ""
+		if a.IP6.IsValid() {
+			six = a.IP6.String()
+		}
+		networks[a.Network] = map[string]any{"IPAddress": a.IP.String(), "GlobalIPv6Address": six, "MacAddress": a.MAC}
 		if i == 0 {
-			first = a.IP.String()
+			first, first6, firstMAC = a.IP.String(), six, a.MAC
 		}
 	}
 	state := map[string]any{
@@ -78,7 +82,7 @@ func inspectFields(c api.Container) fields {
 		"Id": c.ID, "ID": c.ID, "Name": c.Name, "Created": c.CreatedAt, "RestartCount": c.Restarts, "Backend": c.Backend, "Runtime": c.Runtime,
 		"State":           state,
 		"Mounts":          mounts,
-		"NetworkSettings": map[string]any{"IPAddress": first, "Networks": networks, "Ports": ports},
+		"NetworkSettings": map[string]any{"IPAddress": first, "GlobalIPv6Address": first6, "MacAddress": firstMAC, "Networks": networks, "Ports": ports},
 		"Config":          map[string]any{"Labels": labels, "Cmd": c.Command, "Healthcheck": healthCheckFields(c.HealthCheck)},
 		"HostConfig":      map[string]any{"NetworkMode": c.Network, "PidMode": c.PIDMode, "IpcMode": c.IPCMode, "PortBindings": bindings, "AutoRemove": c.AutoRemove, "RestartPolicy": map[string]any{"Name": cmp.Or(c.Restart, api.RestartNo)}},
 	}

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,14 +33,22 @@ with --network container:NAME.`,
 
 func (a *App) networkCreateCommand() *cobra.Command {
 	var opts api.NetworkOptions
+	var ipv6 *bool
 	cmd := &cobra.Command{
-		Use:     "create [flags] NAME",
-		Short:   "Make a network",
-		Long:    "Make a network, and print its name. Without --subnet it gets one that nothing else has.",
-		Example: "  davit network create web\n  davit network create --subnet 10.1.2.0/24 --internal db",
+		Use:   "create [flags] NAME",
+		Short: "Make a network",
+		Long: `Make a network, and print its name. Without --subnet it gets one that nothing else has. With
+--ipv6, or a subnet of IPv6, its containers have an address of IPv6, too. Unless a subnet is
+given, that is one of the prefix that this host has for itself, and they reach more than this
+machine by an address of this machine. Without either, it is network.ipv6 of the config that
+decides.`,
+		Example: "  davit network create web\n  davit network create --subnet 10.1.2.0/24 --internal db\n  davit network create --mtu 1400 vpn\n  davit network create --ipv6 --subnet 10.1.3.0/24 --subnet fd12:3456:789a:1::/64 both",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Name = args[0]
+			if cmd.Flags().Changed("ipv6") {
+				opts.IPv6 = ipv6
+			}
 			n, err := a.Client().CreateNetwork(cmd.Context(), opts)
 			if err == nil {
 				fmt.Fprintln(a.Stdout, n.Name)
@@ -47,11 +57,35 @@ func (a *App) networkCreateCommand() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.Var((*filled)(&opts.Subnet), "subnet", "`SUBNET` of its addresses, such as 10.1.2.0/24")
-	f.Var((*filled)(&opts.Gateway), "gateway", "`ADDRESS` of this machine on it (default: the first of the subnet)")
+	f.Func("subnet", "`SUBNET` of its addresses, such as 10.1.2.0/24, and one of IPv6", eitherFamily("subnet", &opts.Subnet, &opts.Subnet6))
+	f.Func("gateway", "`ADDRESS` of this machine on it, and one of IPv6 (default: the first of the subnet)", eitherFamily("gateway", &opts.Gateway, &opts.Gateway6))
+	ipv6 = f.Bool("ipv6", false, "give it IPv6, too")
 	f.BoolVar(&opts.Internal, "internal", false, "keep it from leading anywhere else")
+	f.Func("mtu", "largest packet, in `BYTES` (default: as on the link of the default route)", func(s string) error { return setMTU(&opts, s) })
+	f.FuncP("opt", "o", "`OPTION` "+mtuOption+"=BYTES, which is the same as --mtu", func(s string) error { return networkOption(&opts, s) })
 	f.FuncP("label", "l", "`LABEL` NAME[=VALUE], for people and programs", func(s string) error { return addLabel(&opts.Labels, s) })
 	return cmd
+}
+
+// mtuOption is how docker calls the size of packets.
+const mtuOption = "com.docker.network.driver.mtu"
+
+// networkOption sets what an option of docker's driver says.
+func networkOption(opts *api.NetworkOptions, s string) error {
+	name, value, _ := strings.Cut(s, "=")
+	if name != mtuOption {
+		return fmt.Errorf("option %q is not known; there is %s=BYTES", name, mtuOption)
+	}
+	return setMTU(opts, value)
+}
+
+func setMTU(opts *api.NetworkOptions, s string) error {
+	n, err := strconv.Atoi(s)
+	if err != nil || n <= 0 {
+		return fmt.Errorf("%q is not a number of bytes, such as 1400", s)
+	}
+	opts.MTU = n
+	return nil
 }
 
 func (a *App) networkInspectCommand() *cobra.Command {
@@ -88,15 +122,41 @@ func networkListing(list []api.Network) listing {
 	now := time.Now()
 	rows := make([][]string, len(list))
 	for i, n := range list {
-		rows[i] = []string{n.Name, n.Subnet.String(), n.Bridge, leadsTo(n), Number(len(n.Containers)), ago(n.CreatedAt, now)}
+		rows[i] = []string{n.Name, subnets(n), n.Bridge, leadsTo(n), Number(len(n.Containers)), ago(n.CreatedAt, now)}
 	}
 	return listing{[]string{"NAME", "SUBNET", "BRIDGE", "REACH", "CONTAINERS", "CREATED"}, rows, list, func(i int) fields {
 		n := list[i]
 		return fields{
-			"Name": n.Name, "ID": n.Name, "Driver": "bridge", "Scope": "local", "Internal": n.Internal, "IPv4": true, "IPv6": false,
+			"Name": n.Name, "ID": n.Name, "Driver": "bridge", "Scope": "local", "Internal": n.Internal, "IPv4": true, "IPv6": n.Subnet6.IsValid(),
 			"Labels": labelList(n.Labels), "CreatedAt": n.CreatedAt.Format(time.RFC3339),
 		}
 	}}
+}
+
+// eitherFamily returns what sets four, or six if it is given something of IPv6, once each.
+func eitherFamily(what string, four, six *string) func(string) error {
+	return func(s string) error {
+		to, family := four, "IPv4"
+		if strings.Contains(s, ":") {
+			to, family = six, "IPv6"
+		}
+		switch {
+		case s == "":
+			return errors.New("it is empty")
+		case *to != "":
+			return fmt.Errorf("a %s of %s is given twice, %s and %s", what, family, *to, s)
+		}
+		*to = s
+		return nil
+	}
+}
+
+// subnets returns the subnets of a network, with a comma.
+func subnets(n api.Network) string {
+	if n.Subnet6.IsValid() {
+		return n.Subnet.String() + "," + n.Subnet6.String()
+	}
+	return n.Subnet.String()
 }
 
 // leadsTo says in a word what the containers of a network reach.
@@ -153,6 +213,8 @@ func networkFlags(fs *pflag.FlagSet, o *api.ContainerOptions) {
 	fs.Var((*filled)(&o.Network), "net", "the same as --network")
 	_ = fs.MarkHidden("net") // it is there
 	fs.Var((*filled)(&o.IP), "ip", "`ADDRESS` on the network (default: a free one)")
+	fs.Var((*filled)(&o.MACAddress), "mac-address", "`ADDRESS` of its link to the network (default: one that belongs to its address)")
+	fs.Var((*filled)(&o.IP6), "ip6", "`ADDRESS` of IPv6 on the network (default: a free one, if the network has IPv6)")
 	fs.Func("network-alias", "`NAME` by which the others of its network find it, beside its own", appendTo(&o.NetworkAliases))
 	fs.Func("add-host", "`HOST` NAME:ADDRESS of its /etc/hosts; the address host-gateway is this machine's", appendTo(&o.AddHosts))
 	fs.Func("dns", "`ADDRESS` of a name server (default: those of this machine)", appendTo(&o.DNS))

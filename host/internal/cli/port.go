@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"net"
-	"net/netip"
 
 	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/publish"
@@ -33,8 +32,8 @@ the container, print that alone, and fail if it is not published.`,
 			}
 			if len(args) == 1 {
 				for _, p := range c.Ports {
-					for _, at := range places(p) {
-						fmt.Fprintf(a.Stdout, "%s -> %s\n", p.Inner(), at)
+					for _, at := range p.Families() {
+						fmt.Fprintf(a.Stdout, "%s -> %s\n", p.Inner(), at.Outer())
 					}
 				}
 				return nil
@@ -49,8 +48,8 @@ the container, print that alone, and fail if it is not published.`,
 					continue
 				}
 				found = true
-				for _, at := range places(p) {
-					fmt.Fprintln(a.Stdout, at)
+				for _, at := range p.Families() {
+					fmt.Fprintln(a.Stdout, at.Outer())
 				}
 			}
 			if !found {
@@ -72,20 +71,10 @@ func notPublished(name string, c api.Container, p publish.Port) error {
 	return fmt.Errorf("container %s does not publish port %s; it has %s", name, p.Inner(), publish.Format(c.Ports))
 }
 
-// places returns where a port is reached: on all addresses, those of both families.
-func places(p publish.Port) []string {
-	if p.HostIP.IsValid() {
-		return []string{p.Outer()}
-	}
-	six := p
-	six.HostIP = netip.IPv6Unspecified()
-	return []string{p.Outer(), six.Outer()}
-}
-
 // addBinding adds a port to those that docker inspect has.
 func addBinding(all map[string]any, p publish.Port) {
-	for _, at := range places(p) {
-		ip, port, _ := net.SplitHostPort(at)
+	for _, at := range p.Families() {
+		ip, port, _ := net.SplitHostPort(at.Outer())
 		list, _ := all[p.Inner()].([]any)
 		all[p.Inner()] = append(list, map[string]any{"HostIp": ip, "HostPort": port})
 	}

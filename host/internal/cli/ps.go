@@ -212,9 +212,12 @@ func exitDetails(end *api.End) []string {
 
 // addressList returns the addresses of a container, with commas.
 func addressList(c api.Container) string {
-	list := make([]string, len(c.Addresses))
-	for i, a := range c.Addresses {
-		list[i] = a.IP.String()
+	var list []string
+	for _, a := range c.Addresses {
+		list = append(list, a.IP.String())
+		if a.IP6.IsValid() {
+			list = append(list, a.IP6.String())
+		}
 	}
 	return strings.Join(list, ",")
 }

@@ -91,7 +91,7 @@ func TestRunFlags(t *testing.T) {
 				Mounts: []specs.Mount{{Type: "tmpfs", Source: "tmpfs", Destination: "/t", Options: []string{"noexec", "nosuid", "nodev", "ro"}}},
 			},
 		}},
-		{"network", "--rootfs /r --network web --ip 10.1.2.3 x", api.ContainerOptions{Rootfs: "/r", Network: "web", IP: "10.1.2.3", Process: ocispec.Options{Args: []string{"x"}}}},
+		{"network", "--rootfs /r --network web --ip 10.1.2.3 --ip6 fd77::3 x", api.ContainerOptions{Rootfs: "/r", Network: "web", IP: "10.1.2.3", IP6: "fd77::3", Process: ocispec.Options{Args: []string{"x"}}}},
 		{"net", "--rootfs /r --net host x", api.ContainerOptions{Rootfs: "/r", Network: "host", Process: ocispec.Options{Args: []string{"x"}}}},
 		{"no limit", "--rootfs /r --memory-swap -1 x", api.ContainerOptions{Rootfs: "/r", Process: ocispec.Options{Args: []string{"x"}, MemorySwap: -1}}},
 		{"entrypoint", "--rootfs /r --entrypoint /bin/sh -- -c true", api.ContainerOptions{Rootfs: "/r", Process: ocispec.Options{Args: []string{"/bin/sh", "-c", "true"}}}},

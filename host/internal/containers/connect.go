@@ -2,6 +2,7 @@ package containers
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -25,7 +26,7 @@ func (m *Manager) ConnectNetwork(ctx context.Context, network, reference string,
 	if err != nil {
 		return err
 	}
-	wish, err := m.networks.CheckConnect(ctx, network, opts.IP)
+	wish, err := m.networks.CheckConnect(ctx, network, opts.IP, opts.IP6)
 	if err != nil {
 		return err
 	}
@@ -44,9 +45,17 @@ func (m *Manager) ConnectNetwork(ctx context.Context, network, reference string,
 
 // DisconnectNetwork takes the address that a container has on a network, whether it runs or
 // not. See the method of host.Host.
-func (m *Manager) DisconnectNetwork(ctx context.Context, network, reference string) error {
+func (m *Manager) DisconnectNetwork(ctx context.Context, network, reference string, opts api.DisconnectOptions) error {
 	c, err := m.record(reference)
+	if opts.Force && errors.Is(err, executor.NotFound) {
+		_, err = m.networks.Inspect(network)
+		return err
+	}
 	if err != nil {
+		return err
+	}
+	if opts.Force && !slices.ContainsFunc(c.Leases, func(l store.Lease) bool { return l.Network == network }) {
+		_, err = m.networks.Inspect(network)
 		return err
 	}
 	return m.changeNetworks(ctx, c.ID, api.EventDisconnected, func(tx *store.Tx, c *store.Container) (store.Lease, error) {
@@ -84,7 +93,11 @@ func (m *Manager) changeNetworks(ctx context.Context, id, event string, change f
 		if err := tx.PutContainer(c); err != nil {
 			return err
 		}
-		return appendEvent(tx, event, c, map[string]string{"network": lease.Network, "address": lease.Address.String()})
+		data := map[string]string{"network": lease.Network, "address": lease.Address.String()}
+		if lease.Address6.IsValid() {
+			data["address6"] = lease.Address6.String()
+		}
+		return appendEvent(tx, event, c, data)
 	})
 	if err != nil {
 		return err
@@ -93,16 +106,49 @@ func (m *Manager) changeNetworks(ctx context.Context, id, event string, change f
 	if err = m.networks.Apply(c); err != nil {
 		err = executor.Errorf(executor.CodeOf(err), "the change is recorded, and made when container %s or the host is started next: %w", id, err)
 	}
-	if len(c.Leases) > 0 && before[0] != c.Leases[0] {
-		m.moveOwnName(c, before[0])
+	if first(before) != first(c.Leases) {
+		m.moveOwnName(c, before)
+		if len(c.Leases) == 0 {
+			m.settlePorts(c)
+		} else if perr := m.holdPorts(context.WithoutCancel(ctx), c.ID, false); perr != nil {
+			err = errors.Join(err, executor.Errorf(executor.CodeOf(perr), "the change is made, and the published ports of container %s do not lead to its first address before its next start: %w", id, perr))
+		}
+	}
+	if event == api.EventDisconnected {
+		m.networks.Forget([]store.Lease{lease})
 	}
 	m.syncHosts(append([]store.Lease{lease}, c.Leases...))
 	return err
 }
 
+// first returns the first of the leases of a container, by which it knows itself.
+func first(leases []store.Lease) store.Lease {
+	if len(leases) == 0 {
+		return store.Lease{}
+	}
+	return leases[0]
+}
+
+// ownAddress returns the address that a container with leases has for its own name.
+func ownAddress(leases []store.Lease) string {
+	if len(leases) == 0 {
+		return noAddress
+	}
+	return leases[0].Address.String()
+}
+
+// ownAddress6 returns the address of IPv6 that a container with leases has for its own name, or "".
+func ownAddress6(leases []store.Lease) string {
+	if len(leases) == 0 || !leases[0].Address6.IsValid() {
+		return ""
+	}
+	return leases[0].Address6.String()
+}
+
 // moveOwnName has a container find itself at its first address, since it has not the one any
-// more that it had when its /etc/hosts was made.
-func (m *Manager) moveOwnName(c *store.Container, gone store.Lease) {
+// more that it had when its /etc/hosts was made. One that is on no network any more finds no
+// others either.
+func (m *Manager) moveOwnName(c *store.Container, before []store.Lease) {
 	unlock, err := m.hosts.Lock(m.ctx, "")
 	if err != nil {
 		return
@@ -113,12 +159,20 @@ func (m *Manager) moveOwnName(c *store.Container, gone store.Lease) {
 		ids, err = tx.Sharers(c.NetNS())
 		return err
 	})
+	from6 := ownAddress6(before)
 	for _, id := range ids {
+		path := filepath.Join(m.etcDir(id), "hosts")
 		if err == nil {
-			err = hostsfile.Move(filepath.Join(m.etcDir(id), "hosts"), gone.Address.String(), c.Leases[0].Address.String())
+			err = hostsfile.Move(path, ownAddress(before), ownAddress(c.Leases))
+		}
+		if err == nil && from6 != "" {
+			err = hostsfile.Move(path, from6, ownAddress6(c.Leases))
+		}
+		if err == nil && len(c.Leases) == 0 {
+			err = hostsfile.Sync(path, nil)
 		}
 	}
 	if err != nil {
-		m.logger.Warn("a container has its own name at an address that it has not any more", "container", c.ID, "address", gone.Address.String(), "error", err)
+		m.logger.Warn("a container has its own name at an address that it has not any more", "container", c.ID, "address", ownAddress(before), "error", err)
 	}
 }

@@ -93,23 +93,28 @@ func (m *Manager) etcFile(name, hostname string, c *store.Container) (string, er
 	case "resolv.conf":
 		text, _ := os.ReadFile("/etc/resolv.conf") // a machine may have none
 		if len(c.Leases) > 0 {
-			text = remoteServers(text)
+			text = remoteServers(text, hasIPv6(c))
 		}
 		return resolvConf(string(text), c.Names), nil
 	}
 	return "", nil
 }
 
+// noAddress is that of the own name of a container that has no other.
+const noAddress = "127.0.1.1"
+
 // firstHosts returns /etc/hosts without the containers of the networks.
 func (m *Manager) firstHosts(hostname string, c *store.Container) (string, error) {
 	const local = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
 	var b strings.Builder
 	b.WriteString(local)
-	own := "127.0.1.1"
+	own := []netip.Addr{netip.MustParseAddr(noAddress)}
 	if len(c.Leases) > 0 {
-		own = c.Leases[0].Address.String()
+		own = c.Leases[0].Addresses()
 	}
-	fmt.Fprintf(&b, "%s\t%s\n", own, hostname) // for programs that ask for their own address
+	for _, a := range own { // for programs that ask for their own address
+		fmt.Fprintf(&b, "%s\t%s\n", a, hostname)
+	}
 	for _, line := range c.Names.Hosts {
 		name, address, _ := strings.Cut(line, ":")
 		if address == hostGateway {
@@ -144,13 +149,19 @@ func resolvConf(text string, n store.Names) string {
 	return b.String()
 }
 
+// hasIPv6 reports whether a container has an address of IPv6.
+func hasIPv6(c *store.Container) bool {
+	return slices.ContainsFunc(c.Leases, func(l store.Lease) bool { return l.Address6.IsValid() })
+}
+
 // remoteServers returns a resolv.conf without the name servers that only the machine itself
-// reaches. If there are no others, those are it that systemd's own server asks.
-func remoteServers(text []byte) []byte {
-	kept, found := withoutLoopback(string(text))
+// reaches, and without those of IPv6 for a container that has none. If there are no others,
+// those are it that systemd's own server asks.
+func remoteServers(text []byte, ipv6 bool) []byte {
+	kept, found := reachable(string(text), ipv6)
 	if !found {
 		if behind, err := os.ReadFile("/run/systemd/resolve/resolv.conf"); err == nil {
-			if other, found := withoutLoopback(string(behind)); found {
+			if other, found := reachable(string(behind), ipv6); found {
 				kept = other
 			}
 		}
@@ -158,14 +169,14 @@ func remoteServers(text []byte) []byte {
 	return []byte(kept)
 }
 
-// withoutLoopback removes the name servers on the loopback of the machine, and reports whether
-// there are others.
-func withoutLoopback(text string) (kept string, found bool) {
+// reachable removes the name servers on the loopback and on links of the machine, and those of
+// IPv6 unless ipv6 is true, and reports whether there are others.
+func reachable(text string, ipv6 bool) (kept string, found bool) {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
 		words := strings.Fields(line)
 		if len(words) > 1 && words[0] == "nameserver" {
-			if a, err := netip.ParseAddr(words[1]); err == nil && a.Unmap().IsLoopback() {
+			if a, err := netip.ParseAddr(words[1]); err == nil && (a.Unmap().IsLoopback() || a.Zone() != "" || a.Unmap().Is6() && !ipv6) {
 				continue
 			}
 			found = true

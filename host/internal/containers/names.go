@@ -115,7 +115,9 @@ func networkLines(tx *store.Tx, network string) (lines []string, members []*stor
 		if cerr != nil {
 			continue // it is damaged, and has no name that is known
 		}
-		members = append(members, c)
+		if !slices.ContainsFunc(members, func(m *store.Container) bool { return m.ID == id }) { // it has one of each family
+			members = append(members, c)
+		}
 		lines = append(lines, hostsLine(c, network, address))
 	}
 	slices.Sort(lines)

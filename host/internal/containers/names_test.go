@@ -39,13 +39,16 @@ func TestBadNames(t *testing.T) {
 }
 
 func TestResolvConf(t *testing.T) {
-	const machine = "# a machine's\nsearch home.example\nnameserver 127.0.0.53\nnameserver ::1\nnameserver 192.0.2.1\noptions edns0"
-	kept, found := withoutLoopback(machine)
+	const machine = "# a machine's\nsearch home.example\nnameserver 127.0.0.53\nnameserver ::1\nnameserver 192.0.2.1\nnameserver 2001:db8::53\nnameserver fe80::1%eth0\noptions edns0"
+	kept, found := reachable(machine, false)
 	if want := "# a machine's\nsearch home.example\nnameserver 192.0.2.1\noptions edns0"; kept != want || !found {
 		t.Errorf("got %q, %v", kept, found)
 	}
-	if _, found := withoutLoopback("nameserver 127.0.0.1\n"); found {
-		t.Error("a loopback is a server that containers reach")
+	if got, found := reachable(machine, true); got != "# a machine's\nsearch home.example\nnameserver 192.0.2.1\nnameserver 2001:db8::53\noptions edns0" || !found {
+		t.Errorf("with IPv6: got %q, %v", got, found)
+	}
+	if _, found := reachable("nameserver 127.0.0.1\nnameserver fd00::1\n", false); found {
+		t.Error("a loopback is a server that containers reach, or one of IPv6 without it")
 	}
 	for _, tt := range []struct {
 		names store.Names

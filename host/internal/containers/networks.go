@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/host/internal/networks"
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/host/ocispec"
 	"github.com/davit-run/davit/host/publish"
@@ -33,7 +34,10 @@ func (m *Manager) useNetwork(ctx context.Context, id string, opts *api.Container
 		}
 	}
 	if joined, err = m.joinNetwork(opts); err == nil && joined == "" {
-		leases, err = m.networks.Check(ctx, opts.Network, opts.IP)
+		leases, err = m.networks.Check(ctx, opts.Network, opts.IP, opts.IP6)
+		if err == nil {
+			err = m.networks.CheckMAC(opts.Network, opts.MACAddress, leases)
+		}
 	}
 	opts.Process.Network = m.networks.Namespace(opts.Network, id)
 	return leases, joined, err
@@ -75,7 +79,7 @@ func (m *Manager) hostname(id string) (string, error) {
 // addresses returns what users see of the leases of a container.
 func addresses(c *store.Container) (all []api.Address) {
 	for _, l := range c.Leases {
-		all = append(all, api.Address{Network: l.Network, IP: l.Address, Aliases: aliasesOn(c, l.Network)})
+		all = append(all, api.Address{Network: l.Network, IP: l.Address, IP6: l.Address6, MAC: networks.HardwareAddress(l).String(), Aliases: aliasesOn(c, l.Network)})
 	}
 	return all
 }
@@ -88,11 +92,17 @@ func networkData(c *store.Container) map[string]string {
 	case len(c.Leases) == 0:
 		return nil
 	}
-	ips := make([]string, len(c.Leases))
-	for i, l := range c.Leases {
-		ips[i] = l.Address.String()
+	var ips, ips6 []string
+	for _, l := range c.Leases {
+		ips = append(ips, l.Address.String())
+		if l.Address6.IsValid() {
+			ips6 = append(ips6, l.Address6.String())
+		}
 	}
 	data := map[string]string{"network": c.Network, "address": strings.Join(ips, ",")}
+	if len(ips6) > 0 {
+		data["address6"] = strings.Join(ips6, ",")
+	}
 	if len(c.Ports) > 0 {
 		data["ports"] = publish.Format(c.Ports)
 	}

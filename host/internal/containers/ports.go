@@ -29,15 +29,9 @@ func (m *Manager) freePorts(id string) {
 	}
 }
 
-// publishes reports whether a container is to have its ports: from the moment in which it is
-// to be started until it has ended for good.
-func publishes(c *store.Container) bool {
-	return len(c.Publish) > 0 && (!ended(c) || !c.RestartAt.IsZero() && c.State != store.Created)
-}
-
 // boundPorts returns the ports on which a container can be reached.
 func boundPorts(c *store.Container) []publish.Port {
-	if !publishes(c) {
+	if !c.Publishes() {
 		return nil
 	}
 	return c.Ports
@@ -46,7 +40,7 @@ func boundPorts(c *store.Container) []publish.Port {
 // wantPorts returns what a container publishes.
 func (m *Manager) wantPorts(c *store.Container) ports.Want {
 	return ports.Want{
-		ID: c.ID, Asked: c.Publish, Bound: c.Ports, Target: c.Leases[0].Address,
+		ID: c.ID, Asked: c.Publish, Bound: c.Ports, Target: c.Leases[0].Address, Target6: c.Leases[0].Address6,
 		Record: func(ctx context.Context, bound []publish.Port) error { return m.recordPorts(ctx, c.ID, bound) },
 	}
 }
@@ -68,7 +62,7 @@ func (m *Manager) recordPorts(ctx context.Context, id string, bound []publish.Po
 // to fail, and they are opened as soon as they can be.
 func (m *Manager) holdPorts(ctx context.Context, id string, started bool) error {
 	c, err := m.record(id)
-	if err != nil || !publishes(c) {
+	if err != nil || !c.Publishes() {
 		return err
 	}
 	switch {
@@ -90,7 +84,7 @@ func (m *Manager) settlePorts(c *store.Container) {
 	}
 	err := m.ports.End(context.WithoutCancel(m.ctx), c.ID, func() bool {
 		now, err := m.record(c.ID)
-		return err == nil && publishes(now) || err != nil && !errors.Is(err, executor.NotFound)
+		return err == nil && now.Publishes() || err != nil && !errors.Is(err, executor.NotFound)
 	})
 	if err != nil {
 		m.logger.Error("the ports of a container that has ended are not free", "container", c.ID, "error", err)
@@ -107,7 +101,7 @@ func (m *Manager) keepPorts(ctx context.Context) {
 	}
 	kept := map[string]bool{}
 	for _, c := range records {
-		if publishes(c) && len(c.Leases) > 0 {
+		if c.Publishes() && len(c.Leases) > 0 {
 			kept[c.ID] = true
 			m.ports.Keep(m.wantPorts(c))
 		}

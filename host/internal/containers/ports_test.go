@@ -62,11 +62,11 @@ func TestPublishes(t *testing.T) {
 		{"has failed", store.Container{State: store.Failed}, false},
 	} {
 		tt.c.Publish = []publish.Port{{ContainerPort: 80}}
-		if got := publishes(&tt.c); got != tt.want {
+		if got := tt.c.Publishes(); got != tt.want {
 			t.Errorf("%s: got %t", tt.name, got)
 		}
 	}
-	if publishes(&store.Container{State: store.Running}) {
+	if (&store.Container{State: store.Running}).Publishes() {
 		t.Error("one without ports publishes some")
 	}
 }

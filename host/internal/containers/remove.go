@@ -154,6 +154,7 @@ func (m *Manager) removeState(ctx context.Context, id string) error {
 			m.logger.Warn("the network of a container was not removed; the next host tries it again", "container", id, "error", derr)
 		}
 		if len(leases) > 0 {
+			m.networks.Forget(leases)
 			m.keepLeaseHolder(netns)
 		}
 		m.syncHosts(leases)

@@ -6,9 +6,7 @@ import (
 )
 
 // ended reports whether there is no attempt that is not over.
-func ended(c *store.Container) bool {
-	return c.State == store.Created || c.State == store.Released || c.State == store.Failed
-}
+func ended(c *store.Container) bool { return c.Ended() }
 
 // undone reports whether the start of the present attempt failed and is being undone: that
 // what was made of it ends is no end of the container's own.

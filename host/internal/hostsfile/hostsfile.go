@@ -77,9 +77,9 @@ func Sync(path string, lines []string) error {
 	return comment(path, gone)
 }
 
-// Move gives the names that lines of a file have for an address another address, except in
-// lines that Sync keeps. It does nothing, and returns nil, if there is no file. Nobody else may
-// call Sync or Move for the file meanwhile.
+// Move gives the names that lines of a file have for an address another address, or none if to
+// is empty, except in lines that Sync keeps. It does nothing, and returns nil, if there is no
+// file. Nobody else may call Sync or Move for the file meanwhile.
 func Move(path, from, to string) error {
 	f, err := linux.Open(path, os.O_RDWR|os.O_APPEND|unix.O_NOFOLLOW)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -103,14 +103,19 @@ func Move(path, from, to string) error {
 		names, ok := bytes.CutPrefix(line, []byte(from+"\t"))
 		if _, own := kept(string(line)); ok && !own {
 			gone = append(gone, offset)
-			moved.WriteString(to + "\t" + strings.TrimSuffix(string(names), "\n") + "\n")
+			if to != "" {
+				moved.WriteString(to + "\t" + strings.TrimSuffix(string(names), "\n") + "\n")
+			}
 		}
 		offset += int64(len(line))
 	}
 	if len(gone) == 0 {
 		return nil
 	}
-	if len(text) > 0 && text[len(text)-1] != '\n' {
+	if moved.Len() == 0 {
+		return comment(path, gone)
+	}
+	if text[len(text)-1] != '\n' {
 		text = append(text, '\n')
 		if _, err := f.WriteString("\n"); err != nil {
 			return err

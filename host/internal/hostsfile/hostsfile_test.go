@@ -67,6 +67,15 @@ func TestMove(t *testing.T) {
 			t.Errorf("got  %q\nwant %q", got, want)
 		}
 	}
+	if err := os.WriteFile(path, []byte("10.1.0.2\tme\nfd77::2\tme\nfd77::2\ta\t# davit\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Move(path, "fd77::2", ""); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(path); string(got) != "10.1.0.2\tme\n#d77::2\tme\nfd77::2\ta\t# davit\n" {
+		t.Errorf("without another address: got %q", got)
+	}
 }
 
 // TestReaders reads while other lines come and go: the one that stays is always there.

@@ -27,24 +27,40 @@ func (m *Manager) Create(ctx context.Context, opts api.NetworkOptions) (api.Netw
 	if err != nil {
 		return api.Network{}, err
 	}
+	if err := checkMTU(opts.MTU); err != nil {
+		return api.Network{}, err
+	}
+	subnet6, gateway6, err := parseSubnet6(opts)
+	if err != nil {
+		return api.Network{}, err
+	}
+	ipv6, err := m.wants6(opts)
+	if err != nil {
+		return api.Network{}, err
+	}
 	m.changes.Lock()
 	defer m.changes.Unlock()
-	n := &store.Network{Name: opts.Name, Labels: opts.Labels, Subnet: subnet, Gateway: gateway, Internal: opts.Internal, CreatedAt: time.Now()}
-	if err := m.make(ctx, n); err != nil {
+	n := &store.Network{
+		MTU: opts.MTU, Name: opts.Name, Labels: opts.Labels, Subnet: subnet, Gateway: gateway, Subnet6: subnet6, Gateway6: gateway6,
+		Internal: opts.Internal, CreatedAt: time.Now(),
+	}
+	if err := m.make(ctx, n, ipv6); err != nil {
 		return api.Network{}, err
 	}
 	return m.Inspect(n.Name)
 }
 
-// make records a network and makes its bridge. If it fails, nothing is left. The caller has
-// changes.
-func (m *Manager) make(ctx context.Context, n *store.Network) error {
+// make records a network, with IPv6 or without, and makes its bridge. If it fails, nothing is
+// left. The caller has changes.
+func (m *Manager) make(ctx context.Context, n *store.Network, ipv6 bool) error {
 	machine, err := m.machineSubnets()
 	if err != nil {
 		return explain("routes of this machine", err)
 	}
-	if n.MTU, err = machineMTU(); err != nil {
-		return explain("links of this machine", err)
+	if n.MTU == 0 {
+		if n.MTU, err = machineMTU(); err != nil {
+			return explain("links of this machine", err)
+		}
 	}
 	ctx = context.WithoutCancel(ctx)
 	err = m.store.Update(ctx, func(tx *store.Tx) error {
@@ -66,6 +82,16 @@ func (m *Manager) make(ctx context.Context, n *store.Network) error {
 			n.Gateway = n.Subnet.Addr().Next()
 		} else if why := overlap(n.Subnet, used); why != "" {
 			return executor.Errorf(executor.Invalid, "subnet %s overlaps with %s; choose another one", n.Subnet, why)
+		}
+		if !ipv6 {
+			n.Subnet6, n.Gateway6 = netip.Prefix{}, netip.Addr{}
+		} else if !n.Subnet6.IsValid() {
+			if n.Subnet6, err = m.freeSubnet6(used); err != nil {
+				return err
+			}
+			n.Gateway6 = n.Subnet6.Addr().Next()
+		} else if why := overlap(n.Subnet6, used); why != "" {
+			return executor.Errorf(executor.Invalid, "subnet %s overlaps with %s; choose another one", n.Subnet6, why)
 		}
 		n.Bridge = m.freeBridge(all)
 		if err := tx.PutNetwork(n); err != nil {
@@ -104,7 +130,11 @@ func (m *Manager) ensureDefault(ctx context.Context) error {
 	if !errors.Is(err, executor.NotFound) {
 		return err
 	}
-	return m.make(ctx, &store.Network{Name: api.DefaultNetwork, CreatedAt: time.Now()})
+	ipv6, err := m.wants6(api.NetworkOptions{Name: api.DefaultNetwork})
+	if err != nil {
+		return err
+	}
+	return m.make(ctx, &store.Network{Name: api.DefaultNetwork, CreatedAt: time.Now()}, ipv6)
 }
 
 // Remove removes a network; see the method of host.Host.
@@ -139,7 +169,8 @@ func (m *Manager) drop(ctx context.Context, name string) error {
 	}
 	m.keepCopy()
 	m.mu.Lock()
-	delete(m.last, name)
+	delete(m.last, sequence{name, false})
+	delete(m.last, sequence{name, true})
 	m.mu.Unlock()
 	if err := errors.Join(removeBridge(n.Bridge), m.declareRules()); err != nil {
 		m.logger.Warn("what is left of a network was not removed; the next host tries it again", "network", name, "error", err)
@@ -195,6 +226,10 @@ func (m *Manager) Prune(ctx context.Context, opts api.PruneNetworksOptions) ([]a
 }
 
 func appendEvent(tx *store.Tx, typ string, n *store.Network) error {
-	_, err := tx.Append(store.Event{Type: typ, Data: map[string]string{"network": n.Name, "subnet": n.Subnet.String(), "bridge": n.Bridge}})
+	data := map[string]string{"network": n.Name, "subnet": n.Subnet.String(), "bridge": n.Bridge}
+	if n.Subnet6.IsValid() {
+		data["subnet6"] = n.Subnet6.String()
+	}
+	_, err := tx.Append(store.Event{Type: typ, Data: data})
 	return err
 }

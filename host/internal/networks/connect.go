@@ -10,16 +10,16 @@ import (
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// CheckConnect checks whether a container could be connected to a network, with an address or
+// CheckConnect checks whether a container could be connected to a network, with addresses or
 // any, and returns the lease that [Manager.Connect] completes.
-func (m *Manager) CheckConnect(ctx context.Context, network, ip string) (store.Lease, error) {
+func (m *Manager) CheckConnect(ctx context.Context, network, ip, ip6 string) (store.Lease, error) {
 	if network == ocispec.NetworkNone || network == ocispec.NetworkHost || strings.HasPrefix(network, ocispec.NetworkContainer) {
 		return store.Lease{}, executor.Errorf(executor.Invalid, "network %s is none that a container can be connected to later; it has it from when it is made, or never", network)
 	}
 	if err := ocispec.ValidateNetworkName(network); err != nil {
 		return store.Lease{}, err
 	}
-	leases, err := m.Check(ctx, network, ip)
+	leases, err := m.Check(ctx, network, ip, ip6)
 	if err != nil {
 		return store.Lease{}, err
 	}
@@ -39,16 +39,16 @@ func (m *Manager) Connect(tx *store.Tx, c *store.Container, wish store.Lease) er
 	if wish.Link, err = freeLink(c); err != nil {
 		return err
 	}
-	if wish.Address, err = m.pick(tx, wish); err != nil {
+	if wish, err = m.pick(tx, wish); err != nil {
 		return err
 	}
-	m.setLast(wish.Network, wish.Address)
-	c.Leases = append(slices.Clone(c.Leases), wish)
+	m.setLast(wish)
+	c.Leases, c.Unconnected = append(slices.Clone(c.Leases), wish), false
 	return nil
 }
 
 // Disconnect takes the lease that a container has on a network, in the transaction that records
-// the change.
+// the change. With its last one it keeps its network namespace, in which there is a loopback.
 func (m *Manager) Disconnect(tx *store.Tx, c *store.Container, network string) error {
 	if _, err := tx.Network(network); err != nil {
 		return unknown(tx, network)
@@ -58,14 +58,13 @@ func (m *Manager) Disconnect(tx *store.Tx, c *store.Container, network string) e
 	}
 	i := slices.IndexFunc(c.Leases, func(l store.Lease) bool { return l.Network == network })
 	switch {
+	case i < 0 && c.Unconnected:
+		return executor.Errorf(executor.FailedPrecondition, "container %s is not on network %s; it was disconnected from all", called(c), network)
 	case i < 0:
 		return executor.Errorf(executor.FailedPrecondition, "container %s is not on network %s; it is on %s", called(c), network, strings.Join(networksOf(c), ", "))
-	case len(c.Leases) == 1:
-		return executor.Errorf(executor.FailedPrecondition, "container %s is on no other network than %s, and keeps one; connect it to another one first", called(c), network)
-	case i == 0 && len(c.Publish) > 0:
-		return executor.Errorf(executor.FailedPrecondition, "container %s publishes ports, which lead to its address on network %s; disconnect it from others", called(c), network)
 	}
 	c.Leases = slices.Delete(slices.Clone(c.Leases), i, i+1)
+	c.Unconnected = len(c.Leases) == 0
 	return nil
 }
 
@@ -81,7 +80,7 @@ func changeable(c *store.Container, what string) error {
 	switch {
 	case c.Joined != "":
 		return executor.Errorf(executor.FailedPrecondition, "container %s has the network of container %s (network %s), and cannot be %s network alone", called(c), c.Joined, c.Network, what)
-	case named(c.Network) && len(c.Leases) > 0:
+	case named(c.Network) && (len(c.Leases) > 0 || c.Unconnected):
 		return nil
 	case named(c.Network):
 		return executor.Errorf(executor.FailedPrecondition, "container %s has lost its address, with the state of the host; make it again", called(c))

@@ -61,7 +61,8 @@ func (m *Manager) restore(ctx context.Context) error {
 		used := storedSubnets(known)
 		for _, n := range all {
 			switch _, err := tx.Network(n.Name); {
-			case err == nil, ocispec.ValidateNetworkName(n.Name) != nil, !usable(n.Subnet, n.Gateway), !m.ownBridge(n.Bridge), overlap(n.Subnet, used) != "":
+			case err == nil, ocispec.ValidateNetworkName(n.Name) != nil, !usable(n.Subnet, n.Gateway), !m.ownBridge(n.Bridge), overlap(n.Subnet, used) != "",
+				n.Subnet6.IsValid() && (!usable(n.Subnet6, n.Gateway6) || overlap(n.Subnet6, used) != ""):
 				continue
 			case !errors.Is(err, executor.NotFound):
 				return err

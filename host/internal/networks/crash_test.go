@@ -141,7 +141,12 @@ func (m *Manager) checkRecorded(t *testing.T) {
 	recorded := 0
 	for _, c := range all {
 		spaces[c.NetNS()] = true
-		recorded += len(c.Leases)
+		for _, l := range c.Leases {
+			recorded++
+			if l.Address6.IsValid() {
+				recorded++
+			}
+		}
 	}
 	if leases != recorded || leases < len(spaces) {
 		t.Errorf("%d containers with %d namespaces have %d leases, of which %d are in their records", len(all), len(spaces), leases, recorded)
@@ -153,10 +158,12 @@ func (m *Manager) checkRecorded(t *testing.T) {
 	seen := map[netip.Addr]bool{}
 	for _, c := range all {
 		for _, l := range c.Leases {
-			if seen[l.Address] { // no two networks share any
-				t.Errorf("two containers have %s", l.Address)
+			for _, a := range []netip.Addr{l.Address, l.Address6} { // no two networks share any
+				if seen[a] && a.IsValid() {
+					t.Errorf("two containers have %s", a)
+				}
+				seen[a] = true
 			}
-			seen[l.Address] = true
 		}
 		if err := m.Up(c); err != nil {
 			t.Errorf("container %s: %v", c.ID, err)

@@ -17,6 +17,7 @@ import (
 	"github.com/davit-run/davit/host/ocispec"
 	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/linux"
+	"github.com/google/nftables"
 	"github.com/hashicorp/go-hclog"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -41,7 +42,7 @@ func openDir(dir string) (*Manager, func(), error) {
 		return nil, nil, err
 	}
 	m, err := Open(context.Background(), Options{
-		Store: st, Logger: hclog.NewNullLogger(), StateDir: dir, RunDir: dir, Enabled: true, Own: own,
+		Store: st, Logger: hclog.NewNullLogger(), StateDir: dir, RunDir: dir, Enabled: true, Own: own, IPv6: true,
 		Pool: []netip.Prefix{netip.MustParsePrefix("10.209.0.0/22")},
 	})
 	closed := false
@@ -56,9 +57,14 @@ func openDir(dir string) (*Manager, func(), error) {
 	}, err
 }
 
-// create records a container on a network.
+// create records a container on a network, with an address or any.
 func (m *Manager) create(id, network, ip string) (*store.Container, error) {
-	leases, err := m.Check(context.Background(), network, ip)
+	return m.create6(id, network, ip, "")
+}
+
+// create6 does what create does, with an address of IPv6 too.
+func (m *Manager) create6(id, network, ip, ip6 string) (*store.Container, error) {
+	leases, err := m.Check(context.Background(), network, ip, ip6)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +94,7 @@ func (m *Manager) join(id, other string) (*store.Container, error) {
 
 // connect connects a container to a network in addition.
 func (m *Manager) connect(id, network, ip string) (c *store.Container, err error) {
-	wish, err := m.CheckConnect(context.Background(), network, ip)
+	wish, err := m.CheckConnect(context.Background(), network, ip, "")
 	if err != nil {
 		return nil, err
 	}
@@ -190,8 +196,10 @@ func (m *Manager) left() string {
 	for _, e := range entries {
 		left = append(left, "namespace "+e.Name())
 	}
-	if there, err := m.hasRules(); there || err != nil {
-		left = append(left, fmt.Sprint("table ", err))
+	for _, family := range []nftables.TableFamily{nftables.TableFamilyIPv4, nftables.TableFamilyIPv6} {
+		if there, err := m.hasTable(family); there || err != nil {
+			left = append(left, fmt.Sprint("table ", err))
+		}
 	}
 	return strings.Join(left, ", ")
 }
@@ -217,7 +225,7 @@ func serve(t *testing.T, path string) (port int, stop func()) {
 	t.Helper()
 	var l net.Listener
 	err := within(path, func() (err error) {
-		l, err = net.Listen("tcp4", "0.0.0.0:0")
+		l, err = net.Listen("tcp", ":0")
 		return err
 	})
 	if err != nil {
@@ -233,8 +241,7 @@ func serve(t *testing.T, path string) (port int, stop func()) {
 			if err != nil {
 				return
 			}
-			host, _, _ := net.SplitHostPort(c.RemoteAddr().String())
-			_, _ = io.WriteString(c, host)
+			_, _ = io.WriteString(c, c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap().String())
 			_ = c.Close()
 		}
 	}()
@@ -247,7 +254,7 @@ const here = "/proc/self/ns/net"
 // ask connects from a namespace to an address, and returns what a server there says.
 func ask(path string, a netip.Addr, port int, timeout time.Duration) (answer string, err error) {
 	err = within(path, func() error {
-		c, err := net.DialTimeout("tcp4", netip.AddrPortFrom(a, uint16(port)).String(), timeout)
+		c, err := net.DialTimeout("tcp", netip.AddrPortFrom(a, uint16(port)).String(), timeout)
 		if err != nil {
 			return err
 		}

@@ -39,6 +39,9 @@ func TestBadNetworks(t *testing.T) {
 		{api.NetworkOptions{Name: "x", Subnet: "10.1.2.0/24", Gateway: "10.1.3.1"}, "not an address of a machine"},
 		{api.NetworkOptions{Name: "x", Subnet: "10.1.2.0/24", Gateway: "10.1.2.255"}, "not an address of a machine"},
 		{api.NetworkOptions{Name: "x", Gateway: "10.1.2.1"}, "no subnet"},
+		{api.NetworkOptions{Name: "x", MTU: 67}, "MTU 67 is not possible"},
+		{api.NetworkOptions{Name: "x", MTU: 65536}, "MTU 65536 is not possible"},
+		{api.NetworkOptions{Name: "x", MTU: -1}, "MTU -1 is not possible"},
 	} {
 		if _, err := m.Create(t.Context(), tt.opts); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%+v: got %v, want %q", tt.opts, err, tt.want)
@@ -51,7 +54,7 @@ func TestBadNetworks(t *testing.T) {
 		{"web", "10.5.0.0", "is none for a container"},
 		{"web", "10.5.255.255", "is none for a container"},
 		{"web", "10.6.0.2", "is none for a container"},
-		{"web", "fd00::1", "is none for a container"},
+		{"web", "fd00::1", "address fd00::1 is not one such as 10.1.2.3; it is asked for by --ip6"},
 		{"web", "10.5.0.300", "is not an address"},
 		{"none", "10.5.0.2", "no network"},
 		{"", "10.5.0.2", "no network"},
@@ -112,11 +115,11 @@ func TestOff(t *testing.T) {
 	if _, err := m.Create(t.Context(), api.NetworkOptions{Name: "x"}); executor.CodeOf(err) != executor.FailedPrecondition {
 		t.Errorf("create: got %v", err)
 	}
-	if _, err := m.Check(t.Context(), "default", ""); executor.CodeOf(err) != executor.FailedPrecondition {
+	if _, err := m.Check(t.Context(), "default", "", ""); executor.CodeOf(err) != executor.FailedPrecondition {
 		t.Errorf("a container: got %v", err)
 	}
 	for mode, want := range map[string]string{"": "", "none": "private", "host": "host"} {
-		if leases, err := m.Check(t.Context(), mode, ""); len(leases) != 0 || err != nil || m.Namespace(mode, "c") != want {
+		if leases, err := m.Check(t.Context(), mode, "", ""); len(leases) != 0 || err != nil || m.Namespace(mode, "c") != want {
 			t.Errorf("network %q: got %v, %v, namespace %q", mode, leases, err, m.Namespace(mode, "c"))
 		}
 	}

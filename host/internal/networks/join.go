@@ -35,7 +35,7 @@ func (m *Manager) Join(mode, name string) (resolved string, other *store.Contain
 		return fail(executor.NotFound, "there is no container %q; davit ps -a lists them", reference)
 	case err != nil:
 		return "", nil, err
-	case len(other.Leases) > 0 || other.Joined != "":
+	case len(other.Leases) > 0 || other.Unconnected || other.Joined != "":
 	case other.Network == ocispec.NetworkHost:
 		return fail(executor.FailedPrecondition, "container %s has that of this machine; use --network host", reference)
 	case named(other.Network):

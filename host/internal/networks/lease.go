@@ -15,19 +15,17 @@ import (
 
 // Check checks the network that a container asks for, makes the network default if that is
 // it, and returns the lease that the container is to have, which [Manager.Lease] completes.
-// mode is none, host, the name of a network, or empty if the container's spec decides; ip is
-// an address, or empty for any. See [Manager.Join] for the network of another container.
-func (m *Manager) Check(ctx context.Context, mode, ip string) ([]store.Lease, error) {
+// mode is none, host, the name of a network, or empty if the container's spec decides; ip and
+// ip6 are addresses of the two families, or empty for any. See [Manager.Join] for the network
+// of another container.
+func (m *Manager) Check(ctx context.Context, mode, ip, ip6 string) ([]store.Lease, error) {
 	wish := store.Lease{Network: mode}
-	if ip != "" {
-		var err error
-		wish.Address, err = netip.ParseAddr(ip)
-		switch {
-		case err != nil:
-			return nil, executor.Errorf(executor.Invalid, "%q is not an address such as 10.1.2.3", ip)
-		case !named(mode):
-			return nil, executor.Errorf(executor.Invalid, "an address (%s) is given, and no network; give --network NAME too", ip)
-		}
+	var err error
+	if wish.Address, err = wished(mode, ip, false); err != nil {
+		return nil, err
+	}
+	if wish.Address6, err = wished(mode, ip6, true); err != nil {
+		return nil, err
 	}
 	if !named(mode) && !strings.HasPrefix(mode, ocispec.NetworkContainer) {
 		return nil, nil
@@ -47,6 +45,27 @@ func (m *Manager) Check(ctx context.Context, mode, ip string) ([]store.Lease, er
 		_, err := m.pick(tx, wish)
 		return err
 	})
+}
+
+// wished parses an address of a family that is asked for on a network, which may be empty.
+func wished(mode, text string, six bool) (a netip.Addr, err error) {
+	if text == "" {
+		return a, nil
+	}
+	example, other := "10.1.2.3", "--ip6"
+	if six {
+		example, other = "fd12:3456:789a:1::2", "--ip"
+	}
+	a, err = netip.ParseAddr(text)
+	switch {
+	case err != nil || a.Is4In6() || a.Zone() != "":
+		return a, executor.Errorf(executor.Invalid, "%q is not an address such as %s", text, example)
+	case a.Is6() != six:
+		return a, executor.Errorf(executor.Invalid, "address %s is not one such as %s; it is asked for by %s", a, example, other)
+	case !named(mode):
+		return a, executor.Errorf(executor.Invalid, "an address (%s) is given, and no network; give --network NAME too", text)
+	}
+	return a, nil
 }
 
 // named reports whether a network is one that gives an address.
@@ -81,38 +100,61 @@ func (m *Manager) Lease(tx *store.Tx, c *store.Container) error {
 		return err
 	}
 	for i, wish := range c.Leases {
-		address, err := m.pick(tx, wish)
+		lease, err := m.pick(tx, wish)
+		if err == nil {
+			err = freeMAC(tx, wish)
+		}
 		if err != nil {
 			return err
 		}
-		m.setLast(wish.Network, address)
-		c.Leases[i].Address = address
+		m.setLast(lease)
+		c.Leases[i] = lease
 	}
 	return nil
 }
 
-// pick returns an address that is free, or the one that is asked for if that is.
-func (m *Manager) pick(tx *store.Tx, wish store.Lease) (netip.Addr, error) {
+// pick returns a lease with addresses that are free, or those that are asked for if they are.
+func (m *Manager) pick(tx *store.Tx, wish store.Lease) (store.Lease, error) {
 	n, err := tx.Network(wish.Network)
 	if errors.Is(err, executor.NotFound) {
-		return netip.Addr{}, unknown(tx, wish.Network)
+		return wish, unknown(tx, wish.Network)
 	}
 	if err != nil {
-		return netip.Addr{}, err
+		return wish, err
 	}
 	owners, err := tx.Leases(n.Name)
 	if err != nil {
-		return netip.Addr{}, err
+		return wish, err
 	}
-	ip := wish.Address
+	if wish.Address, err = m.pickOf(tx, n.Name, pool{n.Subnet, n.Gateway, owners}, wish.Address); err != nil {
+		return wish, err
+	}
+	switch {
+	case n.Subnet6.IsValid():
+		wish.Address6, err = m.pickOf(tx, n.Name, pool{n.Subnet6, n.Gateway6, owners}, wish.Address6)
+	case wish.Address6.IsValid():
+		err = executor.Errorf(executor.Invalid, "address %s is asked for, and network %s has no IPv6; davit network create --ipv6 makes one that has", wish.Address6, n.Name)
+	}
+	return wish, err
+}
+
+// A pool has the addresses of one family that a network's containers can have.
+type pool struct {
+	subnet  netip.Prefix
+	gateway netip.Addr
+	owners  map[netip.Addr]string // of both families
+}
+
+// pickOf returns an address that is free, or the one that is asked for if that is.
+func (m *Manager) pickOf(tx *store.Tx, network string, p pool, ip netip.Addr) (netip.Addr, error) {
 	if !ip.IsValid() {
-		return m.free(n, owners)
+		return m.free(network, p)
 	}
-	switch owner, has := owners[ip]; {
-	case !usable(n.Subnet, ip):
-		return ip, executor.Errorf(executor.Invalid, "address %s is none for a container on network %s; choose another one of %s", ip, n.Name, n.Subnet)
-	case ip == n.Gateway:
-		return ip, executor.Errorf(executor.Invalid, "address %s is the gateway of network %s; choose another one", ip, n.Name)
+	switch owner, has := p.owners[ip]; {
+	case !usable(p.subnet, ip):
+		return ip, executor.Errorf(executor.Invalid, "address %s is none for a container on network %s; choose another one of %s", ip, network, p.subnet)
+	case ip == p.gateway:
+		return ip, executor.Errorf(executor.Invalid, "address %s is the gateway of network %s; choose another one", ip, network)
 	case has:
 		return ip, executor.Errorf(executor.AlreadyExists, "address %s is that of %s; choose another one, or remove that container", ip, membersOf(tx, map[netip.Addr]string{ip: owner}))
 	}
@@ -120,36 +162,46 @@ func (m *Manager) pick(tx *store.Tx, wish store.Lease) (netip.Addr, error) {
 }
 
 // free returns the first free address after the last that was leased.
-func (m *Manager) free(n *store.Network, owners map[netip.Addr]string) (netip.Addr, error) {
+func (m *Manager) free(network string, p pool) (netip.Addr, error) {
 	m.mu.Lock()
-	last := m.last[n.Name]
+	last := m.last[sequence{network, p.gateway.Is6()}]
 	m.mu.Unlock()
 	if !last.IsValid() { // the host is new: go on after the highest
-		last = n.Subnet.Addr()
-		for a := range owners {
-			if last.Less(a) {
+		last = p.subnet.Addr()
+		for a := range p.owners {
+			if last.Less(a) && p.subnet.Contains(a) {
 				last = a
 			}
 		}
 	}
 	begin := last
 	for a := begin.Next(); ; a = a.Next() {
-		if !usable(n.Subnet, a) {
-			a = n.Subnet.Addr()
+		if !usable(p.subnet, a) {
+			a = p.subnet.Addr()
 		}
-		if _, has := owners[a]; !has && a != n.Gateway && usable(n.Subnet, a) {
+		if _, has := p.owners[a]; !has && a != p.gateway && usable(p.subnet, a) {
 			return a, nil
 		}
 		if a == begin {
-			return netip.Addr{}, executor.Errorf(executor.FailedPrecondition, "no address is free on network %s: its containers have all of %s; remove some, or use another network", n.Name, n.Subnet)
+			return netip.Addr{}, executor.Errorf(executor.FailedPrecondition, "no address is free on network %s: its containers have all of %s; remove some, or use another network", network, p.subnet)
 		}
 	}
 }
 
-func (m *Manager) setLast(network string, a netip.Addr) {
+// A sequence is that of the addresses of a family that a network leases.
+type sequence struct {
+	network string
+	six     bool
+}
+
+// setLast notes the addresses of a lease as the last ones that were leased.
+func (m *Manager) setLast(l store.Lease) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.last[network] = a
+	m.last[sequence{l.Network, false}] = l.Address
+	if l.Address6.IsValid() {
+		m.last[sequence{l.Network, true}] = l.Address6
+	}
 }
 
 // unknown returns the error for a network that there is not.

@@ -76,7 +76,14 @@ func declareBridge(n *store.Network) error {
 	if err := netlink.AddrReplace(link, &netlink.Addr{IPNet: ipNet(n.Gateway, n.Subnet)}); err != nil {
 		return fmt.Errorf("address %s: %w", n.Gateway, err)
 	}
-	return netlink.LinkSetUp(link)
+	quiet(n.Bridge, has6(n))
+	if err := netlink.LinkSetUp(link); err != nil || !has6(n) {
+		return err
+	}
+	if err := netlink.AddrReplace(link, address6(n.Gateway6, n.Subnet6)); err != nil {
+		return fmt.Errorf("address %s: %w", n.Gateway6, err)
+	}
+	return nil
 }
 
 // removeBridge removes a bridge, if there is one.

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Options are what a Manager needs. All but Own are required.
+// Options are what a Manager needs. All but Own and Serves are required.
 type Options struct {
 	Store    *store.Store
 	Logger   hclog.Logger
@@ -24,11 +24,16 @@ type Options struct {
 	RunDir   string
 	// Enabled allows networks. Without it nothing of the machine is touched.
 	Enabled bool
+	// IPv6 gives new networks IPv6 that do not say whether they have it.
+	IPv6 bool
 	// Pool has the subnets from which networks get theirs.
 	Pool []netip.Prefix
 	// Own, if not empty, is part of the names of bridges and table, at most 8 letters and
 	// digits.
 	Own string
+	// Serves reports whether a process holds the published ports of a container. Without it
+	// no port has rules.
+	Serves func(id string) bool
 }
 
 // Manager manages the networks of a host. It is safe for concurrent use.
@@ -40,24 +45,35 @@ type Manager struct {
 	copyFile string
 	enabled  bool
 	pool     []netip.Prefix
-	bridges  string // begins their names; a number follows
+	ipv6     bool
+	ula      netip.Prefix // has the subnets of IPv6
+	bridges  string       // begins their names; a number follows
 	table    string
+	serves   func(id string) bool
 
 	// cancel ends the watch for changes by others, and done waits for its end.
 	cancel, done func()
 
 	// changes is held by whoever changes networks, or what all containers share.
 	changes sync.Mutex
+	// untranslated says why the published ports of a family have no rules. changes guards it.
+	untranslated map[*family]string
 
 	// spaces has a lock for each network namespace that is being made or removed, by id.
 	spaces keyed.Mutex
 
 	// sayObstacles logs what keeps packets from the networks, once.
 	sayObstacles sync.Once
+	// sayLack logs that the machine has no IPv6, once.
+	sayLack sync.Once
+	// saySysctls logs that links cannot be prepared for IPv6, once.
+	saySysctls sync.Once
 
 	mu sync.Mutex
-	// last has the last address that was leased of each network.
-	last map[string]netip.Addr
+	// last has the last address that was leased of each network and family.
+	last map[sequence]netip.Addr
+	// translated are the translations that there are.
+	translated []translation
 }
 
 // Open opens the networks of a host, and makes what an earlier host has left of them agree
@@ -65,10 +81,14 @@ type Manager struct {
 func Open(ctx context.Context, opts Options) (*Manager, error) {
 	m := &Manager{
 		store: opts.Store, logger: opts.Logger, enabled: opts.Enabled, pool: opts.Pool,
-		dir: filepath.Join(opts.RunDir, "netns"), copyFile: filepath.Join(opts.StateDir, "networks.json"), bridges: "davit", table: "davit", last: map[string]netip.Addr{},
+		dir: filepath.Join(opts.RunDir, "netns"), copyFile: filepath.Join(opts.StateDir, "networks.json"), bridges: "davit", table: "davit", last: map[sequence]netip.Addr{},
+		untranslated: map[*family]string{}, ipv6: opts.IPv6, ula: ula(opts.Store.Info().HostID),
 	}
 	if opts.Own != "" {
 		m.bridges, m.table = "dv"+opts.Own+"n", "davit_"+opts.Own
+	}
+	if m.serves = opts.Serves; m.serves == nil {
+		m.serves = func(string) bool { return false }
 	}
 	m.cancel, m.done = func() {}, func() {}
 	if !m.enabled {

@@ -82,14 +82,14 @@ func TestReach(t *testing.T) {
 
 // lan is a machine beside this one.
 type lan struct {
-	path    string
-	address netip.Addr
+	path              string
+	address, address6 netip.Addr
 }
 
-// newLAN connects this machine, as 192.0.2.2, to another one. Its default route leads there.
-func newLAN(t *testing.T) lan {
+// newLAN connects this machine, as 192.0.2.2 and 2001:db8::2, to another one. Its default route leads there.
+func newLAN(t testing.TB) lan {
 	t.Helper()
-	l := lan{t.TempDir() + "/lan", netip.MustParseAddr("192.0.2.1")}
+	l := lan{t.TempDir() + "/lan", netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}
 	if err := pin(l.path); err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,13 @@ func newLAN(t *testing.T) lan {
 	for _, end := range []struct {
 		h             *netlink.Handle
 		name, address string
-	}{{here, "up", "192.0.2.2/24"}, {there, "down", "192.0.2.1/24"}, {there, "lo", "127.0.0.1/8"}, {here, "lo", "127.0.0.1/8"}} {
+	}{
+		{here, "up", "192.0.2.2/24"}, {there, "down", "192.0.2.1/24"}, {there, "lo", "127.0.0.1/8"}, {here, "lo", "127.0.0.1/8"},
+		{here, "up", "2001:db8::2/64"}, {there, "down", "2001:db8::1/64"},
+	} {
+		if strings.Contains(end.address, ":") && lacksIPv6() != "" {
+			continue
+		}
 		link, err := end.h.LinkByName(end.name)
 		if err != nil {
 			t.Fatal(err)
@@ -135,16 +141,19 @@ func newLAN(t *testing.T) lan {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := end.h.AddrReplace(link, address); err != nil {
+		if err := end.h.LinkSetUp(link); err != nil {
 			t.Fatal(err)
 		}
-		if err := end.h.LinkSetUp(link); err != nil {
+		address.Flags = unix.IFA_F_NODAD
+		if err := end.h.AddrReplace(link, address); err != nil {
 			t.Fatal(err)
 		}
 	}
 	up, err := netlink.LinkByName("up")
-	if err == nil {
-		err = netlink.RouteReplace(&netlink.Route{LinkIndex: up.Attrs().Index, Gw: l.address.AsSlice()})
+	for _, a := range []netip.Addr{l.address, l.address6} {
+		if err == nil && (a.Is4() || lacksIPv6() == "") {
+			err = netlink.RouteReplace(&netlink.Route{LinkIndex: up.Attrs().Index, Gw: a.AsSlice()})
+		}
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -278,6 +287,7 @@ func TestFlushed(t *testing.T) {
 	defer stop()
 	m, _ := open(t, t.TempDir())
 	c := m.run(t, "c", "default")
+	m.Close() // or it is faster
 	none := &Manager{store: emptyStore(t), table: m.table}
 	if err := none.declareRules(); err != nil { // there are no networks in it: the table goes
 		t.Fatal(err)
@@ -330,7 +340,7 @@ func TestLostState(t *testing.T) {
 	if err = errors.Join(err, ierr); err != nil {
 		t.Fatal(err)
 	}
-	if !after.CreatedAt.Equal(before.CreatedAt) || after.Subnet != before.Subnet || after.Bridge != before.Bridge || !after.Internal || len(after.Containers) != 1 {
+	if !after.CreatedAt.Equal(before.CreatedAt) || after.Subnet != before.Subnet || after.Subnet6 != before.Subnet6 || after.Subnet6.IsValid() != (lacksIPv6() == "") || after.Bridge != before.Bridge || !after.Internal || len(after.Containers) != 1 {
 		t.Errorf("got %+v, want %+v", after, before)
 	}
 	if all, err := m.List(); len(all) != 1 || err != nil {

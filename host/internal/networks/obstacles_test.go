@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/davit-run/davit/host/api"
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
 )
@@ -67,6 +68,25 @@ func TestForwardDrop(t *testing.T) {
 		t.Fatal(err)
 	}
 	check(inetHint)
+
+	// That of IPv6 is one if a network has that.
+	six := c.AddTable(&nftables.Table{Name: "filter", Family: nftables.TableFamilyIPv6})
+	chain(six, "FORWARD", nftables.ChainHookForward, &drop)
+	if err := c.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		c.DelTable(six)
+		if err := c.Flush(); err != nil {
+			t.Error(err)
+		}
+	})
+	check(inetHint)
+	on := true
+	if _, err := m.Create(t.Context(), api.NetworkOptions{Name: "six", IPv6: &on}); err != nil {
+		t.Fatal(err)
+	}
+	check(inetHint, "run `ip6tables -I FORWARD -i dvtestn+ -j ACCEPT` and `ip6tables")
 	m.removeAll(t)
 	m.checkNothing(t)
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/davit-run/davit/host/internal/store"
+	"github.com/google/nftables"
 	"github.com/vishvananda/netlink"
 )
 
@@ -37,6 +38,9 @@ func (m *Manager) recover(ctx context.Context) error {
 	m.changes.Lock()
 	if len(all) > 0 {
 		errs = append(errs, m.declare(all...))
+		if !m.store.Info().Incomplete() {
+			m.flushStale(all, containers)
+		}
 	}
 	m.changes.Unlock()
 	if err := errors.Join(errs...); err != nil {
@@ -50,7 +54,7 @@ func (m *Manager) upAll(ctx context.Context, containers []*store.Container) erro
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, recoverParallel)
 	for _, c := range containers {
-		if len(c.Leases) == 0 || !pinned(m.Path(c.NetNS())) || ctx.Err() != nil {
+		if len(c.Leases) == 0 && !c.Unconnected || !pinned(m.Path(c.NetNS())) || ctx.Err() != nil {
 			continue
 		}
 		slots <- struct{}{}
@@ -70,7 +74,7 @@ func (m *Manager) upAll(ctx context.Context, containers []*store.Container) erro
 func (m *Manager) sweep(all []*store.Network, containers []*store.Container) error {
 	has := map[string]bool{}
 	for _, c := range containers {
-		if len(c.Leases) > 0 || c.Joined != "" {
+		if len(c.Leases) > 0 || c.Unconnected || c.Joined != "" {
 			has[c.NetNS()] = true
 		}
 	}
@@ -93,7 +97,8 @@ func (m *Manager) sweep(all []*store.Network, containers []*store.Container) err
 	}
 	if len(all) == 0 {
 		// Where there is no nftables, or no right to it, there is no table either.
-		if there, err := m.hasRules(); err == nil && there {
+		there, err := m.hasRules()
+		if there6, err6 := m.hasTable(nftables.TableFamilyIPv6); there && err == nil || there6 && err6 == nil {
 			errs = append(errs, m.declareRules())
 		}
 	}
@@ -113,6 +118,13 @@ func (m *Manager) declare(all ...*store.Network) error {
 	if slices.ContainsFunc(all, func(n *store.Network) bool { return !n.Internal }) {
 		m.forward()
 	}
+	if slices.ContainsFunc(all, func(n *store.Network) bool { return has6(n) && !n.Internal }) {
+		m.forward6()
+	}
+	if why := lacksIPv6(); why != "" && slices.ContainsFunc(all, func(n *store.Network) bool { return n.Subnet6.IsValid() }) {
+		m.logLack(why)
+	}
+	m.checkSysctls()
 	m.sayObstacles.Do(m.logObstacles)
 	return nil
 }
@@ -126,6 +138,9 @@ func (m *Manager) ensure(n *store.Network) error {
 		return err
 	}
 	there, err := m.hasRules()
+	if err == nil && there && has6(n) {
+		there, err = m.hasTable(nftables.TableFamilyIPv6)
+	}
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/davit-run/davit/host/internal/store"
@@ -26,6 +28,9 @@ func (m *Manager) repair(ctx context.Context, seen *changes) bool {
 		m.logger.Error("what others have changed of networks was not looked at", "error", err)
 	}
 	missing, without, err := m.repairShared(all, seen)
+	if seen.others || seen.all {
+		m.Publish()
+	}
 	var cut []*store.Container
 	for _, c := range containers {
 		if len(c.Leases) == 0 {
@@ -106,16 +111,24 @@ func bridgeIntact(n *store.Network) (bool, error) {
 	if err != nil || link == nil {
 		return false, err
 	}
-	addresses, err := netlink.AddrList(link, netlink.FAMILY_V4)
-	if err != nil {
-		return false, err
+	if link.Attrs().Flags&net.FlagUp == 0 {
+		return false, nil
 	}
-	for _, a := range addresses {
-		if a.IP.Equal(n.Gateway.AsSlice()) {
-			return link.Attrs().Flags&net.FlagUp != 0, nil
-		}
+	ok, err := hasAddress(link, n.Gateway)
+	if ok && err == nil && has6(n) {
+		ok, err = hasAddress(link, n.Gateway6)
 	}
-	return false, nil
+	return ok, err
+}
+
+// hasAddress reports whether a link has an address.
+func hasAddress(link netlink.Link, a netip.Addr) (bool, error) {
+	family := netlink.FAMILY_V4
+	if a.Is6() {
+		family = netlink.FAMILY_V6
+	}
+	all, err := netlink.AddrList(link, family)
+	return slices.ContainsFunc(all, func(has netlink.Addr) bool { return has.IP.Equal(a.AsSlice()) }), err
 }
 
 // rulesIntact reports whether the host's table has as many rules as it should.
@@ -150,5 +163,8 @@ func (m *Manager) rulesIntact() (bool, error) {
 			rules += len(list)
 		}
 	}
-	return rules == ruleCount(all), nil
+	if rules != ruleCount(all)+translationRules(ipv4.of(m.translations())) {
+		return false, nil
+	}
+	return m.rules6Intact(c, all)
 }

@@ -11,8 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// declareRules replaces the table by what the records say, in one transaction of nftables.
-func (m *Manager) declareRules() error {
+// replaceTable replaces the table by what the records say, and translations, in one transaction
+// of nftables.
+func (m *Manager) replaceTable(wanted []translation) error {
 	var all []*store.Network
 	err := m.store.View(func(tx *store.Tx) (err error) {
 		all, err = tx.Networks()
@@ -21,7 +22,7 @@ func (m *Manager) declareRules() error {
 	if err != nil {
 		return err
 	}
-	c, err := nftables.New()
+	c, err := connect(wanted)
 	if err != nil {
 		return err
 	}
@@ -34,6 +35,12 @@ func (m *Manager) declareRules() error {
 		if err := addIsolation(c, table, all); err != nil {
 			return err
 		}
+		if err := addTranslations(c, table, ipv4, all, ipv4.of(wanted)); err != nil {
+			return err
+		}
+	}
+	if err := m.declareRules6(c, all); err != nil {
+		return err
 	}
 	if err := c.Flush(); err != nil {
 		return fmt.Errorf("rules of nftables: %w", err)
@@ -42,19 +49,7 @@ func (m *Manager) declareRules() error {
 }
 
 // hasRules reports whether the table is there.
-func (m *Manager) hasRules() (bool, error) {
-	c, err := nftables.New()
-	if err != nil {
-		return false, err
-	}
-	tables, err := c.ListTablesOfFamily(nftables.TableFamilyIPv4)
-	for _, t := range tables {
-		if t.Name == m.table {
-			return true, nil
-		}
-	}
-	return false, err
-}
+func (m *Manager) hasRules() (bool, error) { return m.hasTable(nftables.TableFamilyIPv4) }
 
 // ruleCount returns how many rules the table has.
 func ruleCount(all []*store.Network) int {

@@ -46,7 +46,7 @@ func (m *Manager) Inspect(name string) (shown api.Network, err error) {
 func show(tx *store.Tx, n *store.Network) (api.Network, error) {
 	owners, err := tx.Leases(n.Name)
 	return api.Network{
-		Name: n.Name, Labels: n.Labels, Subnet: n.Subnet, Gateway: n.Gateway, Internal: n.Internal,
+		Name: n.Name, Labels: n.Labels, Subnet: n.Subnet, Gateway: n.Gateway, Subnet6: n.Subnet6, Gateway6: n.Gateway6, Internal: n.Internal,
 		Bridge: n.Bridge, MTU: n.MTU, CreatedAt: n.CreatedAt, Containers: members(tx, owners),
 	}, err
 }
@@ -54,12 +54,23 @@ func show(tx *store.Tx, n *store.Network) (api.Network, error) {
 // members returns the containers that have leases, by address.
 func members(tx *store.Tx, owners map[netip.Addr]string) []api.NetworkMember {
 	list := []api.NetworkMember{}
+	known := map[string]int{} // where they are in list
+	// Addresses of IPv4 come first.
 	for _, address := range slices.SortedFunc(maps.Keys(owners), netip.Addr.Compare) {
-		member := api.NetworkMember{ID: owners[address], Address: address}
-		if c, err := tx.Container(member.ID); err == nil {
-			member.Name = c.Name
+		id := owners[address]
+		i, has := known[id]
+		if !has {
+			i, known[id] = len(list), len(list)
+			list = append(list, api.NetworkMember{ID: id})
+			if c, err := tx.Container(id); err == nil {
+				list[i].Name = c.Name
+			}
 		}
-		list = append(list, member)
+		if address.Is6() {
+			list[i].Address6 = address
+		} else {
+			list[i].Address = address
+		}
 	}
 	return list
 }

@@ -3,6 +3,7 @@ package networks
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -45,8 +46,8 @@ func (s *space) close() {
 }
 
 // connect makes a link to a bridge, with its address, as far as it is missing, and the default
-// route through it if that is wanted.
-func (s *space) connect(n *store.Network, lease store.Lease, byDefault bool) error {
+// route through it if that is wanted. byDefault6 is the same for IPv6.
+func (s *space) connect(n *store.Network, lease store.Lease, byDefault, byDefault6 bool) error {
 	bridge, err := netlink.LinkByName(n.Bridge)
 	if err != nil {
 		return fmt.Errorf("bridge %s: %w", n.Bridge, err)
@@ -64,6 +65,11 @@ func (s *space) connect(n *store.Network, lease store.Lease, byDefault bool) err
 	if err := s.AddrReplace(link, &netlink.Addr{IPNet: ipNet(lease.Address, n.Subnet)}); err != nil {
 		return fmt.Errorf("address %s: %w", lease.Address, err)
 	}
+	if link.Attrs().Flags&net.FlagUp == 0 {
+		if err := s.quiet(inside, has6(n)); err != nil {
+			return err
+		}
+	}
 	if err := s.LinkSetUp(link); err != nil {
 		return err
 	}
@@ -76,11 +82,19 @@ func (s *space) connect(n *store.Network, lease store.Lease, byDefault bool) err
 			return err
 		}
 	}
+	if outer.Attrs().Flags&net.FlagUp == 0 {
+		deafen(outside)
+	}
 	if err := netlink.LinkSetUp(outer); err != nil {
 		return err
 	}
 	if err := s.settle(inside, outside, n.Bridge); err != nil {
 		return err
+	}
+	if has6(n) && lease.Address6.IsValid() {
+		if err := s.connect6(link, n, lease, byDefault6); err != nil {
+			return err
+		}
 	}
 	if !byDefault {
 		return nil
@@ -146,7 +160,7 @@ func (s *space) addLink(n *store.Network, lease store.Lease) error {
 	attrs.Name, attrs.MTU = outsideName(s.id, lease.Link), n.MTU
 	veth := netlink.NewVeth(attrs)
 	veth.PeerName, veth.PeerNamespace, veth.PeerMTU = insideName(lease.Link), netlink.NsFd(int(s.file.Fd())), uint32(n.MTU)
-	veth.PeerHardwareAddr = hardwareAddr(lease.Address)
+	veth.PeerHardwareAddr = HardwareAddress(lease)
 	err := netlink.LinkAdd(veth)
 	if errors.Is(err, unix.EEXIST) {
 		if old, ferr := find(attrs.Name); ferr == nil && old != nil && old.Type() == "veth" {

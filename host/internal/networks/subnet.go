@@ -33,25 +33,34 @@ func (m *Manager) machineSubnets() (all []taken, err error) {
 	}
 	add := func(n *net.IPNet, index int, what string) {
 		p, ok := prefixOf(n)
-		if !ok || p.Bits() == 0 || !p.Addr().Is4() || p.Addr().IsLoopback() || m.ownBridge(names[index]) {
+		if !ok || p.Bits() == 0 || p.Addr().IsLoopback() || p.Addr().Is6() && !p.Addr().IsGlobalUnicast() || m.ownBridge(names[index]) {
 			return
 		}
 		all = append(all, taken{p, fmt.Sprintf("%s %s of this machine (%s)", what, p, names[index])})
 	}
-	addresses, err := netlink.AddrList(nil, netlink.FAMILY_V4)
-	if err != nil {
-		return nil, err
+	families := []int{netlink.FAMILY_V4}
+	if lacksIPv6() == "" {
+		families = append(families, netlink.FAMILY_V6)
 	}
-	for _, a := range addresses {
-		add(a.IPNet, a.LinkIndex, "the subnet")
-	}
-	routes, err := netlink.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE)
-	for _, r := range routes {
-		if r.Type == unix.RTN_UNICAST && r.Dst != nil {
-			add(r.Dst, r.LinkIndex, "the route to")
+	for _, family := range families {
+		addresses, err := netlink.AddrList(nil, family)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range addresses {
+			add(a.IPNet, a.LinkIndex, "the subnet")
+		}
+		routes, err := netlink.RouteListFiltered(family, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range routes {
+			if r.Type == unix.RTN_UNICAST && r.Dst != nil {
+				add(r.Dst, r.LinkIndex, "the route to")
+			}
 		}
 	}
-	return all, err
+	return all, nil
 }
 
 // prefixOf returns the subnet of an address.
@@ -69,7 +78,11 @@ func prefixOf(n *net.IPNet) (netip.Prefix, bool) {
 func storedSubnets(all []*store.Network) []taken {
 	var list []taken
 	for _, n := range all {
-		list = append(list, taken{n.Subnet, fmt.Sprintf("network %s (%s)", n.Name, n.Subnet)})
+		for _, p := range []netip.Prefix{n.Subnet, n.Subnet6} {
+			if p.IsValid() {
+				list = append(list, taken{p, fmt.Sprintf("network %s (%s)", n.Name, p)})
+			}
+		}
 	}
 	return list
 }
@@ -105,13 +118,14 @@ func nextPrefix(p netip.Prefix) netip.Prefix {
 	return netip.PrefixFrom(lastOf(p).Next(), p.Bits())
 }
 
-// lastOf returns the last address of a subnet of IPv4, with which all of it are meant.
+// lastOf returns the last address of a subnet, with which all of it are meant in IPv4.
 func lastOf(p netip.Prefix) netip.Addr {
-	b := p.Masked().Addr().As4()
-	for i := p.Bits(); i < 32; i++ {
+	b := p.Masked().Addr().AsSlice()
+	for i := p.Bits(); i < 8*len(b); i++ {
 		b[i/8] |= 1 << (7 - i%8)
 	}
-	return netip.AddrFrom4(b)
+	last, _ := netip.AddrFromSlice(b)
+	return last
 }
 
 // parseSubnet checks the subnet and the gateway of a user's, which may be empty.
@@ -131,7 +145,7 @@ func parseSubnet(opts api.NetworkOptions) (subnet netip.Prefix, gateway netip.Ad
 	case err != nil:
 		return fail("subnet %q is not of the form 10.1.2.0/24", opts.Subnet)
 	case !subnet.Addr().Is4():
-		return fail("subnet %s is not of IPv4, which alone networks have so far", subnet)
+		return fail("subnet %s is not of IPv4; give that too, or leave it to the pool of the config", subnet)
 	case subnet != subnet.Masked():
 		return fail("subnet %s is an address within a subnet; did you mean %s?", subnet, subnet.Masked())
 	case subnet.Bits() < minBits || subnet.Bits() > maxBits:
@@ -150,7 +164,8 @@ func parseSubnet(opts api.NetworkOptions) (subnet netip.Prefix, gateway netip.Ad
 	return subnet, gateway, nil
 }
 
-// usable reports whether an address is one that a machine on a subnet can have.
+// usable reports whether an address is one that a machine on a subnet can have. The first of
+// IPv6 is that of any router.
 func usable(subnet netip.Prefix, a netip.Addr) bool {
-	return subnet.Contains(a) && a != subnet.Addr() && a != lastOf(subnet)
+	return subnet.Contains(a) && a != subnet.Addr() && (a.Is6() || a != lastOf(subnet))
 }

@@ -15,7 +15,7 @@ func (m *Manager) Up(c *store.Container) error { return m.upIf(c, func() bool { 
 
 // upIf does what Up does if ok returns true while nobody else makes or removes the namespace.
 func (m *Manager) upIf(c *store.Container, ok func() bool) error {
-	if c.Joined == "" && len(c.Leases) == 0 {
+	if c.Joined == "" && len(c.Leases) == 0 && !c.Unconnected {
 		if named(c.Network) {
 			return executor.Errorf(executor.FailedPrecondition, "container %s has lost its address on network %s, with the state of the host; make it again", c.ID, c.Network)
 		}
@@ -54,13 +54,16 @@ func (m *Manager) up(id string, leases []store.Lease) error {
 		return err
 	}
 	path := m.Path(id)
-	outside := -1 // the first that leads anywhere has the default route
+	outside, outside6 := -1, -1 // the first that leads anywhere has the default route
 	for i, n := range networks {
 		if err := m.ensure(n); err != nil {
 			return fmt.Errorf("network %s: %w", n.Name, err)
 		}
 		if outside < 0 && !n.Internal {
 			outside = i
+		}
+		if outside6 < 0 && !n.Internal && leases[i].Address6.IsValid() {
+			outside6 = i
 		}
 	}
 	if !pinned(path) {
@@ -77,7 +80,7 @@ func (m *Manager) up(id string, leases []store.Lease) error {
 		return err
 	}
 	for i, n := range networks {
-		if err := space.connect(n, leases[i], i == outside); err != nil {
+		if err := space.connect(n, leases[i], i == outside, i == outside6); err != nil {
 			return fmt.Errorf("network %s: %w", n.Name, err)
 		}
 	}

@@ -5,11 +5,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -27,12 +29,15 @@ type changes struct {
 	rules bool
 	// links has the names of bridges, and of ends of containers' links that are gone.
 	links map[string]bool
+	// others means what decides whether published ports can have rules: chains of others, and
+	// whether the machine forwards packets.
+	others bool
 	// all means that changes may have been missed.
 	all bool
 }
 
 // none reports whether there are no changes.
-func (c *changes) none() bool { return !c.rules && !c.all && len(c.links) == 0 }
+func (c *changes) none() bool { return !c.rules && !c.others && !c.all && len(c.links) == 0 }
 
 // watcher gathers changes that the kernel tells of.
 type watcher struct {
@@ -49,7 +54,7 @@ type watcher struct {
 // tells of it. done waits for the end.
 func (m *Manager) watch(ctx context.Context) (done func(), err error) {
 	w := &watcher{manager: m, ring: make(chan struct{}, 1)}
-	links, err := listen(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR)
+	links, err := listen(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_NETCONF)
 	if err != nil {
 		return func() {}, err
 	}
@@ -129,12 +134,19 @@ func (w *watcher) note(add func(*changes)) {
 
 // link notes a change of a link or an address.
 func (w *watcher) link(message syscall.NetlinkMessage) {
+	if message.Header.Type == unix.RTM_NEWNETCONF {
+		w.configured(message)
+		return
+	}
 	skip := unix.SizeofIfInfomsg
 	if message.Header.Type == unix.RTM_NEWADDR || message.Header.Type == unix.RTM_DELADDR {
 		skip = unix.SizeofIfAddrmsg
 	}
 	const nameType = unix.IFLA_IFNAME // the same as IFA_LABEL
 	name := attribute(message.Data, skip, nameType)
+	if name == "" && skip == unix.SizeofIfAddrmsg {
+		name = linkOf(message.Data)
+	}
 	gone := message.Header.Type == unix.RTM_DELLINK
 	if w.manager.ownBridge(name) || gone && strings.HasPrefix(name, linkPrefix) {
 		w.note(func(c *changes) {
@@ -146,16 +158,51 @@ func (w *watcher) link(message syscall.NetlinkMessage) {
 	}
 }
 
-// rule notes a change of the host's table.
+// configured notes a change of what is configured for all links.
+func (w *watcher) configured(message syscall.NetlinkMessage) {
+	const (
+		header    = 4 // a family
+		linkIndex = 1
+		allLinks  = "\xff\xff\xff\xff"
+	)
+	if attribute(message.Data, header, linkIndex) == allLinks {
+		w.note(func(c *changes) { c.others = true })
+	}
+}
+
+// linkOf returns the name of the link of an address, of which a message about IPv6 has only the
+// index, or "".
+func linkOf(data []byte) string {
+	const at, size = 4, 4 // in struct ifaddrmsg
+	if len(data) < at+size {
+		return ""
+	}
+	link, err := netlink.LinkByIndex(int(binary.NativeEndian.Uint32(data[at:])))
+	if err != nil {
+		return "" // it has gone, which another message says
+	}
+	return link.Attrs().Name
+}
+
+// rule notes a change of the host's tables, or of one of others.
 func (w *watcher) rule(message syscall.NetlinkMessage) {
 	const (
 		header    = 4 // family, version and an id
 		tableType = 1 // of all messages about what belongs to a table
 	)
-	if message.Header.Type>>8 == unix.NFNL_SUBSYS_NFTABLES && attribute(message.Data, header, tableType) == w.manager.table {
+	if message.Header.Type>>8 != unix.NFNL_SUBSYS_NFTABLES {
+		return
+	}
+	switch own := attribute(message.Data, header, tableType) == w.manager.table; {
+	case own:
 		w.note(func(c *changes) { c.rules = true })
+	case slices.Contains(ruling, message.Header.Type&0xff):
+		w.note(func(c *changes) { c.others = true })
 	}
 }
+
+// ruling are messages about what decides over packets.
+var ruling = []uint16{unix.NFT_MSG_DELTABLE, unix.NFT_MSG_NEWCHAIN, unix.NFT_MSG_DELCHAIN, unix.NFT_MSG_NEWRULE, unix.NFT_MSG_DELRULE}
 
 // attribute returns the text of an attribute of a message, or "".
 func attribute(data []byte, skip int, kind uint16) string {
@@ -178,9 +225,14 @@ func attribute(data []byte, skip int, kind uint16) string {
 func (w *watcher) run(ctx context.Context) {
 	pause := gather
 	var last time.Time
+	legacy := time.NewTicker(legacyPoll)
+	defer legacy.Stop()
 	for {
 		select {
 		case <-w.ring:
+		case <-legacy.C:
+			w.manager.checkLegacy()
+			continue
 		case <-ctx.Done():
 			return
 		}

@@ -150,3 +150,54 @@ func TestRemovedByOthers(t *testing.T) {
 	m.removeAll(t)
 	m.checkNothing(t)
 }
+
+// TestRemovedByOthers6 does what TestRemovedByOthers does, with what IPv6 needs.
+func TestRemovedByOthers6(t *testing.T) {
+	need6(t)
+	m, log := openLogged(t, t.TempDir())
+	m.ipv6 = true
+	c := m.run(t, "c", "default")
+	port, stop := serve(t, m.Path("c"))
+	defer stop()
+	n, err := m.Inspect("default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bridge, err := netlink.LinkByName(n.Bridge)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, said string
+		do         func() error
+	}{
+		{"ip addr del", "bridge " + n.Bridge + " of network default", func() error {
+			return netlink.AddrDel(bridge, address6(n.Gateway6, n.Subnet6))
+		}},
+		{"ip link set down", "bridge " + n.Bridge + " of network default", func() error { return netlink.LinkSetDown(bridge) }},
+		{"nft delete table ip6", "rules of nftables in table " + m.table, func() error {
+			c, err := nftables.New()
+			if err == nil {
+				c.DelTable(&nftables.Table{Name: m.table, Family: nftables.TableFamilyIPv6})
+				err = c.Flush()
+			}
+			return err
+		}},
+	} {
+		before := strings.Count(log.String(), tt.said)
+		if err := tt.do(); err != nil {
+			t.Fatalf("%s: %v", tt.name, err)
+		}
+		wait.Until(t, tt.name+" is said", func() bool { return strings.Count(log.String(), tt.said) > before })
+		wait.Until(t, "the container answers after "+tt.name, func() bool {
+			got, err := ask(here, c.Leases[0].Address6, port, time.Second)
+			return err == nil && got == n.Gateway6.String()
+		})
+		if ok, err := m.rulesIntact(); !ok || err != nil {
+			t.Errorf("after %s: the rules are whole: %t, %v", tt.name, ok, err)
+		}
+	}
+	stop()
+	m.removeAll(t)
+	m.checkNothing(t)
+}

@@ -38,7 +38,7 @@ func (m *Manager) adopt(ctx context.Context, dir string, lock *os.File, want Wan
 	}
 	deadline, _ := ctx.Deadline()
 	_ = conn.SetDeadline(deadline)
-	state, err := holder.Ask(conn, holder.Request{Target: want.Target})
+	state, err := holder.Ask(conn, holder.Request{Target: want.Target, Target6: want.Target6})
 	if err == nil && (state.ID != want.ID || !same(state.Ports, want.Bound)) {
 		err = fmt.Errorf("process %d holds %v for container %s", process.PID, state.Ports, state.ID)
 	}
@@ -63,7 +63,7 @@ func (m *Manager) redirect(ctx context.Context, want Want) error {
 	defer conn.Close()
 	deadline, _ := ctx.Deadline()
 	_ = conn.SetDeadline(deadline)
-	_, err = holder.Ask(conn, holder.Request{Target: want.Target})
+	_, err = holder.Ask(conn, holder.Request{Target: want.Target, Target6: want.Target6})
 	return err
 }
 

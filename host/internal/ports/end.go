@@ -38,6 +38,7 @@ func (m *Manager) End(ctx context.Context, id string, keep func() bool) error {
 	m.mu.Lock()
 	delete(m.held, id)
 	m.mu.Unlock()
+	m.serve(id, false)
 	dir := filepath.Join(m.dir, id)
 	lock, err := linux.Open(filepath.Join(dir, lockFile), os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -2,6 +2,7 @@ package ports_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/davit-run/davit/host/internal/ports"
 	"github.com/davit-run/davit/host/publish"
 	"golang.org/x/sys/unix"
 )
@@ -167,11 +169,49 @@ func TestIPv6(t *testing.T) {
 	}
 }
 
+// TestSecondAddress reaches a container that listens at its address of IPv6 alone.
+func TestSecondAddress(t *testing.T) {
+	six := netip.IPv6Loopback()
+	l, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		t.Skip("no IPv6: ", err)
+	}
+	_ = l.Close()
+	s := open(t, t.TempDir())
+	want := ports.Want{ID: "a", Asked: []publish.Port{serveTCPAt(t, six, echo), serveUDPAt(t, six)}, Target: target, Target6: six}
+	want.Record = func(_ context.Context, bound []publish.Port) error { want.Bound = bound; return nil }
+	if err := s.Hold(t.Context(), want); err != nil {
+		t.Fatal(err)
+	}
+	check(t, dial(t, want.Bound[0]))
+	c, err := net.Dial("udp", want.Bound[1].Outer())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, got := ask(t, c, "hello"); got != "hello" {
+		t.Errorf("by UDP: got %q", got)
+	}
+	want.Target6 = netip.Addr{}
+	if err := s.Hold(t.Context(), want); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := say(dial(t, want.Bound[0]), "x"); err == nil {
+		t.Errorf("got %q from an address that it has not any more", got)
+	}
+}
+
 // serveUDP answers every datagram at a port of the target with the sender's port and the
 // datagram.
 func serveUDP(t *testing.T) publish.Port {
 	t.Helper()
-	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: target.AsSlice()})
+	return serveUDPAt(t, target)
+}
+
+// serveUDPAt does what serveUDP does, at another address.
+func serveUDPAt(t *testing.T, at netip.Addr) publish.Port {
+	t.Helper()
+	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: at.AsSlice()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ const (
 
 // held is the holder of a container.
 type held struct {
-	want    Want // of which Bound is what it holds. The lock of the container guards Target and Record
+	want    Want // of which Bound is what it holds. The lock of the container guards Target, Target6 and Record
 	process *linux.Process
 	child   func() error // waits for it, if it is a child
 	tie     *os.File     // ends it, if it is tied
@@ -70,16 +70,19 @@ func (m *Manager) Hold(ctx context.Context, want Want) error {
 	h := m.held[want.ID]
 	m.mu.Unlock()
 	if h != nil && h.lives() && same(h.want.Bound, want.Bound) {
-		if h.want.Target == want.Target {
+		if h.want.Target == want.Target && h.want.Target6 == want.Target6 {
 			return nil
 		}
 		err := m.redirect(ctx, want)
 		if err == nil {
-			h.want.Target, h.want.Record = want.Target, want.Record
+			h.want.Target, h.want.Target6, h.want.Record = want.Target, want.Target6, want.Record
+			m.opts.Changed()
 		}
 		return err
 	}
-	return m.hold(ctx, want, 0)
+	err = m.hold(ctx, want, 0)
+	m.serve(want.ID, err == nil)
+	return err
 }
 
 // Keep does what Hold does, in the background and until it succeeds or End is called.
@@ -166,7 +169,15 @@ func (m *Manager) start(ctx context.Context, dir string, lock *os.File, want Wan
 	defer report.Close()
 	defer reportWrite.Close()
 
-	cmd := holder.Command(dir, want.ID, holder.Files{Input: input, Report: reportWrite, Log: log, Lock: lock, Sockets: s.files})
+	files := holder.Files{Input: input, Report: reportWrite, Log: log, Lock: lock, Sockets: s.files}
+	if m.opts.Keep {
+		if files.Keep, err = keepFlows(want.ID); err != nil {
+			m.opts.Logger.Debug("connections that the kernel forwards do not outlive a flush of all rules", "container", want.ID, "error", err)
+		} else {
+			defer files.Keep.Close()
+		}
+	}
+	cmd := holder.Command(dir, want.ID, files)
 	pidfd := -1
 	cmd.SysProcAttr.PidFD = &pidfd
 	if err := cmd.Start(); err != nil {
@@ -178,7 +189,7 @@ func (m *Manager) start(ctx context.Context, dir string, lock *os.File, want Wan
 	// If it dies, the pipes end, and so do the calls below.
 	cut := context.AfterFunc(ctx, func() { _ = h.process.Signal(unix.SIGKILL) })
 	defer cut()
-	werr := json.NewEncoder(tie).Encode(holder.Config{ID: want.ID, Ports: want.Bound, Target: want.Target, Tied: m.opts.Tied})
+	werr := json.NewEncoder(tie).Encode(holder.Config{ID: want.ID, Ports: want.Bound, Target: want.Target, Target6: want.Target6, Tied: m.opts.Tied, Keep: files.Keep != nil})
 	var state holder.State
 	if err := json.NewDecoder(report).Decode(&state); err != nil {
 		_ = h.process.Signal(unix.SIGKILL)
@@ -255,6 +266,9 @@ func (m *Manager) holdAgain(h *held, deaths int) {
 			return
 		}
 		err = m.hold(m.ctx, h.want, tries)
+		if m.ctx.Err() == nil {
+			m.serve(h.want.ID, err == nil)
+		}
 		unlock()
 		if err == nil || m.ctx.Err() != nil {
 			return

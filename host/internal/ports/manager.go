@@ -24,6 +24,12 @@ type Options struct {
 	Tied bool
 	// Name returns how messages call a container; nil calls it by its id.
 	Name func(id string) string
+	// Keep lets connections that the kernel forwards outlive a flush of all its rules, for as
+	// long as there is a holder.
+	Keep bool
+	// Changed, unless nil, is called after each change of what Serves returns, or of where
+	// the ports of a container lead, and before ports become free.
+	Changed func()
 }
 
 // Want is what a container publishes.
@@ -32,8 +38,9 @@ type Want struct {
 	// Asked is what its user has asked for, and Bound what came of it before, if anything
 	// did. A port that was left open stays the same as long as it is free.
 	Asked, Bound []publish.Port
-	// Target is its address.
-	Target netip.Addr
+	// Target is its address, and Target6 that of IPv6, if it has one: what it refuses at the
+	// first, it gets at the second.
+	Target, Target6 netip.Addr
 	// Record records what was bound in the place of Bound, before it is served. It is called
 	// from one goroutine at a time.
 	Record func(ctx context.Context, bound []publish.Port) error
@@ -55,9 +62,11 @@ type Manager struct {
 	closed   bool
 	reserved map[string]*sockets // by id
 	held     map[string]*held    // by id
+	served   map[string]bool     // by id; see Serves
 }
 
-// Open opens the run directory. It neither starts nor ends anything: see Hold, End and IDs.
+// Open opens the run directory, and sees which holders there are. It neither starts nor ends
+// anything: see Hold, End and IDs.
 func Open(opts Options) (*Manager, error) {
 	dir := filepath.Join(opts.RunDir, "ports")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -67,6 +76,10 @@ func Open(opts Options) (*Manager, error) {
 		opts.Name = func(id string) string { return id }
 	}
 	m := &Manager{opts: opts, dir: dir, reserved: map[string]*sockets{}, held: map[string]*held{}}
+	if m.opts.Changed == nil {
+		m.opts.Changed = func() {}
+	}
+	m.served = m.findHolders()
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	return m, nil
 }

@@ -147,11 +147,17 @@ func gone(t *testing.T, pid int) {
 	})
 }
 
-// echo serves TCP at a port of the target, with serve for each connection, and returns the
+// serveTCP serves TCP at a port of the target, with serve for each connection, and returns the
 // port.
 func serveTCP(t testing.TB, serve func(*net.TCPConn)) publish.Port {
 	t.Helper()
-	l, err := net.Listen("tcp", target.String()+":0")
+	return serveTCPAt(t, target, serve)
+}
+
+// serveTCPAt does what serveTCP does, at another address.
+func serveTCPAt(t testing.TB, at netip.Addr, serve func(*net.TCPConn)) publish.Port {
+	t.Helper()
+	l, err := net.Listen("tcp", netip.AddrPortFrom(at, 0).String())
 	if err != nil {
 		t.Fatal(err)
 	}

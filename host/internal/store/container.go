@@ -63,6 +63,9 @@ type Container struct {
 	// are its addresses, of which no other container has one.
 	Network string  `json:"network,omitempty"`
 	Leases  []Lease `json:"leases,omitempty"`
+	// Unconnected means that it was disconnected from the last of its networks: that it has
+	// no lease is no loss.
+	Unconnected bool `json:"unconnected,omitempty"`
 	// Joined is the id of the container whose network namespace it has, which lasts for as
 	// long as one of those that have it; empty means one of its own. See [Tx.RemoveContainer].
 	Joined string `json:"joined,omitempty"`

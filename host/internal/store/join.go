@@ -29,7 +29,7 @@ func (tx *Tx) leave(c *Container) error {
 			return err
 		}
 	}
-	if len(c.Leases) == 0 {
+	if len(c.Leases) == 0 && !c.Unconnected {
 		return nil
 	}
 	ids, err := tx.Sharers(c.NetNS())
@@ -38,7 +38,7 @@ func (tx *Tx) leave(c *Container) error {
 		if err != nil {
 			continue // it is damaged, and can have no addresses
 		}
-		next.Leases = c.Leases
+		next.Leases, next.Unconnected = c.Leases, c.Unconnected
 		return tx.PutContainer(next)
 	}
 	return err
@@ -65,12 +65,12 @@ func (tx *Tx) Sharers(netns string) (ids []string, err error) {
 	return ids, err
 }
 
-// LeaseHolder returns the container that has the addresses of a network namespace, or
-// NotFound.
+// LeaseHolder returns the container that has the addresses of a network namespace, or that was
+// disconnected from all networks, or NotFound.
 func (tx *Tx) LeaseHolder(netns string) (*Container, error) {
 	ids, err := tx.Sharers(netns)
 	for _, id := range ids {
-		if c, cerr := tx.Container(id); cerr == nil && len(c.Leases) > 0 {
+		if c, cerr := tx.Container(id); cerr == nil && (len(c.Leases) > 0 || c.Unconnected) {
 			return c, nil
 		}
 	}

@@ -18,6 +18,9 @@ type Network struct {
 	Subnet netip.Prefix      `json:"subnet"`
 	// Gateway is the machine's own address on it.
 	Gateway netip.Addr `json:"gateway"`
+	// Subnet6 and Gateway6 are those of IPv6, and not valid if the network has none.
+	Subnet6  netip.Prefix `json:"subnet6,omitzero"`
+	Gateway6 netip.Addr   `json:"gateway6,omitzero"`
 	// Internal networks lead nowhere else.
 	Internal bool `json:"internal,omitempty"`
 	// Bridge is the name of its link, and MTU how large a packet may be, in bytes.
@@ -26,17 +29,44 @@ type Network struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// Lease is the address that a container has on a network, from when it is made or connected to
-// it until it is removed or disconnected.
+// Lease has the addresses that a container has on a network, from when it is made or connected
+// to it until it is removed or disconnected.
 type Lease struct {
 	Network string     `json:"network"`
 	Address netip.Addr `json:"address"`
+	// Address6 is that of IPv6, and not valid if the network has none.
+	Address6 netip.Addr `json:"address6,omitzero"`
 	// Link is the number of its link. It never changes.
 	Link int `json:"link,omitempty"`
+	// MAC is the hardware address that was asked for; empty means one that belongs to Address.
+	MAC string `json:"mac,omitempty"`
 }
 
-// key is that in the bucket. No name of a network has a slash.
-func (l Lease) key() string { return l.Network + "/" + l.Address.String() }
+// Addresses returns the addresses of a lease, that of IPv4 first.
+func (l Lease) Addresses() (all []netip.Addr) {
+	for _, a := range []netip.Addr{l.Address, l.Address6} {
+		if a.IsValid() {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// keys are those in the bucket, one for each address. No name of a network has a slash.
+func (l Lease) keys() (all []string) {
+	for _, a := range l.Addresses() {
+		all = append(all, l.Network+"/"+a.String())
+	}
+	return all
+}
+
+// keysOf returns the keys of leases.
+func keysOf(leases []Lease) (all []string) {
+	for _, l := range leases {
+		all = append(all, l.keys()...)
+	}
+	return all
+}
 
 // PutNetwork writes a network. The error is Invalid if its labels are too large.
 func (tx *Tx) PutNetwork(n *Network) error {
@@ -78,7 +108,7 @@ func (tx *Tx) Networks() ([]*Network, error) {
 	return all, errors.Join(errs...)
 }
 
-// Leases returns who has which address of a network: ids of containers.
+// Leases returns who has which address of a network, of either family: ids of containers.
 func (tx *Tx) Leases(network string) (map[netip.Addr]string, error) {
 	prefix := network + "/"
 	owners := map[netip.Addr]string{}
@@ -100,31 +130,40 @@ func (tx *Tx) Leases(network string) (map[netip.Addr]string, error) {
 	return owners, nil
 }
 
-// LeaseOwner returns the id of the container that has an address, or "".
+// LeaseOwner returns the id of the container that has one of the addresses of a lease, or "".
 func (tx *Tx) LeaseOwner(l Lease) (id string, err error) {
-	_, err = tx.getJSON(leases, []byte(l.key()), &id)
+	for _, key := range l.keys() {
+		if id == "" && err == nil {
+			_, err = tx.getJSON(leases, []byte(key), &id)
+		}
+	}
 	return id, err
 }
 
 // changeLeases makes the leases of a container now those in the bucket, in the place of old
 // ones. The error is AlreadyExists if another container has one.
 func (tx *Tx) changeLeases(id string, old, now []Lease) error {
-	for _, l := range old {
-		owner, err := tx.LeaseOwner(l)
-		if err != nil {
-			return err
-		}
-		if owner == id && !slices.Contains(now, l) {
-			if err := tx.delete(leases, []byte(l.key())); err != nil {
-				return err
-			}
-		}
-	}
-	for _, l := range now {
-		if slices.Contains(old, l) {
+	before, after := keysOf(old), keysOf(now)
+	for _, key := range before {
+		if slices.Contains(after, key) {
 			continue
 		}
-		if err := tx.claim(leases, "address", l.key(), id); err != nil {
+		var owner string
+		if _, err := tx.getJSON(leases, []byte(key), &owner); err != nil {
+			return err
+		}
+		if owner != id {
+			continue
+		}
+		if err := tx.delete(leases, []byte(key)); err != nil {
+			return err
+		}
+	}
+	for _, key := range after {
+		if slices.Contains(before, key) {
+			continue
+		}
+		if err := tx.claim(leases, "address", key, id); err != nil {
 			return err
 		}
 	}

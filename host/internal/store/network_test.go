@@ -64,6 +64,22 @@ func TestLeases(t *testing.T) {
 		t.Errorf("a change to an address that is taken: got %v", err)
 	}
 	check(map[netip.Addr]string{a2: "c1", a3: "c2"})
+	six := netip.MustParseAddr("fd77::2")
+	if err := change("c1", Lease{Network: "web", Address: a2, Address6: six}); err != nil {
+		t.Fatal(err)
+	}
+	check(map[netip.Addr]string{a2: "c1", six: "c1", a3: "c2"})
+	if err := change("c2", Lease{Network: "web", Address: a3, Address6: six}); !errors.Is(err, executor.AlreadyExists) {
+		t.Errorf("a change to an address of IPv6 that is taken: got %v", err)
+	}
+	check(map[netip.Addr]string{a2: "c1", six: "c1", a3: "c2"})
+	if err := change("c1", Lease{Network: "web", Address: a2}); err != nil {
+		t.Fatal(err)
+	}
+	check(map[netip.Addr]string{a2: "c1", a3: "c2"})
+	if err := change("c1", Lease{Network: "web", Address: a2, Address6: six}); err != nil {
+		t.Fatal(err)
+	}
 	if err := change("c1"); err != nil {
 		t.Fatal(err)
 	}

@@ -57,7 +57,7 @@ func TestConnectedNetworks(t *testing.T) {
 	for want, args := range map[string][]string{
 		"container front is on network db":                          {"connect", "db", "front"},
 		"container front is not on network web; it is on db":        {"disconnect", "web", "front"},
-		"container front is on no other network than db, and":       {"disconnect", "db", "front"},
+		`container "nobody"`:                                        {"disconnect", "db", "nobody"},
 		"network host is none that a container can be connected to": {"connect", "host", "front"},
 	} {
 		if r := s.run(append([]string{"network"}, args...)...); r.code != 1 || !strings.Contains(r.stderr, want) {
@@ -70,6 +70,19 @@ func TestConnectedNetworks(t *testing.T) {
 	if got := s.must("__completeNoDesc", "network", "connect", "db", ""); !strings.Contains(got, "front\n") || strings.Contains(got, "web\n") {
 		t.Errorf("the shell completes the container to %q", got)
 	}
+	s.must("network", "disconnect", "-f", "web", "front")
+	s.must("network", "disconnect", "-f", "db", "nobody")
+	s.must("network", "disconnect", "db", "front") // its last
+	if got := s.must("exec", "front", "busybox", "ip", "-o", "link"); strings.Contains(got, "eth") || !strings.Contains(got, "lo:") {
+		t.Errorf("disconnected from all, front has the links\n%s", got)
+	}
+	if hosts := s.must("exec", "front", "cat", "/etc/hosts"); strings.Contains(hosts, "\n10.") || !strings.Contains(hosts, "\n127.0.1.1\t"+front) {
+		t.Errorf("disconnected from all, front has the hosts\n%s", hosts)
+	}
+	s.must("restart", "-t", "0", "front")
+	s.must("network", "connect", "web", "front")
+	reaches("connected again", "front", "store", store)
+	reaches("connected again", "store", "front", front)
 	s.must("rm", "-f", "front", "store")
 	s.must("network", "prune", "-f")
 	s.waitFor("no links are left", func() bool { return len(links(t)) == 0 })

@@ -65,7 +65,7 @@ func short(id string) string { return id[:12] }
 
 // get returns the host name that a web server of a container's says to this machine.
 func get(address string) string {
-	conn, err := net.DialTimeout("tcp4", address+":80", time.Minute) // by this thread, as no client of HTTP would
+	conn, err := net.DialTimeout("tcp", net.JoinHostPort(address, "80"), time.Minute) // by this thread, as no client of HTTP would
 	if err != nil {
 		return ""
 	}

@@ -20,34 +20,44 @@ type Config struct {
 	ID string `json:"id"`
 	// Ports are bound: none is left open.
 	Ports []publish.Port `json:"ports"`
-	// Target is the container's address.
-	Target netip.Addr `json:"target"`
+	// Target is the container's address, and Target6 that of IPv6, if it has one.
+	Target  netip.Addr `json:"target"`
+	Target6 netip.Addr `json:"target6,omitzero"`
 	// Tied means that the holder ends when its input ends: with the process that started
 	// it, or when that wants so.
 	Tied bool `json:"tied,omitempty"`
+	// Keep means that it inherits a file, after the sockets, that it keeps open for as long
+	// as it has the ports.
+	Keep bool `json:"keep,omitempty"`
 }
 
 // Request changes what a holder does.
 type Request struct {
-	// Target, if it is valid, replaces that of the config, for connections that come from
-	// then on.
-	Target netip.Addr `json:"target,omitzero"`
+	// Target, if it is valid, and Target6 replace those of the config, for connections that
+	// come from then on.
+	Target  netip.Addr `json:"target,omitzero"`
+	Target6 netip.Addr `json:"target6,omitzero"`
 }
 
 // State is what a holder does.
 type State struct {
-	ID     string         `json:"id"`
-	Ports  []publish.Port `json:"ports"`
-	Target netip.Addr     `json:"target"`
+	ID      string         `json:"id"`
+	Ports   []publish.Port `json:"ports"`
+	Target  netip.Addr     `json:"target"`
+	Target6 netip.Addr     `json:"target6,omitzero"`
 }
 
-func (h *holder) state() State { return State{h.config.ID, h.config.Ports, *h.target.Load()} }
+func (h *holder) state() State {
+	return State{h.config.ID, h.config.Ports, *h.target.Load(), *h.target6.Load()}
+}
 
 // Files are what a holder inherits.
 type Files struct {
 	Input, Report, Log, Lock *os.File
 	// Sockets has one for each port.
 	Sockets []*os.File
+	// Keep, unless nil, is what [Config.Keep] is about.
+	Keep *os.File
 }
 
 // Command returns the command of a holder with a working directory.
@@ -59,6 +69,9 @@ func Command(dir, id string, files Files) *exec.Cmd {
 	cmd.Env = []string{envRole + "=1", "GOGC=25"}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = files.Input, files.Report, files.Log
 	cmd.ExtraFiles = append([]*os.File{files.Lock}, files.Sockets...)
+	if files.Keep != nil {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, files.Keep)
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return cmd
 }

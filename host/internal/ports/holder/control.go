@@ -45,6 +45,7 @@ func (h *holder) answer(conn net.Conn) {
 	}
 	if r.Target.IsValid() {
 		h.target.Store(&r.Target)
+		h.target6.Store(&r.Target6)
 	}
 	_ = json.NewEncoder(conn).Encode(h.state())
 }

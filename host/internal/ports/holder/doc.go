@@ -8,7 +8,7 @@
 //	1   gets a State as soon as it serves
 //	2   its log
 //	3   the lock of its directory, which it has for life
-//	4…  a socket for each port, bound by the host
+//	4…  a socket for each port, bound by the host, and a file that is only kept open
 //
 // In its working directory it listens on [Socket], and answers every [Request] there with a
 // State. It ends on SIGTERM: then its ports are free at once, the lock is released, and the

@@ -49,9 +49,10 @@ const (
 
 // holder is what a process serves.
 type holder struct {
-	config Config
-	target atomic.Pointer[netip.Addr]
-	conns  sync.WaitGroup // the connections
+	config  Config
+	target  atomic.Pointer[netip.Addr]
+	target6 atomic.Pointer[netip.Addr] // which may not be valid
+	conns   sync.WaitGroup             // the connections
 }
 
 // run is a holder's life. Its working directory is its own.
@@ -70,6 +71,7 @@ func run() error {
 		return fmt.Errorf("read config: %w", err) // its sender was killed
 	}
 	h.target.Store(&h.config.Target)
+	h.target6.Store(&h.config.Target6)
 	if h.config.Tied {
 		go func() {
 			_, _ = io.Copy(io.Discard, input.Buffered())
@@ -91,7 +93,7 @@ func run() error {
 	shrink()
 	<-ctx.Done()
 	// In this order: who gets the lock finds the ports free, and removes the directory.
-	err = errors.Join(control.Close(), sockets.Close(), os.Chdir("/"), unix.Close(lockFD))
+	err = errors.Join(control.Close(), sockets.Close(), h.leaveKept(), os.Chdir("/"), unix.Close(lockFD))
 	ended := make(chan struct{})
 	go func() {
 		h.conns.Wait()
@@ -102,6 +104,14 @@ func run() error {
 	case <-time.After(drainTime):
 	}
 	return err
+}
+
+// leaveKept closes the file of [Config.Keep].
+func (h *holder) leaveKept() error {
+	if !h.config.Keep {
+		return nil
+	}
+	return unix.Close(socketFD + len(h.config.Ports))
 }
 
 // closers are closed together.
@@ -136,6 +146,12 @@ func (h *holder) serve() (sockets closers, err error) {
 
 // to returns where what comes to a port goes.
 func (h *holder) to(port uint16) netip.AddrPort { return netip.AddrPortFrom(*h.target.Load(), port) }
+
+// to6 does what to does for IPv6, and reports whether the container has that.
+func (h *holder) to6(port uint16) (netip.AddrPort, bool) {
+	a := *h.target6.Load()
+	return netip.AddrPortFrom(a, port), a.IsValid()
+}
 
 // report tells the host, which may be gone, that the ports are served.
 func (h *holder) report() error {

@@ -1,11 +1,14 @@
 package holder
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // dialTime is how long a container may take to accept a connection.
@@ -36,6 +39,9 @@ func (h *holder) serveTCP(f *os.File, port uint16) (io.Closer, error) {
 func (h *holder) forward(client *net.TCPConn, port uint16) {
 	d := net.Dialer{Timeout: dialTime}
 	conn, err := d.Dial("tcp", h.to(port).String())
+	if to, has := h.to6(port); has && errors.Is(err, unix.ECONNREFUSED) { // it may listen there alone
+		conn, err = d.Dial("tcp", to.String())
+	}
 	if err != nil {
 		reset(client)
 		return

@@ -31,6 +31,8 @@ type relay struct {
 	holder *holder
 	conn   *net.UDPConn
 	port   uint16
+	// six means that the container has last refused what was sent to its address of IPv4.
+	six atomic.Bool
 
 	mu      sync.Mutex
 	clients map[route]*client
@@ -91,7 +93,7 @@ func (r *relay) run() {
 func (r *relay) client(key route) *client {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	to := r.holder.to(r.port)
+	to := r.to()
 	c := r.clients[key]
 	if c != nil && c.to == to {
 		return c
@@ -111,6 +113,14 @@ func (r *relay) client(key route) *client {
 	r.clients[key] = c
 	go r.answer(c)
 	return c
+}
+
+// to returns where what comes to the port goes.
+func (r *relay) to() netip.AddrPort {
+	if to, has := r.holder.to6(r.port); has && r.six.Load() {
+		return to
+	}
+	return r.holder.to(r.port)
 }
 
 // answer passes on what the container sends to a client, until both are idle.
@@ -144,6 +154,8 @@ func (r *relay) answer(c *client) {
 			if err == nil {
 				c.last.Store(time.Now().UnixNano())
 				_, _, _ = r.conn.WriteMsgUDPAddrPort(data[:n], c.source(), c.from)
+			} else if errors.Is(err, unix.ECONNREFUSED) {
+				r.six.Store(c.to.Addr().Is4()) // it may listen on the other one alone
 			}
 			return true // otherwise the container does not listen, or not yet
 		})
