@@ -76,7 +76,7 @@ func TestConnectedNetworks(t *testing.T) {
 	if got := s.must("exec", "front", "busybox", "ip", "-o", "link"); strings.Contains(got, "eth") || !strings.Contains(got, "lo:") {
 		t.Errorf("disconnected from all, front has the links\n%s", got)
 	}
-	if hosts := s.must("exec", "front", "cat", "/etc/hosts"); strings.Contains(hosts, "\n10.") || !strings.Contains(hosts, "\n127.0.1.1\t"+front) {
+	if hosts := s.must("exec", "front", "cat", "/etc/hosts"); strings.Contains(hosts, "\n10.") || !strings.Contains(hosts, "\n127.0.1.1\t"+short(front)) {
 		t.Errorf("disconnected from all, front has the hosts\n%s", hosts)
 	}
 	s.must("restart", "-t", "0", "front")
