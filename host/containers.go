@@ -60,7 +60,12 @@ func (h *Host) Kill(ctx context.Context, reference string, sig executor.Signal) 
 // being created has the timeout to come to run; then its start is cut short and undone.
 // The error is an [api.PendingError] if the backend does not answer: it is stopped later.
 func (h *Host) Stop(ctx context.Context, reference string, timeout time.Duration) error {
-	return h.containers.Stop(ctx, reference, timeout)
+	return h.StopWith(ctx, reference, api.StopOptions{Timeout: &timeout})
+}
+
+// StopWith is [Host.Stop] with more options.
+func (h *Host) StopWith(ctx context.Context, reference string, opts api.StopOptions) error {
+	return h.containers.Stop(ctx, reference, opts)
 }
 
 // Remove removes a container that has ended, with its output. If force is set, a

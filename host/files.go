@@ -44,10 +44,10 @@ func (h *Host) Diff(ctx context.Context, reference string) ([]api.Change, error)
 
 // Commit makes an image of a container: the image that it was made from, with a layer of
 // what the container has changed of it, as [Host.Diff] shows it. The config is that of the
-// image, changed by opts; what was given for the container alone, such as its command and
-// environment, is not taken over. A container that runs goes on meanwhile, and each of its
-// files is in the image in one of its states; pause it first if they belong together. The
-// error is [executor.FailedPrecondition] for a container that was not made from an image.
+// image with what the container was given, such as its command, environment, ports and
+// labels, changed by opts; the health check stays that of the image. A container that runs is
+// paused meanwhile, unless opts or its backend say otherwise: then each of its files is in the
+// image in one of its states. The error is [executor.FailedPrecondition] for a container that was not made from an image.
 func (h *Host) Commit(ctx context.Context, reference string, opts api.CommitOptions) (api.Image, error) {
 	return h.containers.Commit(ctx, reference, opts)
 }

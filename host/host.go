@@ -168,7 +168,7 @@ func (h *Host) start(ctx context.Context, cfg config.Config, opts Options) error
 	}
 	h.containers, err = containers.Open(ctx, containers.Options{
 		Store: h.store, Backends: h.backends, Images: h.images, Volumes: h.volumes, Networks: h.networks, Ports: h.ports, Resolver: h.resolver, Logger: opts.Logger,
-		StateDir: cfg.StateDir, Limits: containers.LimitsOf(cfg), Linger: opts.Linger, Ephemeral: opts.Ephemeral, Observer: opts.Observer,
+		StateDir: cfg.StateDir, RunDir: cfg.RunDir, Limits: containers.LimitsOf(cfg), Linger: opts.Linger, Ephemeral: opts.Ephemeral, Observer: opts.Observer,
 	})
 	if err != nil {
 		return err

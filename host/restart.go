@@ -13,5 +13,10 @@ import (
 // and is a [executor.FailedPrecondition] error. The error is an [api.PendingError] if the
 // backend does not answer: it is restarted later.
 func (h *Host) Restart(ctx context.Context, reference string, timeout time.Duration) (api.Container, error) {
-	return h.containers.Restart(ctx, reference, timeout)
+	return h.RestartWith(ctx, reference, api.StopOptions{Timeout: &timeout})
+}
+
+// RestartWith is [Host.Restart] with more options.
+func (h *Host) RestartWith(ctx context.Context, reference string, opts api.StopOptions) (api.Container, error) {
+	return h.containers.Restart(ctx, reference, opts)
 }

@@ -48,8 +48,11 @@ func TestCalls(t *testing.T) {
 			got = []any{ref, sig}
 			return nil
 		},
-		stop: func(_ context.Context, ref string, timeout time.Duration) error {
-			got = []any{ref, timeout}
+		stop: func(_ context.Context, ref string, o StopOptions) error {
+			got = []any{ref, o.Within()}
+			if o.Signal != 0 {
+				got = append(got, o.Signal)
+			}
 			return nil
 		},
 		remove:   func(_ context.Context, ref string, force bool) error { got = []any{ref, force}; return nil },
@@ -90,6 +93,12 @@ func TestCalls(t *testing.T) {
 		{"stop with its own timeout", func() result { return of(nil, c.Stop(ctx, "c1", OwnStopTimeout)) }, []any{"c1", OwnStopTimeout}, nil},
 		{"stop at once", func() result { return of(nil, c.Stop(ctx, "c1", 0)) }, []any{"c1", time.Duration(0)}, nil},
 		{"stop without end", func() result { return of(nil, c.Stop(ctx, "c1", -time.Second)) }, []any{"c1", -time.Second}, nil},
+		{"stop with a signal", func() result {
+			return of(nil, c.StopWith(ctx, "c1", StopOptions{Signal: syscall.SIGINT}))
+		}, []any{"c1", OwnStopTimeout, syscall.SIGINT}, nil},
+		{"restart with a signal", func() result {
+			return of(c.RestartWith(ctx, "c1", StopOptions{Timeout: new(time.Second), Signal: 40}))
+		}, []any{"c1", time.Second, syscall.Signal(40)}, Container{ID: "c1"}},
 		{"restart", func() result { return of(c.Restart(ctx, "a/b", time.Second)) }, []any{"a/b", time.Second}, Container{ID: "a/b"}},
 		{"restart with its own timeout", func() result { return of(c.Restart(ctx, "c1", OwnStopTimeout)) }, []any{"c1", OwnStopTimeout}, Container{ID: "c1"}},
 		{"rename", func() result { return of(nil, c.Rename(ctx, "a/b", "web")) }, []any{"a/b is web"}, nil},
@@ -231,7 +240,7 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("kill: got %d, %v", got.status, sig)
 	}
 	var timeout time.Duration
-	f.stop = func(_ context.Context, _ string, d time.Duration) error { timeout = d; return nil }
+	f.stop = func(_ context.Context, _ string, o StopOptions) error { timeout = o.Within(); return nil }
 	if raw(t, c, "POST", "/v1/containers/x/stop", ""); timeout != OwnStopTimeout {
 		t.Errorf("stop: got %v", timeout)
 	}

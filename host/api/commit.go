@@ -16,6 +16,8 @@ type CommitOptions struct {
 	// `CMD ["sh"]`: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME or WORKDIR.
 	// ENV and LABEL set one name.
 	Changes []string `json:"changes,omitempty"`
+	// NoPause lets a container run on meanwhile. One whose backend has no pause always does.
+	NoPause bool `json:"no_pause,omitempty"`
 }
 
 type commitRequest struct {

@@ -40,6 +40,9 @@ type ContainerOptions struct {
 	Rootfs        string          `json:"rootfs,omitempty"`
 	RootfsOverlay bool            `json:"rootfs_overlay,omitempty"`
 	Process       ocispec.Options `json:"process,omitzero"`
+	// VolumesFrom are containers, each NAME or NAME:ro, whose volumes and bind mounts it has,
+	// too, but where Process has a mount.
+	VolumesFrom []string `json:"volumes_from,omitempty"`
 	// Network is the network: none, with a loopback of its own and nothing else; host, the
 	// machine's; user, what a program (pasta or slirp4netns) reaches for it; the name of one; or
 	// container:NAME, the network namespace of another container, with its /etc/hosts,
@@ -197,6 +200,10 @@ type Container struct {
 	// which they are now, in the same order. There are none while it does not run.
 	Publish []publish.Port `json:"publish,omitempty"`
 	Ports   []publish.Port `json:"ports,omitempty"`
+	// PIDMode and IPCMode say whose processes and shared memory it has: private or empty, host,
+	// that of another as container:ID, and shareable or none for shared memory.
+	PIDMode string `json:"pid_mode,omitempty"`
+	IPCMode string `json:"ipc_mode,omitempty"`
 	// Stdin and Terminal say whether it has an input and a terminal.
 	Stdin    bool `json:"stdin,omitempty"`
 	Terminal bool `json:"terminal,omitempty"`

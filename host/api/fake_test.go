@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/davit-run/davit/host/diag"
 	"github.com/davit-run/davit/host/rigs/wait"
@@ -29,7 +28,7 @@ type fake struct {
 	wait     func(context.Context, string, int) (*End, error)
 	start    func(context.Context, string) (Container, error)
 	kill     func(context.Context, string, executor.Signal) error
-	stop     func(context.Context, string, time.Duration) error
+	stop     func(context.Context, string, StopOptions) error
 	remove   func(context.Context, string, bool) error
 	logs     func(context.Context, string, LogOptions, Sink) error
 	backends func() ([]BackendInfo, error)
@@ -87,11 +86,11 @@ func (f *fake) Start(ctx context.Context, ref string) (Container, error) {
 func (f *fake) Kill(ctx context.Context, ref string, sig executor.Signal) error {
 	return f.kill(ctx, ref, sig)
 }
-func (f *fake) Stop(ctx context.Context, ref string, timeout time.Duration) error {
-	return f.stop(ctx, ref, timeout)
+func (f *fake) StopWith(ctx context.Context, ref string, o StopOptions) error {
+	return f.stop(ctx, ref, o)
 }
-func (f *fake) Restart(ctx context.Context, ref string, timeout time.Duration) (Container, error) {
-	return Container{ID: ref}, f.stop(ctx, ref, timeout)
+func (f *fake) RestartWith(ctx context.Context, ref string, o StopOptions) (Container, error) {
+	return Container{ID: ref}, f.stop(ctx, ref, o)
 }
 func (f *fake) Rename(ctx context.Context, ref, name string) error {
 	_, err := f.inspect(ref + " is " + name)

@@ -83,12 +83,15 @@ type ImportOptions struct {
 	// Changes are instructions of a Dockerfile for the config of the image; see
 	// [CommitOptions].
 	Changes []string
+	// Message stands in the history of the image; empty is a word of the host's.
+	Message string
 }
 
 type importRequest struct {
 	Name     string    `query:"name" json:"-"`
 	Platform string    `query:"platform" json:"-"`
 	Changes  []string  `query:"change" json:"-"`
+	Message  string    `query:"message" json:"-"`
 	Archive  io.Reader `stream:"application/x-tar" json:"-"`
 }
 
@@ -103,7 +106,7 @@ var importRoute = define(route[imageImporter, importRequest, imageStream]{
 	Doc:    "makes an image of a root file system in an archive, and streams the progress, one JSON object a line, and then the image",
 	Stream: func(ctx context.Context, h imageImporter, r *importRequest, w http.ResponseWriter) error {
 		return streamImages(ctx, w, r.Archive, func(progress func(Progress)) ([]Image, error) {
-			image, err := h.ImportImage(ctx, r.Archive, ImportOptions{r.Name, r.Platform, r.Changes}, progress)
+			image, err := h.ImportImage(ctx, r.Archive, ImportOptions{r.Name, r.Platform, r.Changes, r.Message}, progress)
 			return []Image{image}, err
 		})
 	},
@@ -113,7 +116,7 @@ var importRoute = define(route[imageImporter, importRequest, imageStream]{
 // It is called by one goroutine at a time.
 func (c *Client) ImportImage(ctx context.Context, archive io.Reader, opts ImportOptions, progress func(Progress)) (Image, error) {
 	images, err := c.receiveImages(ctx, archive, func(body io.Reader) (*http.Response, error) {
-		return importRoute.open(ctx, c, importRequest{opts.Name, opts.Platform, opts.Changes, body})
+		return importRoute.open(ctx, c, importRequest{opts.Name, opts.Platform, opts.Changes, opts.Message, body})
 	}, progress)
 	if err != nil || len(images) == 0 {
 		return Image{}, err

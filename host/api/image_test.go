@@ -24,7 +24,7 @@ func TestImageCalls(t *testing.T) {
 	if err != nil || len(loaded) != 1 || steps != 1 {
 		t.Errorf("load: got %v, %v, %d steps", loaded, err, steps)
 	}
-	if image, err := c.ImportImage(ctx, strings.NewReader("tar"), ImportOptions{Name: "a/b:c", Changes: []string{"ENV A=1", "CMD x"}}, nil); err != nil || image.ID != "sha256:1" {
+	if image, err := c.ImportImage(ctx, strings.NewReader("tar"), ImportOptions{Name: "a/b:c", Changes: []string{"ENV A=1", "CMD x"}, Message: "why"}, nil); err != nil || image.ID != "sha256:1" {
 		t.Errorf("import: got %v, %v", image, err)
 	}
 	if image, err := c.PullImage(ctx, "busybox", PullOptions{Platform: "a/b"}, nil); err != nil || image.ID != "busybox" {
@@ -64,7 +64,7 @@ func TestImageCalls(t *testing.T) {
 	if p, err := c.PruneImages(ctx, PruneImagesOptions{All: true}); err != nil || len(p.Images) != 1 {
 		t.Errorf("prune: got %v, %v", p, err)
 	}
-	want := "load {linux/arm64} archive|load {{a/b:c  [ENV A=1 CMD x]}} tar|pull busybox{a/b}|push a/b:c|login {r:1 me secret}|logout r:1|save [a b:c]|list|inspect host:5000/a/b:c|history a/b|check a/b true|remove a/b@sha256:0true|tag a b/c:d|prune {true false}"
+	want := "load {linux/arm64} archive|load {{a/b:c  [ENV A=1 CMD x] why}} tar|pull busybox{a/b}|push a/b:c|login {r:1 me secret}|logout r:1|save [a b:c]|list|inspect host:5000/a/b:c|history a/b|check a/b true|remove a/b@sha256:0true|tag a b/c:d|prune {true false}"
 	if got := strings.Join(asked, "|"); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

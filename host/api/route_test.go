@@ -168,7 +168,7 @@ func TestStatsAndProcesses(t *testing.T) {
 	if d, err := c.Diff(t.Context(), "a/b"); err != nil || len(d) != 1 || d[0] != (Change{"/a/b", ChangeAdded}) {
 		t.Errorf("diff: got %v, %v", d, err)
 	}
-	if i, err := c.Commit(t.Context(), "a/b", CommitOptions{Name: "n", Changes: []string{"x", "y"}}); err != nil || i.ID != "a/b{n   [x y]}" {
+	if i, err := c.Commit(t.Context(), "a/b", CommitOptions{Name: "n", Changes: []string{"x", "y"}}); err != nil || i.ID != "a/b{n   [x y] false}" {
 		t.Errorf("commit: got %v, %v", i, err)
 	}
 	if s, err := c.Stats(t.Context(), "a/b"); err != nil || !slices.Equal(s.PIDs, []int{3}) {

@@ -20,8 +20,8 @@ const initTarget = "/dev/init"
 var inits = []string{"tini-static", "catatonit", "/usr/libexec/podman/catatonit", "docker-init", "tini"}
 
 func (o *Options) validateInit() error {
-	if o.Init && o.PID == NamespaceHost {
-		return invalid("an init does not go with pid %s, where it would not be the first process; leave one of them out", NamespaceHost)
+	if o.Init && o.PID != "" && o.PID != NamespacePrivate {
+		return invalid("an init does not go with pid %s, where it would not be the first process; leave one of them out", o.PID)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package ocispec_test
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"reflect"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/davit-run/davit/host/ocispec"
+	"github.com/davit-run/davit/shared/executor"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
@@ -215,7 +217,17 @@ func TestBadIsolation(t *testing.T) {
 	for want, o := range map[string]ocispec.Options{
 		`capability "WINGS" is not known`:                             {CapAdd: []string{"WINGS"}},
 		`capability "" is not known`:                                  {CapDrop: []string{""}},
-		`namespace "mine" is not known; use private or host`:          {PID: "mine"},
+		`namespace "mine" is not known; use private, host or contain`: {PID: "mine"},
+		`"shareable" is not known; use private, host or container:NA`: {PID: "shareable"},
+		`"container:a" is not known; use private or host`:             {UTS: "container:a"},
+		`"container:" is not known; use private or host`:              {Cgroupns: "container:"},
+		`use private, host, shareable, none or container:NAME`:        {IPC: "mine"},
+		`"container:": the container is missing; write container:NAM`: {IPC: "container:"},
+		`an init does not go with pid container:a`:                    {PID: "container:a", Init: true},
+		`sysctl "kernel.sem" is another container's with ipc contain`: {Sysctls: map[string]string{"kernel.sem": "1"}, IPC: "container:a"},
+		`a size of /dev/shm does not go with ipc container:a, which`:  {IPC: "container:a", ShmBytes: 1},
+		`a size of /dev/shm does not go with ipc none`:                {IPC: "none", ShmBytes: 1},
+		`a mount at /dev/shm does not go with ipc shareable`:          {IPC: "shareable", Mounts: []specs.Mount{{Destination: "/dev/shm/", Type: "tmpfs"}}},
 		`host name "h" does not go with uts host`:                     {UTS: "host", Hostname: "h"},
 		`sysctl "kernel.panic" would be changed for the whole`:        {Sysctls: map[string]string{"kernel.panic": "1"}},
 		`sysctl "kernel/panic" would be changed for the whole`:        {Sysctls: map[string]string{"kernel/panic": "1"}},
@@ -239,6 +251,54 @@ func TestBadIsolation(t *testing.T) {
 		if got, err := ocispec.FromRootfs(rootfs, o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %.100s, %v; want the error %q", got, err, want)
 		}
+	}
+}
+
+// TestSharedNamespaces looks at specs of containers that share processes and memory.
+func TestSharedNamespaces(t *testing.T) {
+	rootfs := bundle(t, "") + "/rootfs"
+	look := func(spec specs.Spec) (paths map[specs.LinuxNamespaceType]string, shm []specs.Mount) {
+		paths = map[specs.LinuxNamespaceType]string{}
+		for _, n := range spec.Linux.Namespaces {
+			paths[n.Type] = n.Path
+		}
+		for _, m := range spec.Mounts {
+			if m.Destination == "/dev/shm" {
+				shm = append(shm, m)
+			}
+		}
+		return paths, shm
+	}
+	bound := []specs.Mount{{Destination: "/dev/shm", Type: "bind", Source: "/run/shm/a", Options: []string{"bind", "nosuid", "noexec", "nodev"}}}
+	for _, tt := range []struct {
+		o        ocispec.Options
+		pid, ipc string
+		shm      []specs.Mount
+	}{
+		{ocispec.Options{IPC: "shareable", Shm: "/run/shm/a", ShmBytes: 1 << 20}, "", "", bound},
+		{ocispec.Options{IPC: "container:a", PID: "container:b", Shm: "/run/shm/a"}, "container:b", "container:a", bound},
+		{ocispec.Options{IPC: "none"}, "", "", nil},
+	} {
+		spec := fromRootfs(t, rootfs, tt.o)
+		paths, shm := look(spec)
+		if len(paths) != 6 || paths[specs.PIDNamespace] != tt.pid || paths[specs.IPCNamespace] != tt.ipc || !reflect.DeepEqual(shm, tt.shm) {
+			t.Errorf("%+v: namespaces are %v, shared memory %+v", tt.o, paths, shm)
+		}
+		raw, err := json.Marshal(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err = ocispec.Enter(raw, map[specs.LinuxNamespaceType]string{specs.PIDNamespace: "/proc/1/fd/2"})
+		var entered specs.Spec
+		if err := errors.Join(err, json.Unmarshal(raw, &entered)); err != nil {
+			t.Fatal(err)
+		}
+		if paths, _ := look(entered); len(paths) != 6 || paths[specs.PIDNamespace] != "/proc/1/fd/2" || paths[specs.IPCNamespace] != tt.ipc {
+			t.Errorf("%+v: entered namespaces are %v", tt.o, paths)
+		}
+	}
+	if _, err := ocispec.Enter(json.RawMessage(`{"linux":`), map[specs.LinuxNamespaceType]string{specs.PIDNamespace: "/x"}); !errors.Is(err, executor.Internal) {
+		t.Errorf("a spec that is none: got %v", err)
 	}
 }
 

@@ -65,12 +65,17 @@ type Options struct {
 	Privileged bool `json:"privileged,omitempty"`
 	// Devices are devices of the machine that the process may use.
 	Devices []Device `json:"devices,omitempty"`
+	// DeviceRules are rules of what the process may do with devices, without files of them:
+	// TYPE MAJOR:MINOR ACCESS, such as "c 10:* rwm".
+	DeviceRules []string `json:"device_rules,omitempty"`
 	// Groups are further groups of the process, names from the rootfs or numbers.
 	Groups []string `json:"groups,omitempty"`
 	// Sysctls are settings of the container's own namespaces.
 	Sysctls map[string]string `json:"sysctls,omitempty"`
 	// PID, IPC, UTS and Cgroupns say in which namespace of a kind the process is:
-	// [NamespacePrivate] or [NamespaceHost].
+	// [NamespacePrivate] or [NamespaceHost]. PID and IPC may be [NamespaceContainer] and the
+	// name or id of a container, whose the namespace is at each start, and IPC may be
+	// [NamespaceShareable] or [NamespaceNone] as well.
 	PID      string `json:"pid,omitempty"`
 	IPC      string `json:"ipc,omitempty"`
 	UTS      string `json:"uts,omitempty"`
@@ -80,6 +85,9 @@ type Options struct {
 	Network string `json:"-"`
 	// ShmBytes is the size of /dev/shm.
 	ShmBytes int64 `json:"shm_bytes,omitempty"`
+	// Shm, if set, is a directory that is mounted at /dev/shm, so that others can have it, too.
+	// Hosts set it.
+	Shm string `json:"-"`
 	// MemorySwap limits memory and swap together, in bytes; -1 is no limit.
 	MemorySwap int64 `json:"memory_swap,omitempty"`
 	// MemoryReservation is how much memory the process keeps when the machine has little.
@@ -93,6 +101,8 @@ type Options struct {
 	MemSet string `json:"cpuset_mems,omitempty"`
 	// BlkioWeight is the weight of the process when disks are contended, 10 to 1000.
 	BlkioWeight uint16 `json:"blkio_weight,omitempty"`
+	// DiskLimits are limits of single disks.
+	DiskLimits []DiskLimit `json:"disk_limits,omitempty"`
 	// Etc, if set, is a directory with the files of [EtcFiles]. [FromRootfs] mounts them
 	// over those of the root file system.
 	Etc string `json:"-"`
@@ -223,8 +233,10 @@ func parts() []part {
 		{(*Options).validateCapabilities, (*Options).changeCapabilities},
 		{none, (*Options).changePrivileged},
 		{(*Options).validateDevices, (*Options).changeDevices},
+		{(*Options).validateDeviceRules, (*Options).changeDeviceRules},
 		{(*Options).validateGroups, (*Options).changeGroups},
 		{(*Options).validateLimits, (*Options).changeLimits},
+		{(*Options).validateDisks, (*Options).changeDisks},
 		{none, (*Options).changeShm},
 		{(*Options).validateInit, (*Options).changeInit},
 		{(*Options).validateNamespaces, (*Options).changeNamespaces},

@@ -45,10 +45,13 @@ func (o *Options) validateSysctls() error {
 		if ofNetwork(name) && o.Network == NamespaceHost {
 			return invalid("sysctl %q is the machine's own with network %s; leave one of them out", name, NamespaceHost)
 		}
-		if ofNetwork(name) || o.IPC != NamespaceHost {
-			continue
+		switch {
+		case ofNetwork(name) || newNamespace(o.IPC):
+		case o.IPC == NamespaceHost:
+			return invalid("sysctl %q is the machine's own with ipc %s; leave one of them out", name, NamespaceHost)
+		default:
+			return invalid("sysctl %q is another container's with ipc %s; leave one of them out", name, o.IPC)
 		}
-		return invalid("sysctl %q is the machine's own with ipc %s; leave one of them out", name, NamespaceHost)
 	}
 	return nil
 }

@@ -86,11 +86,8 @@ func (f Filter) Sift(w executor.Workload, ignore []string) (*specs.Spec, error) 
 	if err := numbers.Decode(&tree); err != nil {
 		return nil, executor.Errorf(executor.Invalid, "spec: %w", err)
 	}
-	if slices.Contains(ignore, Usual) && tree["hostname"] == w.Ref.ID {
-		// This is what a host sets for a container that asks for none.
-		if !slices.Contains(f.Honoured, "hostname") {
-			dropHostname(tree, w.Ref.ID)
-		}
+	if name, _ := tree["hostname"].(string); slices.Contains(ignore, Usual) && isUsualName(w.Ref.ID, name) && !slices.Contains(f.Honoured, "hostname") {
+		dropHostname(tree, name)
 	}
 	forgetUnasked(tree)
 	var refused []string

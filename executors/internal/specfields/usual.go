@@ -28,6 +28,15 @@ var usualSysctls = map[string]string{
 // usualFiles are the files that a host makes for each container.
 var usualFiles = []string{"/etc/hostname", "/etc/hosts", "/etc/resolv.conf"}
 
+// usualName is how many bytes of an id a host shows to people.
+const usualName = 12
+
+// isUsualName reports whether a host name is what a host sets for a container that asks for
+// none: its id, or the beginning of it.
+func isUsualName(id, name string) bool {
+	return name == id || len(id) > usualName && name == id[:usualName]
+}
+
 // IsUsual reports whether a field has a value that the spec of every container, such as
 // the one with this id, has by default: new namespaces and their settings, the kernel's
 // file systems, hidden files in them, the host's own files, and no devices. No flag asks

@@ -16,8 +16,10 @@ func TestCommands(t *testing.T) {
 	s := newSite(t)
 	s.serve()
 	id := s.detach("--name web --label k=v", "trap 15 4", "trap 1 5", "ignore 10", "print stdout hello", "print stderr oops", "sleep 60")
-	s.want(0, id+"\n", "", "ps", "-q")
-	if got := s.run("ps").stdout; !regexp.MustCompile(`(?m)^ID +NAME +BACKEND +RUNTIME +COMMAND +CREATED +STATUS\n` + id + ` +web +a +\S+ +"?trap 15 4.*… +\S.* ago +running \ds\n$`).MatchString(got) {
+	short := api.ShortID(id)
+	s.want(0, short+"\n", "", "ps", "-q")
+	s.want(0, id+"\n", "", "ps", "-q", "--no-trunc")
+	if got := s.run("ps").stdout; !regexp.MustCompile(`(?m)^ID +NAME +BACKEND +RUNTIME +COMMAND +CREATED +STATUS\n` + short + ` +web +a +\S+ +"?trap 15 4.*… +\S.* ago +running \ds\n$`).MatchString(got) {
 		t.Errorf("ps:\n%s", got)
 	}
 	var inspected []api.Container

@@ -196,15 +196,16 @@ func TestDockerPage(t *testing.T) {
 
 // TestDockerPageFaults shows that no mistake in the page passes.
 func TestDockerPageFaults(t *testing.T) {
-	verbs := map[string][]string{"container rm": {"-f/--force", "--link", "-v/--volumes"}, "container run": {"-f/--force"}, "search": {}}
-	commands := map[string][]string{"rm": {"-f/--force", "--volumes", "--stray"}, "run": {"-f/--force"}, "new": {}}
+	verbs := map[string][]string{"container rm": {"-f/--force", "--link", "-v/--volumes"}, "container run": {"-f/--force"}, "container new": {"-f/--force"}, "search": {}}
+	commands := map[string][]string{"rm": {"-f/--force", "--volumes", "--stray"}, "run": {"-f/--force"}, "new": {}, "add": {}}
 	good := func() comparison {
 		return comparison{
-			verbs: map[string]string{"container rm": "rm", "container run": "run", "search": ""},
-			also:  []string{"new"},
+			verbs: map[string]string{"container rm": "rm", "container run": "run", "container new": "new", "search": ""},
+			also:  []string{"add"},
 			flags: map[string]flagComparison{
 				"container rm":  {command: "rm", same: []string{"-f/--force"}, absent: []string{"--link"}, other: map[string][]string{"-v/--volumes": {"--volumes"}}, more: []string{"--stray"}},
 				"container run": {command: "run", like: "container rm"},
+				"container new": {command: "new", like: "container rm", absent: []string{"-f/--force"}},
 			},
 		}
 	}
@@ -217,10 +218,13 @@ func TestDockerPageFaults(t *testing.T) {
 		page.flags["container rm"] = f
 	}
 	for fault, make := range map[string]func(*comparison){
-		"docker search is missing":                       func(p *comparison) { delete(p.verbs, "search") },
-		"docker frob is not known":                       func(p *comparison) { p.verbs["frob"] = "" },
-		"docker container rm: there is a davit rm":       func(p *comparison) { p.verbs["container rm"] = "" },
-		"davit new is missing":                           func(p *comparison) { p.also = nil },
+		"docker search is missing":                 func(p *comparison) { delete(p.verbs, "search") },
+		"docker frob is not known":                 func(p *comparison) { p.verbs["frob"] = "" },
+		"docker container rm: there is a davit rm": func(p *comparison) { p.verbs["container rm"] = "" },
+		"docker container new: -f/--force is not the same here": func(p *comparison) {
+			p.flags["container new"] = flagComparison{command: "new", like: "container rm"}
+		},
+		"davit add is missing":                           func(p *comparison) { p.also = nil },
 		"davit old does not exist":                       func(p *comparison) { p.also = append(p.also, "old") },
 		"docker container rm: its flags are missing":     func(p *comparison) { delete(p.flags, "container rm") },
 		"docker container rm: --link is missing":         func(p *comparison) { change(p, func(f *flagComparison) { f.absent = nil }) },
@@ -287,7 +291,7 @@ func faults(page comparison, verbs, commands map[string][]string) (found []strin
 			fault("docker %s is davit %s, and its flags are those of davit %s", verb, command, f.command)
 		case compared:
 			if f.like != "" {
-				f = page.flags[f.like].of(flags, commands[command])
+				f = page.flags[f.like].of(flags, commands[command]).without(f.absent)
 			}
 			for _, text := range f.faults(command, flags, commands[command]) {
 				fault("docker %s: %s", verb, text)
@@ -304,6 +308,13 @@ func (f flagComparison) of(docker, davit []string) flagComparison {
 	f.same, f.absent = slices.DeleteFunc(f.same, unknown), slices.DeleteFunc(f.absent, unknown)
 	maps.DeleteFunc(f.other, func(flag string, _ []string) bool { return unknown(flag) })
 	f.more = slices.DeleteFunc(f.more, func(flag string) bool { return !has(davit, flag) })
+	return f
+}
+
+// without returns f for a command that lacks some of the flags.
+func (f flagComparison) without(absent []string) flagComparison {
+	f.same = slices.DeleteFunc(f.same, func(flag string) bool { return slices.Contains(absent, flag) })
+	f.absent = append(f.absent, absent...)
 	return f
 }
 

@@ -229,7 +229,7 @@ func TestLostAnswersStartNothingTwice(t *testing.T) {
 				if code != 0 {
 					t.Errorf("got code %d", code)
 				}
-				want = strings.TrimSpace(s.run("ps", "-aq").stdout) + "\n"
+				want = strings.TrimSpace(s.run("ps", "-aq", "--no-trunc").stdout) + "\n"
 				code = 4
 				s.want(0, "4\n", "", "wait", "web-d")
 			}

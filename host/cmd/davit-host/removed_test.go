@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/davit-run/davit/host/api"
 )
 
 // TestRemovedBackend takes a backend with a running container out of the config, and puts
@@ -47,7 +49,7 @@ func TestRemovedBackend(t *testing.T) {
 		}
 		waiting[command] = w
 		s.until(func() bool {
-			return strings.Contains(w.log.String(), "davit: waiting for container "+id+", whose state is not known: "+why)
+			return strings.Contains(w.log.String(), "davit: waiting for container "+api.ShortID(id)+", whose state is not known: "+why)
 		})
 	}
 	s.until(func() bool { return strings.Contains(waiting["logs -f web"].log.String(), "hello\n") })

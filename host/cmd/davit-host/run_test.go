@@ -16,6 +16,14 @@ func TestRun(t *testing.T) {
 	t.Run("output and code", func(t *testing.T) {
 		s.want(3, "hello\n", "oops\n", s.program("", "print stdout hello", "print stderr oops", "exit 3")...)
 	})
+	t.Run("attached to some streams", func(t *testing.T) {
+		s.want(3, "hello\n", "", s.program("-a stdout", "print stdout hello", "print stderr oops", "exit 3")...)
+		s.want(0, "", "oops\n", s.program("-a STDERR", "print stdout hello", "print stderr oops")...)
+		s.want(0, "hello\n", "oops\n", s.program("-a stdout -a stderr", "print stdout hello", "print stderr oops")...)
+		s.want(0, "hello\n", "", s.program("-i -a stdout", "print stdout hello", "print stderr oops")...)
+		s.want(125, "", "davit: both --attach and --detach are given; use one\n", s.program("-d -a stdout", "exit 0")...)
+		s.want(125, "", "davit: --attach stdin needs -i, without which the container has no input\n", s.program("-a stdin", "exit 0")...)
+	})
 	t.Run("success", func(t *testing.T) {
 		s.want(0, "1\n2\n3\n", "", s.program("--rm", "count stdout 3")...)
 	})

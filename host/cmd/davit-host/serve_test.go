@@ -32,7 +32,7 @@ func TestServeLeavesContainersRunning(t *testing.T) {
 		t.Errorf("the socket is still there: %v", err)
 	}
 	s.serve()
-	s.want(0, id+"\n", "", "ps", "-q")
+	s.want(0, id+"\n", "", "ps", "-q", "--no-trunc")
 }
 
 func TestServeDrains(t *testing.T) {

@@ -16,14 +16,16 @@ import (
 )
 
 // attach runs a container in the foreground.
-func (a *App) attach(ctx context.Context, opts api.ContainerOptions, cidfile *cidfile) error {
+func (a *App) attach(ctx context.Context, opts api.ContainerOptions, cidfile *cidfile, attached attachFlags) error {
 	client := a.Client()
 	ctx, leave := context.WithCancelCause(ctx)
 	defer leave(nil)
 	signal.Ignore(syscall.SIGPIPE) // if the reader goes away, the write returns an error
 	signals := make(chan os.Signal, 32)
-	signal.Notify(signals, forwarded...)
-	defer signal.Stop(signals)
+	if attached.signals {
+		signal.Notify(signals, forwarded...)
+		defer signal.Stop(signals)
+	}
 
 	ids := make(chan string, 1)
 	forwarding, stop := context.WithCancel(ctx)
@@ -38,12 +40,13 @@ func (a *App) attach(ctx context.Context, opts api.ContainerOptions, cidfile *ci
 		id = c.ID
 		ids <- id
 		explained = a.explainWait(ctx, id, unwatchedPoll)
+		a.attachedTo(attached, id)
 		if err := cidfile.write(id); err != nil {
 			a.complain(err)
 		}
 		return nil
 	}
-	end, err := client.RunAttached(ctx, opts, api.Attachment{Started: started, Output: a.output, Dropped: a.dropped})
+	end, err := client.RunAttached(ctx, opts, api.Attachment{Started: started, Output: a.attachedOutput(attached), Dropped: a.dropped})
 	stop()
 	wg.Wait()
 	if err != nil && errors.Is(context.Cause(ctx), errLeft) {
@@ -52,7 +55,7 @@ func (a *App) attach(ctx context.Context, opts api.ContainerOptions, cidfile *ci
 	if err != nil {
 		return runError(unfinished(err, id))
 	}
-	err = a.ended("container "+id, end)
+	err = a.ended("container "+api.ShortID(id), end)
 	a.explain(end, opts)
 	return err
 }
@@ -73,7 +76,8 @@ func unfinished(err error, id string) error {
 	switch executor.CodeOf(err) {
 	case executor.Unavailable, executor.OutcomeUnknown, executor.Internal:
 		if id != "" {
-			return fmt.Errorf("%w; container %s runs on: see `davit logs -f %s`, or `davit stop %s`", err, id, id, id)
+			short := api.ShortID(id)
+			return fmt.Errorf("%w; container %s runs on: see `davit logs -f %s`, or `davit stop %s`", err, short, short, short)
 		}
 	}
 	return err

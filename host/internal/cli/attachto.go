@@ -68,12 +68,13 @@ func (a *App) follow(ctx context.Context, id string, f *foreground, call func(co
 	end, err := f.run(ctx, call)
 	switch {
 	case errors.Is(err, api.ErrDetached):
-		a.complain(fmt.Errorf("detached: container %s runs on; see `davit attach %s`", id, id))
+		short := api.ShortID(id)
+		a.complain(fmt.Errorf("detached: container %s runs on; see `davit attach %s`", short, short))
 		return nil
 	case errors.Is(err, errLeft):
 		return runError(left(id))
 	case err != nil:
 		return runError(unfinished(err, id))
 	}
-	return a.ended("container "+id, end)
+	return a.ended("container "+api.ShortID(id), end)
 }

@@ -18,14 +18,16 @@ func (a *App) commitCommand() *cobra.Command {
 of that image and one more, with what the container has changed (see davit diff); what
 is mounted in the container is left out.
 
-The image's command, environment and so on are those of the image that the container was
-made from. What was given to davit run is not taken over; use --change.
+The image's command, environment, ports, labels and so on are those with which the
+container was made; --change changes them. The health check is that of its image.
 
-The container runs on meanwhile. Use davit pause before if its files belong together.`,
+The container is paused meanwhile, so that its files belong together.`,
 		Example: "  davit commit web site:2\n  davit commit -m 'with curl' -c 'CMD [\"curl\"]' -c 'ENV A=1' box tools",
 		Args:    cobra.RangeArgs(1, 2),
 	}
 	flags := cmd.Flags()
+	pause := true
+	flags.BoolVarP(&pause, "pause", "p", true, "pause the container meanwhile, if its backend can")
 	flags.StringVarP(&opts.Author, "author", "a", "", "`AUTHOR` of the image")
 	flags.StringVarP(&opts.Message, "message", "m", "", "`TEXT` for the image's history")
 	changeFlag(cmd, &opts.Changes)
@@ -33,6 +35,7 @@ The container runs on meanwhile. Use davit pause before if its files belong toge
 		if len(args) > 1 {
 			opts.Name = args[1]
 		}
+		opts.NoPause = !pause
 		image, err := a.Client().Commit(cmd.Context(), args[0], opts)
 		if err == nil {
 			fmt.Fprintln(a.Stdout, image.ID)

@@ -41,6 +41,11 @@ func (a *App) completeNames(root *cobra.Command) {
 		}
 		for flag, of := range map[string]values{
 			"backend": backendNames, "runtime": runtimeNames, "signal": signalNames, "stop-signal": signalNames, "network": networkModes,
+			"volumes-from": containerNames,
+			"pid":          pidModes, "ipc": ipcModes,
+			"uts":       words(ocispec.NamespacePrivate, ocispec.NamespaceHost),
+			"cgroupns":  words(ocispec.NamespacePrivate, ocispec.NamespaceHost),
+			"attach":    words("stdin", "stdout", "stderr"),
 			"restart":   words(api.RestartNo, api.RestartOnFailure, api.RestartAlways, api.RestartUnlessStopped),
 			"format":    words(AsTable, AsJSON),
 			"condition": words(api.WaitConditions()...),
@@ -101,7 +106,7 @@ func containerNames(ctx context.Context, c *api.Client) (names []string) {
 		if c.Name != "" {
 			names = append(names, c.Name)
 		} else {
-			names = append(names, c.ID)
+			names = append(names, api.ShortID(c.ID))
 		}
 	}
 	return names
@@ -129,11 +134,35 @@ func networkModes(ctx context.Context, c *api.Client) []string {
 	all, _ := c.List(ctx)
 	for _, other := range all {
 		if len(other.Addresses) > 0 || strings.HasPrefix(other.Network, ocispec.NetworkContainer) {
-			names = append(names, ocispec.NetworkContainer+cmp.Or(other.Name, other.ID))
+			names = append(names, ocispec.NetworkContainer+cmp.Or(other.Name, api.ShortID(other.ID)))
 		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// pidModes returns what --pid may be.
+func pidModes(ctx context.Context, c *api.Client) []string {
+	return sharingModes(ctx, c, func(other api.Container) bool { return other.PIDMode != ocispec.NamespaceHost },
+		ocispec.NamespacePrivate, ocispec.NamespaceHost)
+}
+
+// ipcModes returns what --ipc may be.
+func ipcModes(ctx context.Context, c *api.Client) []string {
+	return sharingModes(ctx, c, func(other api.Container) bool { return other.IPCMode == ocispec.NamespaceShareable },
+		ocispec.NamespacePrivate, ocispec.NamespaceHost, ocispec.NamespaceShareable, ocispec.NamespaceNone)
+}
+
+// sharingModes returns modes, and those of the containers that run and share what they have.
+func sharingModes(ctx context.Context, c *api.Client, shares func(api.Container) bool, modes ...string) []string {
+	all, _ := c.List(ctx)
+	for _, other := range all {
+		if other.PID > 0 && shares(other) {
+			modes = append(modes, ocispec.NamespaceContainer+cmp.Or(other.Name, api.ShortID(other.ID)))
+		}
+	}
+	slices.Sort(modes)
+	return modes
 }
 
 func backendNames(ctx context.Context, c *api.Client) (names []string) {

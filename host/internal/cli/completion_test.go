@@ -18,6 +18,8 @@ func TestCompletion(t *testing.T) {
 		"rm ":                 nil,
 		"rename web ":         nil,
 		"run --backend ":      nil,
+		"run --ipc s":         {"shareable"},
+		"run -a std":          {"stdin", "stdout", "stderr"},
 		"backend restart ":    nil,
 		"run --stop-signal W": {"WINCH"},
 	} {

@@ -13,7 +13,7 @@ import (
 )
 
 // eventFilterKeys are the keys of --filter for events.
-var eventFilterKeys = []string{"backend", "container", "event", "type"}
+var eventFilterKeys = []string{"backend", "container", "event", "image", "network", "type", "volume"}
 
 // eventFilters say which events are printed: those that have one of the values of each key,
 // within a time. A zero time is no bound.
@@ -68,6 +68,10 @@ func (f *eventFilters) pass(e api.Event) bool {
 				return v != "" && strings.HasPrefix(e.Container, v)
 			case "event":
 				return e.Type == v || action == v
+			case "image":
+				return aboutImage(e, v)
+			case "network", "volume":
+				return kind == key && e.Data[key] == v
 			default:
 				return kind == v
 			}
@@ -77,4 +81,14 @@ func (f *eventFilters) pass(e api.Event) bool {
 		}
 	}
 	return true
+}
+
+// aboutImage reports whether an event is about an image with a name or id, or with an id that
+// begins so.
+func aboutImage(e api.Event, value string) bool {
+	_, hex, _ := strings.Cut(e.Data["image"], ":")
+	named := slices.ContainsFunc(strings.Split(e.Data["name"], ","), func(name string) bool {
+		return name == value || name == value+":latest"
+	})
+	return value != "" && strings.HasPrefix(e.Type, "image.") && (named || strings.HasPrefix(hex, strings.TrimPrefix(value, "sha256:")))
 }

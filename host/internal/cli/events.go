@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -20,9 +21,9 @@ func (a *App) eventsCommand() *cobra.Command {
 	only := eventFilters{}
 	cmd := &cobra.Command{
 		Use:   "events [flags]",
-		Short: "Print what happened to containers and backends",
-		Long: `Print what happened to containers and backends, from the host's journal: time,
-number, type and details of each event. As JSON, an event is one line. With --until and
+		Short: "Print what happened to containers, images, volumes, networks and backends",
+		Long: `Print what happened to containers, images, volumes, networks and backends, from the
+host's journal: time, number, type and details of each event. As JSON, an event is one line. With --until and
 --follow it ends at the first event after that time.`,
 		Example: "  davit events\n  davit events -f -n 0\n  davit events --after 41 --format json\n  davit events --since 1h --filter container=web --filter event=exited",
 		Args:    AtMost(0),
@@ -78,12 +79,13 @@ func (a *App) printEvent(e api.Event, form Format) error {
 		details = append(details, fmt.Sprintf("attempt=%d", e.Attempt))
 	}
 	for _, key := range slices.Sorted(maps.Keys(e.Data)) {
-		details = append(details, key+"="+commandLine([]string{e.Data[key]}))
+		value := e.Data[key]
+		if key == "image" {
+			value = shortDigest(value)
+		}
+		details = append(details, key+"="+commandLine([]string{value}))
 	}
-	subject := e.Container
-	if subject == "" {
-		subject = "-"
-	}
+	subject := cmp.Or(api.ShortID(e.Container), "-")
 	line := fmt.Sprintf("%s  %d  %-18s  %s  %s", e.Time.Local().Format(time.StampMilli), e.Seq, e.Type, subject, strings.Join(details, " "))
 	_, err := fmt.Fprintln(a.Stdout, Printable(line))
 	return err
@@ -94,7 +96,11 @@ func (a *App) printEvent(e api.Event, form Format) error {
 func (a *App) printEventAs(e api.Event, form Format) error {
 	kind, action, _ := strings.Cut(e.Type, ".")
 	subject := e.Container
-	if kind != "container" {
+	switch kind {
+	case "container":
+	case "image", "network", "volume":
+		subject = e.Data[kind]
+	default:
 		subject = e.Backend
 	}
 	if e.Type == api.EventHealthStatus {

@@ -54,6 +54,7 @@ type foreground struct {
 	flags    streamFlags
 	redraw   bool // its screen is there already
 	signals  bool // are passed on
+	output   api.Sink
 	terminal terminal
 	wishes   chan api.Control
 	started  func(api.StreamsBegun)
@@ -61,7 +62,7 @@ type foreground struct {
 
 // newForeground returns the foreground for a command with flags.
 func (a *App) newForeground(flags streamFlags) *foreground {
-	f := &foreground{app: a, flags: flags, signals: true, wishes: make(chan api.Control, 64)}
+	f := &foreground{app: a, flags: flags, signals: true, output: a.output, wishes: make(chan api.Control, 64)}
 	if flags.terminal {
 		for _, file := range []any{a.Stdin, a.Stdout} {
 			if t, ok := terminalOf(file); ok {
@@ -89,7 +90,7 @@ func (f *foreground) run(ctx context.Context, call func(context.Context, api.Str
 	defer f.terminal.restore()
 
 	to := api.Streams{
-		Output: f.app.output, Dropped: f.app.dropped,
+		Output: f.output, Dropped: f.app.dropped,
 		Begun: func(b api.StreamsBegun) error {
 			if f.started != nil {
 				f.started(b)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/shared/executor"
 )
 
@@ -80,5 +81,6 @@ func left(id string) error {
 	if id == "" {
 		return fmt.Errorf("%w; the container may start nevertheless: see `davit ps`", errLeft)
 	}
-	return fmt.Errorf("%w; container %s runs on: see `davit stop %s`", errLeft, id, id)
+	short := api.ShortID(id)
+	return fmt.Errorf("%w; container %s runs on: see `davit stop %s`", errLeft, short, short)
 }

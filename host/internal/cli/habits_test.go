@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -14,19 +15,19 @@ import (
 
 // habitHost keeps what it was asked for.
 type habitHost struct {
-	stopped time.Duration
+	stopped api.StopOptions
 	pruned  api.PruneOptions
 	images  api.PruneImagesOptions
 	volume  api.VolumeOptions
 }
 
-func (h *habitHost) Stop(_ context.Context, _ string, timeout time.Duration) error {
-	h.stopped = timeout
+func (h *habitHost) StopWith(_ context.Context, _ string, opts api.StopOptions) error {
+	h.stopped = opts
 	return nil
 }
 
-func (h *habitHost) Restart(_ context.Context, _ string, timeout time.Duration) (api.Container, error) {
-	h.stopped = timeout
+func (h *habitHost) RestartWith(_ context.Context, _ string, opts api.StopOptions) (api.Container, error) {
+	h.stopped = opts
 	return api.Container{}, nil
 }
 
@@ -73,8 +74,10 @@ func (h *habitHost) Stats(_ context.Context, reference string) (api.Stats, error
 func TestHabits(t *testing.T) {
 	long := strings.Repeat("long", 8)
 	for command, want := range map[string]func(h *habitHost, stdout string) bool{
-		"stop --time 3 web":                       func(h *habitHost, _ string) bool { return h.stopped == 3*time.Second },
-		"restart --time=4 web":                    func(h *habitHost, _ string) bool { return h.stopped == 4*time.Second },
+		"stop --time 3 web":                       func(h *habitHost, _ string) bool { return h.stopped.Within() == 3*time.Second },
+		"restart --time=4 web":                    func(h *habitHost, _ string) bool { return h.stopped.Within() == 4*time.Second },
+		"stop -s INT web":                         func(h *habitHost, _ string) bool { return h.stopped.Signal == syscall.SIGINT },
+		"restart --signal=1 web":                  func(h *habitHost, _ string) bool { return h.stopped.Signal == syscall.SIGHUP },
 		"prune -f":                                func(h *habitHost, _ string) bool { return h.pruned.Older == 0 },
 		"prune -f --filter until=24h":             func(h *habitHost, _ string) bool { return h.pruned.Older == 24*time.Hour },
 		"image prune -af":                         func(h *habitHost, _ string) bool { return h.images.All },
@@ -96,6 +99,8 @@ func TestHabits(t *testing.T) {
 	for command, want := range map[string]string{
 		"volume create -d nfs data":      "--driver \"nfs\": all volumes are local",
 		"prune --filter label=a":         "it is not of the form until=DURATION",
+		"stop -s NONE web":               "\"NONE\" is not a signal",
+		"run -a both -- image":           "use stdin, stdout or stderr",
 		"run -h":                         "flag needs an argument: 'h' in -h",
 		"version -f {{.Server.Nothing}}": "nothing",
 	} {

@@ -24,6 +24,7 @@ A WebAssembly module becomes an image whose command it is, for backends that run
 		Args:    cobra.RangeArgs(1, 2),
 	}
 	cmd.Flags().StringVar(&opts.Platform, "platform", "", "`PLATFORM` that the files were built for, such as linux/arm64 (default: the host's)")
+	cmd.Flags().StringVarP(&opts.Message, "message", "m", "", "`TEXT` for the image's history")
 	changeFlag(cmd, &opts.Changes)
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "do not show progress")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -84,7 +84,7 @@ func inspectFields(c api.Container) fields {
 		"Mounts":          mounts,
 		"NetworkSettings": map[string]any{"IPAddress": first, "GlobalIPv6Address": first6, "MacAddress": firstMAC, "Networks": networks, "Ports": ports},
 		"Config":          map[string]any{"Labels": labels, "Cmd": c.Command, "Healthcheck": healthCheckFields(c.HealthCheck)},
-		"HostConfig":      map[string]any{"NetworkMode": c.Network, "PortBindings": bindings, "AutoRemove": c.AutoRemove, "RestartPolicy": map[string]any{"Name": cmp.Or(c.Restart, api.RestartNo)}},
+		"HostConfig":      map[string]any{"NetworkMode": c.Network, "PidMode": c.PIDMode, "IpcMode": c.IPCMode, "PortBindings": bindings, "AutoRemove": c.AutoRemove, "RestartPolicy": map[string]any{"Name": cmp.Or(c.Restart, api.RestartNo)}},
 	}
 }
 

@@ -100,7 +100,7 @@ func usageRows(usage api.DiskUsage, now time.Time) [][]string {
 			state, reclaimable = "ended "+since(c.EndedAt, now)+" ago", c.Bytes
 		}
 		total, free = total+c.Bytes, free+reclaimable
-		rows = append(rows, []string{c.ID, c.Name, state, size(c.Bytes), size(reclaimable)})
+		rows = append(rows, []string{api.ShortID(c.ID), c.Name, state, size(c.Bytes), size(reclaimable)})
 	}
 	return append(rows, []string{"total", "", "", size(total), size(free)})
 }

@@ -33,7 +33,7 @@ func (a *App) psCommand() *cobra.Command {
 	cmd.Flags().BoolVarP(&o.latest, "latest", "l", false, "the last one that was made; short for -n 1")
 	o.filters = filterFlag(cmd.Flags())
 	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "only the ids")
-	cmd.Flags().BoolVar(&o.full, "no-trunc", false, "do not shorten commands and messages")
+	cmd.Flags().BoolVar(&o.full, "no-trunc", false, "do not shorten ids, commands and messages")
 	cmd.Flags().BoolVarP(&o.size, "size", "s", false, "show how much of the disk the output takes")
 	cmd.Flags().BoolVar(&strays, "strays", false, "instead, what is left of containers whose records are lost")
 	form := listFormatFlag(cmd)
@@ -92,10 +92,14 @@ func (a *App) ps(ctx context.Context, o psOptions) error {
 			sizes[c.ID] = c.Bytes
 		}
 	}
+	id := api.ShortID
+	if o.full {
+		id = func(id string) string { return id }
+	}
 	switch {
 	case o.quiet:
 		for _, c := range containers {
-			fmt.Fprintln(a.Stdout, c.ID)
+			fmt.Fprintln(a.Stdout, id(c.ID))
 		}
 		return nil
 	case o.form == AsJSON:
@@ -110,7 +114,7 @@ func (a *App) ps(ctx context.Context, o psOptions) error {
 	rows := make([][]string, len(containers))
 	for i, c := range containers {
 		rows[i] = []string{
-			c.ID, c.Name, c.Backend, c.Runtime, cut(commandLine(c.Command), 30),
+			id(c.ID), c.Name, c.Backend, c.Runtime, cut(commandLine(c.Command), 30),
 			units.HumanDuration(now.Sub(c.CreatedAt)) + " ago", cut(status(c, now), 60),
 		}
 	}

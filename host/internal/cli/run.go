@@ -15,6 +15,7 @@ var _ = Command(Containers, 10, (*App).runCommand)
 
 func (a *App) runCommand() *cobra.Command {
 	var flags runFlags
+	var attached attachFlags
 	cmd := &cobra.Command{
 		Use:   "run [flags] (IMAGE | --rootfs DIR | --bundle DIR) [CMD [ARG...]]",
 		Short: "Run a container",
@@ -47,6 +48,10 @@ container's first run and leaves the rest to the host, as docker does.`,
 				return err
 			}
 			defer ids.close()
+			streams := flags.streams
+			if err := attached.apply(&opts, &streams, flags.detach); err != nil {
+				return err
+			}
 			if err := a.pullFor(cmd.Context(), opts.Image, flags.pull, api.PullOptions{Platform: flags.platform}, flags.quiet); err != nil {
 				return err
 			}
@@ -54,29 +59,34 @@ container's first run and leaves the rest to the host, as docker does.`,
 			case flags.detach:
 				return a.detach(cmd.Context(), opts, ids)
 			case opts.Stdin || opts.Terminal:
-				return a.runStreams(cmd.Context(), opts, ids, flags.streams)
+				return a.runStreams(cmd.Context(), opts, ids, streams, attached)
 			}
-			return a.attach(cmd.Context(), opts, ids)
+			return a.attach(cmd.Context(), opts, ids, attached)
 		},
 	}
 	cmd.Flags().BoolVarP(&flags.detach, "detach", "d", false, "print the container's id and leave it running")
 	flags.register(cmd.Flags(), a.Env)
+	attached.register(cmd.Flags())
 	flags.streams.keysFlag(cmd.Flags(), a.Env)
 	a.patienceFlag(cmd)
 	return cmd
 }
 
 // runStreams runs a container in the foreground, with an input or a terminal.
-func (a *App) runStreams(ctx context.Context, opts api.ContainerOptions, ids *cidfile, flags streamFlags) error {
+func (a *App) runStreams(ctx context.Context, opts api.ContainerOptions, ids *cidfile, flags streamFlags, attached attachFlags) error {
 	if err := flags.check(a); err != nil {
 		return err
 	}
 	client := a.Client()
 	f := a.newForeground(flags)
+	f.output, f.signals = a.attachedOutput(attached), attached.signals
 	if size := f.terminal.size(); size != nil {
 		opts.Process.ConsoleSize = &specs.Box{Width: uint(size.Width), Height: uint(size.Height)}
 	}
-	f.started = func(b api.StreamsBegun) { a.complain(ids.write(b.Container.ID)) }
+	f.started = func(b api.StreamsBegun) {
+		a.attachedTo(attached, b.Container.ID)
+		a.complain(ids.write(b.Container.ID))
+	}
 	return a.follow(ctx, "", f, func(ctx context.Context, to api.Streams) (*api.End, error) {
 		end, err := client.RunStreams(ctx, opts, "", to)
 		if err == nil {

@@ -143,7 +143,7 @@ func TestRunFlags(t *testing.T) {
 		"--rootfs /r --annotation x x", "--rootfs /r --annotation =x x", "--rootfs /r --stop-signal 999 x", "--rootfs /r --stop-signal -9 x", "--rootfs /r --stop-signal 0 x",
 		"--rootfs /r --user= x", "--rootfs /r --workdir= x", "--rootfs /r --name= x", "--rootfs /r --hostname= x", "--rootfs /r --backend= x",
 		"--rootfs /r --runtime= x", "--rootfs /r --restart= x", "--bundle=", "--rootfs /r --stop-timeout 99999999999 x",
-		"--rootfs /r --cap-add= x", "--rootfs /r --pid container:x x", "--rootfs /r --device zero x", "--rootfs /r --sysctl kernel.panic=1 x", "--rootfs /r --tmpfs x x",
+		"--rootfs /r --cap-add= x", "--rootfs /r --uts container:x x", "--rootfs /r --device zero x", "--rootfs /r --device-cgroup-rule c x", "--rootfs /r --device-read-bps /dev/sda:x x", "--rootfs /r --blkio-weight-device /dev/sda:1 x", "--rootfs /r --sysctl kernel.panic=1 x", "--rootfs /r --tmpfs x x",
 		"--rootfs /r --memory-swap 0 x", "--rootfs /r --shm-size -1 x", "--rootfs /r -c 0 x", "--rootfs /r --blkio-weight 99999 x", "--rootfs /r --entrypoint= x", "--rootfs /r --label-file nowhere x",
 		"--rootfs /r -v /a:/b:ro,rw x", "--rootfs /r -p 65536:80 x", "--rootfs /r -p= x", "--rootfs /r --pids-limit -2 x",
 		"--rootfs /r -e =x x", "--rootfs /r --env-file nowhere x", "--rootfs /r -v a/b:/b x", "--rootfs /r --mount x x",

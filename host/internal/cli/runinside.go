@@ -40,12 +40,19 @@ func insideFlags(fs *pflag.FlagSet, p *ocispec.Options) {
 		p.Sysctls[name] = value
 		return err
 	})
+	plain := func(s string) (string, error) { return ocispec.ParseNamespace(s) }
 	for _, ns := range []struct {
-		flag, has string
-		mode      *string
-	}{{"pid", "processes", &p.PID}, {"ipc", "shared memory", &p.IPC}, {"uts", "host name", &p.UTS}, {"cgroupns", "view of cgroups", &p.Cgroupns}} {
-		fs.Func(ns.flag, "`MODE` private or host: whose "+ns.has+" the container has (default private)", func(s string) (err error) {
-			*ns.mode, err = ocispec.ParseNamespace(s)
+		flag, modes, has string
+		mode             *string
+		parse            func(string) (string, error)
+	}{
+		{"pid", "private, host or container:NAME", "processes", &p.PID, ocispec.ParsePID},
+		{"ipc", "private, shareable, none, host or container:NAME", "shared memory", &p.IPC, ocispec.ParseIPC},
+		{"uts", "private or host", "host name", &p.UTS, plain},
+		{"cgroupns", "private or host", "view of cgroups", &p.Cgroupns, plain},
+	} {
+		fs.Func(ns.flag, "`MODE` "+ns.modes+": whose "+ns.has+" the container has (default private)", func(s string) (err error) {
+			*ns.mode, err = ns.parse(s)
 			return err
 		})
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,7 @@ sent on its networks; what passes the network of the machine is not its own.`,
 	}
 	cmd.Flags().BoolVarP(&o.all, "all", "a", false, "also those that do not run")
 	cmd.Flags().BoolVar(&o.once, "no-stream", false, "show it once")
-	cmd.Flags().BoolVar(&o.full, "no-trunc", false, "do not shorten names")
+	cmd.Flags().BoolVar(&o.full, "no-trunc", false, "do not shorten ids and names")
 	form := listFormatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		o.form = *form
@@ -166,12 +167,13 @@ func printUsage(a *App, list []usage, o statsOptions) error {
 		}
 		return strconv.FormatUint(*n, 10)
 	}
-	rows := make([][]string, len(list))
+	rows, ids := make([][]string, len(list)), make([]string, len(list))
 	for i, u := range list {
-		name := u.Name
-		if name == "" {
-			name = u.ID
+		ids[i] = u.ID
+		if !o.full {
+			ids[i] = api.ShortID(u.ID)
 		}
+		name := cmp.Or(u.Name, ids[i])
 		if !o.full {
 			name = shorten(name, 20)
 		}
@@ -189,7 +191,7 @@ func printUsage(a *App, list []usage, o statsOptions) error {
 	}
 	more := func(i int) fields { // docker's names for the columns
 		return fields{
-			"Container": rows[i][0], "ID": list[i].ID, "Name": list[i].Name,
+			"Container": rows[i][0], "ID": ids[i], "Name": list[i].Name,
 			"CPUPerc": rows[i][1], "MemUsage": rows[i][2], "MemPerc": rows[i][3], "PIDs": rows[i][4], "NetIO": rows[i][5], "BlockIO": rows[i][6],
 		}
 	}

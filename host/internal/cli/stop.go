@@ -9,28 +9,41 @@ import (
 var _ = Command(Containers, 60, (*App).stopCommand)
 
 func (a *App) stopCommand() *cobra.Command {
-	var timeout Seconds
 	cmd := &cobra.Command{
 		Use:   "stop [flags] CONTAINER...",
 		Short: "Stop containers: ask them to end, then kill them",
 		Long: `Stop containers: send the container's stop signal, TERM unless it was made with
 another, and kill it when the timeout is over. Returns once they have ended.`,
-		Example: "  davit stop web\n  davit stop -t 1m db queue",
+		Example: "  davit stop web\n  davit stop -t 1m db queue\n  davit stop -s INT worker",
 		Args:    some,
 	}
-	timeoutFlag(cmd.Flags(), &timeout)
+	var flags stopFlags
+	flags.register(cmd.Flags())
 	a.patienceFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		d := timeout.Or(api.OwnStopTimeout)
 		client := a.Client()
-		return a.together(args, func(ref string) error { return client.Stop(cmd.Context(), ref, d) })
+		return a.together(args, func(ref string) error { return client.StopWith(cmd.Context(), ref, flags.options()) })
 	}
 	return cmd
 }
 
-// timeoutFlag registers the flag for how long containers have to end.
-func timeoutFlag(fs *pflag.FlagSet, timeout *Seconds) {
-	fs.VarP(timeout, "timeout", "t", "how long to wait before killing, a `DURATION` or seconds; -1 is for ever (default: the container's own)")
-	fs.Var(timeout, "time", "the same as --timeout, as older dockers have it")
+// stopFlags are the flags of commands that stop containers.
+type stopFlags struct {
+	timeout Seconds
+	opts    api.StopOptions
+}
+
+func (f *stopFlags) register(fs *pflag.FlagSet) {
+	fs.FuncP("signal", "s", "`SIGNAL` to send at first (default: the container's own)", func(s string) (err error) {
+		f.opts.Signal, err = api.ParseSignal(s)
+		return err
+	})
+	fs.VarP(&f.timeout, "timeout", "t", "how long to wait before killing, a `DURATION` or seconds; -1 is for ever (default: the container's own)")
+	fs.Var(&f.timeout, "time", "the same as --timeout, as older dockers have it")
 	_ = fs.MarkHidden("time") // it is there
+}
+
+func (f *stopFlags) options() api.StopOptions {
+	f.opts.Timeout = f.timeout.Duration
+	return f.opts
 }

@@ -38,27 +38,27 @@ func (a *App) psStrays(ctx context.Context, quiet, full bool, form Format) error
 	if err != nil {
 		return err
 	}
+	id, cut := api.ShortID, shorten
+	if full {
+		id, cut = func(id string) string { return id }, func(s string, _ int) string { return s }
+	}
 	switch {
 	case quiet:
 		for _, s := range strays {
-			fmt.Fprintln(a.Stdout, s.ID)
+			fmt.Fprintln(a.Stdout, id(s.ID))
 		}
 		return nil
 	case form == AsJSON:
 		return PrintJSON(a.Stdout, strays)
 	}
 	now := time.Now()
-	cut := shorten
-	if full {
-		cut = func(s string, _ int) string { return s }
-	}
 	rows := make([][]string, len(strays))
 	for i, s := range strays {
 		what := s.What
 		if s.Problem != "" {
 			what += " (cannot be adopted: " + s.Problem + ")"
 		}
-		rows[i] = []string{s.ID, s.Name, s.Backend, cut(commandLine(s.Command), 30), strayState(s, now), Number(s.PID), cut(what, 100)}
+		rows[i] = []string{id(s.ID), s.Name, s.Backend, cut(commandLine(s.Command), 30), strayState(s, now), Number(s.PID), cut(what, 100)}
 	}
 	return listing{header: []string{"ID", "NAME", "BACKEND", "COMMAND", "STATE", "PID", "WHAT"}, rows: rows, items: strays}.print(a.Stdout, form)
 }

@@ -47,10 +47,10 @@ func (a *App) explainWait(ctx context.Context, ref string, first time.Duration) 
 func (a *App) explainUnknown(c api.Container, said string) string {
 	switch {
 	case c.State != api.StateUnknown && said != "":
-		a.complain(fmt.Errorf("container %s is looked after again", c.ID))
+		a.complain(fmt.Errorf("container %s is looked after again", api.ShortID(c.ID)))
 		return ""
 	case c.State == api.StateUnknown && c.Error != said:
-		a.complain(fmt.Errorf("waiting for container %s, whose state is not known: %w", c.ID, errors.New(c.Error)))
+		a.complain(fmt.Errorf("waiting for container %s, whose state is not known: %w", api.ShortID(c.ID), errors.New(c.Error)))
 		return c.Error
 	}
 	return said

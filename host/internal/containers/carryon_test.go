@@ -65,7 +65,7 @@ func TestRequestsThatPanic(t *testing.T) {
 	}{
 		{
 			"stop",
-			func(ctx context.Context, m *Manager, id string) error { return m.Stop(ctx, id, api.OwnStopTimeout) },
+			func(ctx context.Context, m *Manager, id string) error { return m.Stop(ctx, id, api.StopOptions{}) },
 			func(c *store.Container) bool { return c.Desired == store.WantStopped },
 			func(c *store.Container, err error) bool { return err == nil && ended(c) },
 		},
@@ -78,7 +78,7 @@ func TestRequestsThatPanic(t *testing.T) {
 		{
 			"restart",
 			func(ctx context.Context, m *Manager, id string) error {
-				_, err := m.Restart(ctx, id, api.OwnStopTimeout)
+				_, err := m.Restart(ctx, id, api.StopOptions{})
 				return err
 			},
 			func(c *store.Container) bool { return c.Again },

@@ -3,8 +3,6 @@ package containers
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"time"
@@ -32,7 +30,7 @@ func (m *Manager) Create(ctx context.Context, opts api.ContainerOptions) (api.Co
 
 // create does what Create does, and pins the container until unpin is called.
 func (m *Manager) create(ctx context.Context, opts api.ContainerOptions) (c api.Container, unpin func(), err error) {
-	id := newID()
+	id := newContainerID()
 	err = m.carryOn(id, func() (err error) {
 		c, unpin, err = m.createAs(ctx, id, opts)
 		return err
@@ -85,6 +83,9 @@ func (m *Manager) createAs(ctx context.Context, id string, opts api.ContainerOpt
 // container that is to be started. If the same request has made one meanwhile, it returns that
 // one. If it fails, nothing is left.
 func (m *Manager) make(ctx context.Context, id string, opts api.ContainerOptions) (record *store.Container, spec json.RawMessage, session *backends.Session, existing bool, err error) {
+	if err := m.mountOthers(&opts); err != nil {
+		return nil, nil, nil, false, err
+	}
 	bound, err := m.reservePorts(ctx, id, &opts, nil)
 	if err != nil {
 		return nil, nil, nil, false, err
@@ -217,7 +218,7 @@ func (m *Manager) prepare(ctx context.Context, id string, opts api.ContainerOpti
 		return fail(executor.Errorf(executor.Invalid, "a container with a restart policy (%s) cannot be removed automatically; use one or the other", opts.Restart))
 	}
 	if opts.Rootfs != "" && opts.Process.Hostname == "" && opts.Process.UTS != ocispec.NamespaceHost {
-		opts.Process.Hostname = id
+		opts.Process.Hostname = api.ShortID(id)
 	}
 	if n := opts.OutputMax; n < -1 || n > 0 && n < config.MinOutput {
 		return fail(executor.Errorf(executor.Invalid, "output limit %d: at least %d bytes are kept of a stream; -1 is no limit", n, config.MinOutput))
@@ -228,6 +229,9 @@ func (m *Manager) prepare(ctx context.Context, id string, opts api.ContainerOpti
 	backendConfig := picked.Config()
 	leases, joined, err := m.useNetwork(ctx, id, &opts, backendConfig.Defaults.Network)
 	if err != nil {
+		return fail(err)
+	}
+	if err := m.useSharing(id, &opts); err != nil {
 		return fail(err)
 	}
 	names, err := namesFor(opts, leases)
@@ -266,6 +270,7 @@ func (m *Manager) prepare(ctx context.Context, id string, opts api.ContainerOpti
 		ID: id, Name: opts.Name, RequestID: opts.RequestID,
 		Backend: backend, Runtime: runtime, Command: command,
 		Network: opts.Network, Leases: leases, Joined: joined, Alone: m.isAlone(id, opts), Names: names, Publish: opts.Publish,
+		PIDMode: opts.Process.PID, IPCMode: opts.Process.IPC, ShmBytes: opts.Process.ShmBytes,
 		Labels: opts.Labels, AutoRemove: opts.AutoRemove, Restart: restart,
 		StopSignal: opts.StopSignal, StopTimeout: opts.StopTimeout, StartTimeout: opts.StartTimeout,
 		Stdio: stdio, HealthCheck: check, CreatedAt: time.Now(),
@@ -286,11 +291,4 @@ func (m *Manager) resolve(ctx context.Context, backend, name string) (executor.R
 		return executor.Runtime{}, executor.Errorf(executor.Unsupported, "runtime %q: backend %s (executor %s) has no runtimes to choose from", name, backend, session.Description.Name)
 	}
 	return executor.Runtime{}, nil
-}
-
-// newID makes an id of 16 hex digits, 64 random bits.
-func newID() string {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
 }

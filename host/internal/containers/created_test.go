@@ -40,7 +40,7 @@ func TestCreateWithoutStart(t *testing.T) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
-	if err := m.Stop(t.Context(), c.ID, 0); err != nil {
+	if err := m.Stop(t.Context(), c.ID, atOnce()); err != nil {
 		t.Errorf("stop: %v", err)
 	}
 	ends := make(chan *api.End, 1)

@@ -43,6 +43,7 @@ type capable interface {
 	executor.Meter
 	executor.Updater
 	executor.InputCloser
+	executor.Pauser
 }
 
 func (d difficulty) CloseInput(ctx context.Context, ref executor.Ref) error {

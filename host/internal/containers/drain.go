@@ -26,7 +26,9 @@ func (m *Manager) Drain(ctx context.Context, timeout time.Duration) error {
 	}
 	all, err := m.records()
 	all = slices.DeleteFunc(all, ended)
-	return errors.Join(err, each(all, func(c *store.Container) error { return m.stop(ctx, c, drainTime(c, timeout)) }))
+	return errors.Join(err, each(all, func(c *store.Container) error {
+		return m.stop(ctx, c, api.StopOptions{Timeout: new(drainTime(c, timeout))})
+	}))
 }
 
 // drainTime returns how long a container may take. One that Stop would wait for without

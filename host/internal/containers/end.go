@@ -165,6 +165,9 @@ func (m *Manager) afterEnd(c *store.Container, end *api.End) {
 	m.health.Forget(ref)
 	m.settlePorts(c) // who is told of the end finds them free
 	m.notify(ref, end)
+	if sharesMemory(c) {
+		m.background(func() { m.freeShm(c.ID) })
+	}
 	m.followUp(c)
 }
 

@@ -81,12 +81,12 @@ func TestHealth(t *testing.T) {
 	if got := mustInspect(t, m, c.ID); got.Attempt != 1 || got.State != api.StateRunning {
 		t.Errorf("unhealthy, it is %+v", got)
 	}
-	again, err := m.Restart(t.Context(), c.ID, 0)
+	again, err := m.Restart(t.Context(), c.ID, atOnce())
 	if err != nil || again.Attempt != 2 || again.Health.Status != api.HealthStarting {
 		t.Errorf("restarted, it is %+v, %v", again.Health, err)
 	}
 	waitHealth(t, m, c.ID, api.HealthUnhealthy)
-	if err := m.Stop(t.Context(), c.ID, 0); err != nil {
+	if err := m.Stop(t.Context(), c.ID, atOnce()); err != nil {
 		t.Fatal(err)
 	}
 	if h := mustInspect(t, m, c.ID).Health; h != nil {

@@ -31,6 +31,7 @@ func (m *Manager) makeRoot(ctx context.Context, id string, opts *api.ContainerOp
 		return nil, err
 	}
 	defer use.Release() // then the root file system says what it needs
+	entrypoint := use.Entrypoint(opts)
 	if err := use.Complete(opts); err != nil {
 		return nil, executor.Errorf(executor.CodeOf(err), "image %q: %w", opts.Image, err)
 	}
@@ -43,7 +44,7 @@ func (m *Manager) makeRoot(ctx context.Context, id string, opts *api.ContainerOp
 			return nil, err
 		}
 	}
-	ref := &store.ImageRef{ID: use.Image.ID, Name: opts.Image}
+	ref := &store.ImageRef{ID: use.Image.ID, Name: opts.Image, User: opts.Process.User, Entrypoint: new(len(entrypoint))}
 	opts.Image, opts.Entrypoint, opts.Rootfs = "", nil, roots.Path(id)
 	return ref, nil
 }

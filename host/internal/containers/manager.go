@@ -13,6 +13,7 @@ import (
 	"github.com/davit-run/davit/host/internal/output"
 	"github.com/davit-run/davit/host/internal/ports"
 	"github.com/davit-run/davit/host/internal/resolver"
+	"github.com/davit-run/davit/host/internal/shm"
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/host/internal/volumes"
 	"github.com/davit-run/davit/shared/executor"
@@ -31,8 +32,8 @@ type Options struct {
 	// Resolver is nil where there are no networks.
 	Resolver *resolver.Manager
 	Logger   hclog.Logger
-	// StateDir is where output is kept.
-	StateDir string
+	// StateDir is where output is kept, and RunDir the run directory of the host.
+	StateDir, RunDir string
 	// Limits can be changed later, see SetLimits.
 	Limits Limits
 	// Linger and Ephemeral are those of the host's Options.
@@ -54,6 +55,7 @@ type Manager struct {
 	networks *networks.Manager
 	ports    *ports.Manager
 	resolver *resolver.Manager
+	shm      shm.Dirs
 	logger   hclog.Logger
 	opened   time.Time // older containers were made by an earlier host
 
@@ -78,6 +80,9 @@ type Manager struct {
 
 	// updates has a lock for each container whose limits are being changed, by id.
 	updates keyed.Mutex
+
+	// holds has a lock for each container that is held, by id.
+	holds keyed.Mutex
 
 	// copies has a lock for each container whose copy is being written, by id.
 	copies keyed.Mutex
@@ -117,7 +122,7 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 		opts.Observer = unobserved{}
 	}
 	m := &Manager{
-		opts: opts, store: opts.Store, backends: opts.Backends, images: opts.Images, volumes: opts.Volumes, networks: opts.Networks, ports: opts.Ports, resolver: opts.Resolver, logger: opts.Logger, opened: time.Now(),
+		opts: opts, store: opts.Store, backends: opts.Backends, images: opts.Images, volumes: opts.Volumes, networks: opts.Networks, ports: opts.Ports, resolver: opts.Resolver, shm: shm.In(opts.RunDir), logger: opts.Logger, opened: time.Now(),
 		settleWait: settleWait, pursued: map[string]bool{}, starting: map[string]context.CancelCauseFunc{}, pins: map[string]int{}, ends: map[executor.Ref]*ending{}, claims: map[executor.Ref]*claim{},
 		probes: map[string]*commandProbe{}, probing: map[string]chan struct{}{},
 	}
@@ -141,6 +146,7 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 	m.background(m.retain)
 	m.background(func() { m.health.Run(m.ctx) })
 	m.background(m.syncAllHosts)
+	m.sweepShm()
 	m.removeLostRoots()
 	return m, nil
 }

@@ -73,7 +73,7 @@ func openManager(t *testing.T, configure func(*config.Config)) *Manager {
 		t.Fatal(err)
 	}
 	t.Cleanup(held.Close)
-	if m, err = Open(t.Context(), Options{Store: st, Backends: set, Images: pictures, Volumes: kept, Networks: off, Ports: held, Logger: logger, StateDir: dir}); err != nil {
+	if m, err = Open(t.Context(), Options{Store: st, Backends: set, Images: pictures, Volumes: kept, Networks: off, Ports: held, Logger: logger, StateDir: dir, RunDir: dir}); err != nil {
 		t.Fatal(err)
 	}
 	if err := set.Start(); err != nil {
@@ -125,3 +125,6 @@ func wantCode(t *testing.T, end *api.End, want int) {
 		t.Errorf("got exit %+v, want code %d", end.Exit, want)
 	}
 }
+
+// atOnce are options of a stop that waits for nothing.
+func atOnce() api.StopOptions { return api.StopOptions{Timeout: new(time.Duration)} }

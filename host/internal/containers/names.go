@@ -131,7 +131,7 @@ func networkLines(tx *store.Tx, network string) (lines []string, members []*stor
 // hostsLine returns the line by which others of a network find a container.
 func hostsLine(c *store.Container, network string, address netip.Addr) string {
 	names := append([]string{c.Name}, aliasesOn(c, network)...)
-	names = append(names, c.ID)
+	names = append(names, api.ShortID(c.ID))
 	names = slices.DeleteFunc(names, func(name string) bool { return name == "" })
 	return address.String() + "\t" + strings.Join(names, " ")
 }

@@ -204,11 +204,16 @@ func (m *Manager) reconcileWish(session *backends.Session, id string) error {
 			_ = m.insist(session, id, 0, func(ctx context.Context) error { return m.finishUpdate(ctx, id) })
 		})
 	}
+	if c.Held {
+		m.background(func() {
+			_ = m.insist(session, id, 0, func(ctx context.Context) error { return m.thawLeft(ctx, id) })
+		})
+	}
 	if c.Desired != store.WantStopped && !c.Again {
 		return nil
 	}
 	m.background(func() {
-		_ = m.insist(session, id, 0, func(context.Context) error { return m.stop(m.ctx, c, api.OwnStopTimeout) })
+		_ = m.insist(session, id, 0, func(context.Context) error { return m.stop(m.ctx, c, api.StopOptions{}) })
 	})
 	return nil
 }

@@ -156,6 +156,9 @@ func (m *Manager) removeState(ctx context.Context, id string) error {
 		m.volumes.Drop(name) // none that has a record
 	}
 	if err == nil {
+		if serr := m.shm.Unmount(id); serr != nil {
+			m.logger.Warn("shared memory of a container was not removed; the next host tries it again", "container", id, "error", serr)
+		}
 		if derr := m.networks.Down(netns); derr != nil {
 			m.logger.Warn("the network of a container was not removed; the next host tries it again", "container", id, "error", derr)
 		}

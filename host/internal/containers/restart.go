@@ -181,7 +181,7 @@ func (m *Manager) startNext(ctx context.Context, id string, isDue func(*store.Co
 		c.Attempt++
 		c.Restarts++
 		c.State, c.PID, c.Error, c.ErrorCode, c.Lost, c.Health = store.Creating, 0, "", "", nil, nil
-		c.Deaths, c.GivenUp, c.Cut, c.Updating, c.InputClosed = 0, "", false, false, false
+		c.Deaths, c.GivenUp, c.Cut, c.Updating, c.InputClosed, c.Held = 0, "", false, false, false, false
 		c.StartedAt, c.FinishedAt, c.RestartAt = time.Time{}, time.Time{}, time.Time{}
 		record = c
 		return tx.PutContainer(c)

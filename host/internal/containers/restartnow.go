@@ -2,7 +2,6 @@ package containers
 
 import (
 	"context"
-	"time"
 
 	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/internal/store"
@@ -12,20 +11,23 @@ import (
 // Restart ends a container, as Stop does, and starts it once more. It starts one that has
 // ended, and waits for one that is being started. That it is to be restarted is recorded
 // before anything is done: the next host goes on with it. A Stop meanwhile wins.
-func (m *Manager) Restart(ctx context.Context, reference string, timeout time.Duration) (api.Container, error) {
+func (m *Manager) Restart(ctx context.Context, reference string, opts api.StopOptions) (api.Container, error) {
+	if err := opts.Validate(); err != nil {
+		return api.Container{}, err
+	}
 	c, err := m.record(reference)
 	if err != nil {
 		return api.Container{}, err
 	}
 	var v api.Container
 	err = m.carryOn(c.ID, func() error {
-		v, err = m.restartNow(ctx, c, timeout)
+		v, err = m.restartNow(ctx, c, opts)
 		return err
 	})
 	return v, err
 }
 
-func (m *Manager) restartNow(ctx context.Context, c *store.Container, timeout time.Duration) (api.Container, error) {
+func (m *Manager) restartNow(ctx context.Context, c *store.Container, opts api.StopOptions) (api.Container, error) {
 	err := m.store.Update(ctx, func(tx *store.Tx) error {
 		var err error
 		if c, err = tx.Container(c.ID); err != nil || c.Desired == store.WantRemoved || ended(c) || c.State == store.Creating {
@@ -47,7 +49,7 @@ func (m *Manager) restartNow(ctx context.Context, c *store.Container, timeout ti
 		}
 		return m.Inspect(c.ID)
 	}
-	if err := m.stop(ctx, c, timeout); err != nil {
+	if err := m.stop(ctx, c, opts); err != nil {
 		return api.Container{}, m.pending(ctx, c, "restart", err)
 	}
 	return m.awaitRestart(ctx, c.Ref())

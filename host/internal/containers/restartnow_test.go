@@ -34,7 +34,7 @@ func TestRestart(t *testing.T) {
 	for name, opts := range map[string]api.ContainerOptions{"kept": program(t, "sleep 600"), "removed at its end": opts} {
 		t.Run(name, func(t *testing.T) {
 			c := mustCreate(t, m, opts)
-			now, err := m.Restart(t.Context(), c.ID, api.OwnStopTimeout)
+			now, err := m.Restart(t.Context(), c.ID, api.StopOptions{})
 			if err != nil || now.Attempt != 2 || now.State != api.StateRunning || now.Restarts != 0 {
 				t.Errorf("got %+v, %v; want attempt 2, by a user", now, err)
 			}
@@ -46,10 +46,10 @@ func TestRestart(t *testing.T) {
 	}
 	ended := mustCreate(t, m, program(t, "exit 3"))
 	wantCode(t, mustWait(t, m, ended.ID), 3)
-	if now, err := m.Restart(t.Context(), ended.ID, 0); err != nil || now.Attempt != 2 {
+	if now, err := m.Restart(t.Context(), ended.ID, atOnce()); err != nil || now.Attempt != 2 {
 		t.Errorf("one that has ended: got %+v, %v", now, err)
 	}
-	if _, err := m.Restart(t.Context(), "nobody", 0); !errors.Is(err, executor.NotFound) {
+	if _, err := m.Restart(t.Context(), "nobody", atOnce()); !errors.Is(err, executor.NotFound) {
 		t.Errorf("one that does not exist: %v", err)
 	}
 }
@@ -84,14 +84,14 @@ func TestStopWinsOverRestart(t *testing.T) {
 	c := mustCreate(t, m, program(t, "ignore 15", "sleep 600"))
 	restarted := make(chan error, 1)
 	go func() {
-		_, err := m.Restart(t.Context(), c.ID, time.Hour)
+		_, err := m.Restart(t.Context(), c.ID, api.StopOptions{Timeout: new(time.Hour)})
 		restarted <- err
 	}()
 	wait.Until(t, "the restart is recorded", func() bool {
 		record, err := m.record(c.ID)
 		return err == nil && record.Again
 	})
-	if err := m.Stop(t.Context(), c.ID, 0); err != nil {
+	if err := m.Stop(t.Context(), c.ID, atOnce()); err != nil {
 		t.Error(err)
 	}
 	if err := <-restarted; !errors.Is(err, executor.FailedPrecondition) {
@@ -115,7 +115,7 @@ func TestRestartWaitsForTheBackend(t *testing.T) {
 		t.Fatal(err)
 	}
 	wait.Until(t, "the backend has failed", func() bool { return m.info().State == supervisor.Failed })
-	_, err := m.Restart(t.Context(), c.ID, 0)
+	_, err := m.Restart(t.Context(), c.ID, atOnce())
 	if _, ok := errors.AsType[*api.PendingError](err); !ok {
 		t.Errorf("got %v, want that it is recorded", err)
 	}

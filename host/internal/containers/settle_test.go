@@ -108,7 +108,7 @@ func TestStartIsCutShort(t *testing.T) {
 		m := openManager(t, slow("1h"))
 		id, created := begin(t, m, program(t, "exit 4"))
 		for range 2 {
-			if err := m.Stop(t.Context(), id, time.Millisecond); err != nil {
+			if err := m.Stop(t.Context(), id, api.StopOptions{Timeout: new(time.Millisecond)}); err != nil {
 				t.Error(err)
 			}
 		}
@@ -203,7 +203,7 @@ func TestRemovalOfAStuckContainerIsRecorded(t *testing.T) {
 		text, _ := os.ReadFile(m.files(c, c.Ref()).Stdout)
 		return string(text) == hangs
 	})
-	err := m.Stop(t.Context(), id, time.Millisecond)
+	err := m.Stop(t.Context(), id, api.StopOptions{Timeout: new(time.Millisecond)})
 	if pending, ok := errors.AsType[*api.PendingError](err); !ok || !strings.Contains(pending.Error(), "its stop is recorded, and done as soon as backend a answers") {
 		t.Errorf("stop: got %v, want that it is recorded", err)
 	}
@@ -241,7 +241,7 @@ func TestWishesWaitForTheBackend(t *testing.T) {
 	}
 	wait.Until(t, "the backend has failed", func() bool { return m.info().State == supervisor.Failed })
 	for what, err := range map[string]error{
-		"stop":             m.Stop(t.Context(), stopped.ID, 0),
+		"stop":             m.Stop(t.Context(), stopped.ID, atOnce()),
 		"removal by force": m.Remove(t.Context(), removed.ID, true),
 		"removal":          m.Remove(t.Context(), ended.ID, false),
 	} {

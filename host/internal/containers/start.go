@@ -56,7 +56,9 @@ func (m *Manager) start(ctx context.Context, session *backends.Session, record *
 	defer func() { steps.end(err) }()
 	var files output.Files
 	err = steps.do(nil, StepFiles, func() (err error) {
-		files, err = m.makeFiles(record)
+		if files, err = m.makeFiles(record); err == nil {
+			err = m.makeShm(record, again)
+		}
 		return err
 	})
 	err = steps.do(err, StepRootfs, func() error { return m.images.Roots().Mount(record.ID) })
@@ -74,6 +76,11 @@ func (m *Manager) start(ctx context.Context, session *backends.Session, record *
 		}
 		return m.holdPorts(context.WithoutCancel(ctx), record.ID, again)
 	})
+	var open entered
+	if err == nil {
+		spec, open, err = m.enter(ctx, record, spec)
+		defer open.close()
+	}
 	switch {
 	case err != nil && errors.Is(context.Cause(ctx), errStopped): // and who stopped it settles what is left
 		return executor.Errorf(executor.Canceled, "container %s: %w", record.ID, errStopped)
@@ -97,6 +104,9 @@ func (m *Manager) start(ctx context.Context, session *backends.Session, record *
 		})
 		switch {
 		case err == nil:
+			if err := m.confirm(context.WithoutCancel(ctx), session, record, status, open); err != nil {
+				return m.giveUp(session, record, err)
+			}
 			return steps.do(nil, StepRecord, func() error { return m.recordRunning(context.WithoutCancel(ctx), status) })
 		case errors.Is(context.Cause(ctx), errStopped): // and who stopped it settles what is left
 			return executor.Errorf(executor.Canceled, "container %s: %w", record.ID, errStopped)
@@ -280,6 +290,9 @@ func (m *Manager) recordFailure(record *store.Container, reason error) error {
 	m.keepCopy(record.ID)
 	m.settlePorts(record)
 	m.notify(record.Ref(), nil)
+	if sharesMemory(record) {
+		m.background(func() { m.freeShm(record.ID) })
+	}
 	if !record.RestartAt.IsZero() {
 		m.scheduleRestart(record)
 	}

@@ -1,6 +1,7 @@
 package containers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"syscall"
@@ -42,12 +43,14 @@ func (m *Manager) Kill(ctx context.Context, reference string, sig executor.Signa
 	return err
 }
 
-// Stop sends a container its stop signal, kills it if it has not ended after timeout,
-// and waits for its end. [api.OwnStopTimeout] is the container's own; any other negative
-// timeout waits for ever. Stopping a container that has ended does nothing. One that is
-// being created has the timeout to come to run; then its start is cut short and undone.
-// The error is an [api.PendingError] if the backend does not answer: it is stopped later.
-func (m *Manager) Stop(ctx context.Context, reference string, timeout time.Duration) error {
+// Stop sends a container its stop signal, kills it if it has not ended in time, and waits for
+// its end. Stopping a container that has ended does nothing. One that is being created has
+// the timeout to come to run; then its start is cut short and undone. The error is an
+// [api.PendingError] if the backend does not answer: it is stopped later.
+func (m *Manager) Stop(ctx context.Context, reference string, opts api.StopOptions) error {
+	if err := opts.Validate(); err != nil {
+		return err
+	}
 	c, err := m.record(reference)
 	if err != nil {
 		return err
@@ -56,7 +59,7 @@ func (m *Manager) Stop(ctx context.Context, reference string, timeout time.Durat
 		if c, err = m.setDesired(ctx, c.ID, store.WantStopped); err != nil || ended(c) {
 			return err
 		}
-		if err := m.stop(ctx, c, timeout); err != nil {
+		if err := m.stop(ctx, c, opts); err != nil {
 			return m.pending(ctx, c, "stop", err)
 		}
 		return nil
@@ -64,12 +67,9 @@ func (m *Manager) Stop(ctx context.Context, reference string, timeout time.Durat
 }
 
 // stop ends the present attempt of a container.
-func (m *Manager) stop(ctx context.Context, c *store.Container, timeout time.Duration) error {
-	sig := c.StopSignal
-	if sig == 0 {
-		sig = syscall.SIGTERM
-	}
-	timeout = stopTimeout(c, timeout)
+func (m *Manager) stop(ctx context.Context, c *store.Container, opts api.StopOptions) error {
+	sig := cmp.Or(opts.Signal, c.StopSignal, syscall.SIGTERM)
+	timeout := stopTimeout(c, opts.Within())
 	if c.State == store.Creating {
 		if err := m.awaitOutcome(ctx, c, timeout); err != nil {
 			return err

@@ -33,7 +33,7 @@ func TestStopSignalThatCannotBeSent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Stop(t.Context(), stopped.ID, time.Hour); err != nil {
+	if err := m.Stop(t.Context(), stopped.ID, api.StopOptions{Timeout: new(time.Hour)}); err != nil {
 		t.Errorf("stop: %v", err)
 	}
 	wantCode(t, mustWait(t, m, stopped.ID), 128+int(syscall.SIGKILL))
@@ -63,10 +63,42 @@ func TestStopTimeoutOfZero(t *testing.T) {
 	if c, err = m.record(own.ID); err != nil || stopTimeout(c, api.OwnStopTimeout) != api.DefaultStopTimeout || stopTimeout(c, 0) != 0 || stopTimeout(c, -1) != -1 {
 		t.Errorf("a container without a timeout is killed after %v, %v", stopTimeout(c, api.OwnStopTimeout), err)
 	}
-	if err := m.Stop(t.Context(), zero.ID, api.OwnStopTimeout); err != nil {
+	if err := m.Stop(t.Context(), zero.ID, api.StopOptions{}); err != nil {
 		t.Error(err)
 	}
 	wantCode(t, mustWait(t, m, zero.ID), 128+int(syscall.SIGKILL))
+}
+
+// TestStopWithSignal: a stop may have another signal than that of the container.
+func TestStopWithSignal(t *testing.T) {
+	m := openManager(t, nil)
+	opts := program(t, "ignore 15", "sleep 600")
+	opts.StopTimeout = new(time.Hour)
+	stopped, restarted := mustCreate(t, m, opts), mustCreate(t, m, opts)
+	for _, sig := range []executor.Signal{-1, 65} {
+		how := api.StopOptions{Signal: sig}
+		if err := m.Stop(t.Context(), stopped.ID, how); !errors.Is(err, executor.Invalid) {
+			t.Errorf("stop with signal %d: got %v", sig, err)
+		}
+		if _, err := m.Restart(t.Context(), stopped.ID, how); !errors.Is(err, executor.Invalid) {
+			t.Errorf("restart with signal %d: got %v", sig, err)
+		}
+	}
+	if err := m.Stop(t.Context(), stopped.ID, api.StopOptions{Signal: syscall.SIGINT}); err != nil {
+		t.Error(err)
+	}
+	wantCode(t, mustWait(t, m, stopped.ID), 128+int(syscall.SIGINT))
+	if now, err := m.Restart(t.Context(), restarted.ID, api.StopOptions{Signal: syscall.SIGHUP}); err != nil || now.Attempt != 2 {
+		t.Errorf("restart: got %+v, %v", now, err)
+	}
+	end, err := m.WaitAttempt(t.Context(), restarted.ID, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, end, 128+int(syscall.SIGHUP))
+	if err := m.Stop(t.Context(), restarted.ID, atOnce()); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestOptionsThatCannotBe checks what a program that has the library may ask for.

@@ -150,7 +150,7 @@ func TestUpdateOfWhatEnds(t *testing.T) {
 	if _, err := m.recordUpdate(t.Context(), c.ID, limits(64*mib)); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Stop(t.Context(), c.ID, 0); err != nil {
+	if err := m.Stop(t.Context(), c.ID, atOnce()); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.setLimits(t.Context(), c.ID); err != nil {

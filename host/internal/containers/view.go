@@ -21,6 +21,7 @@ func (m *Manager) view(tx *store.Tx, r *store.Container) api.Container {
 		Error: r.Error, AutoRemove: r.AutoRemove, Labels: r.Labels, OutputLost: r.Lost,
 		Stdin: r.Stdio.Stdin, Terminal: r.Stdio.Terminal,
 		Network: r.Network, Addresses: addresses(r), NetworkAliases: r.Names.Aliases, Publish: r.Publish, Ports: boundPorts(r),
+		PIDMode: r.PIDMode, IPCMode: r.IPCMode,
 		Restart: r.Restart.Name, Restarts: r.Restarts, RestartAt: r.RestartAt,
 		HealthCheck: (*api.HealthCheck)(r.HealthCheck),
 	}

@@ -76,7 +76,7 @@ func TestWaitFor(t *testing.T) {
 		defer m.mu.Unlock()
 		return len(m.ends) == 1 && m.ends[executor.Ref{ID: running.ID, Attempt: 1}].waiters == 2
 	})
-	if err := m.Stop(t.Context(), running.ID, 0); err != nil {
+	if err := m.Stop(t.Context(), running.ID, atOnce()); err != nil {
 		t.Fatal(err)
 	}
 	wantOutcome(t, "the exit of what runs", <-next, 1, 143)

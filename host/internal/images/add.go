@@ -21,6 +21,7 @@ type candidate struct {
 	manifest []byte
 	config   digest.Digest
 	layers   []v1.Descriptor
+	event    string // is the type of that of its coming
 	// commit makes blobs of its config and layers.
 	commit func() error
 }
@@ -59,11 +60,12 @@ func (m *Manager) add(ctx context.Context, c candidate, progress func(api.Progre
 		return nil, err
 	}
 	image.Size = m.layers.Size(config.RootFS.DiffIDs)
-	return image, m.update(ctx, func(tx *store.Tx) error { return record(tx, image) })
+	return image, m.update(ctx, func(tx *store.Tx) error { return record(tx, image, c.event) })
 }
 
-// record records an image. One that is there already keeps its names, and when it came.
-func record(tx *store.Tx, image *store.Image) error {
+// record records an image, and the event of its coming. One that is there already keeps its names, and when it came.
+func record(tx *store.Tx, image *store.Image, event string) error {
+	came := image.Names
 	old, err := tx.Image(image.ID)
 	switch {
 	case executor.CodeOf(err) == executor.NotFound:
@@ -75,7 +77,10 @@ func record(tx *store.Tx, image *store.Image) error {
 	}
 	slices.Sort(image.Names)
 	image.Names = slices.Compact(image.Names)
-	return tx.PutImage(image)
+	if err := tx.PutImage(image); err != nil {
+		return err
+	}
+	return appendEvent(tx, event, image, came...)
 }
 
 // config returns the config of an image.

@@ -18,8 +18,8 @@ import (
 )
 
 // Commit makes an image of another one, by its id, and of a layer over it, whose archive
-// pack writes.
-func (m *Manager) Commit(ctx context.Context, id string, opts api.CommitOptions, pack func(io.Writer) error) (api.Image, error) {
+// pack writes. ran is what the container was given.
+func (m *Manager) Commit(ctx context.Context, id string, opts api.CommitOptions, ran Ran, pack func(io.Writer) error) (api.Image, error) {
 	names, err := normalNames(opts.Name)
 	if err != nil {
 		return api.Image{}, err
@@ -49,7 +49,7 @@ func (m *Manager) Commit(ctx context.Context, id string, opts api.CommitOptions,
 	if err != nil {
 		return api.Image{}, err
 	}
-	image, err := m.over(ctx, base, names, draft, func(image *v1.Image) error { return extend(image, diffID, opts) })
+	image, err := m.over(ctx, base, names, draft, func(image *v1.Image) error { return extend(image, diffID, opts, ran) })
 	if err != nil {
 		return api.Image{}, err
 	}
@@ -65,8 +65,9 @@ func zip(w io.Writer, pack func(io.Writer) error) (digest.Digest, error) {
 	return digest.NewDigest(digest.SHA256, sum), z.Close()
 }
 
-// extend puts a layer into the config of an image, and what opts say.
-func extend(image *v1.Image, diffID digest.Digest, opts api.CommitOptions) error {
+// extend puts a layer into the config of an image, what a container was given, and what opts
+// say.
+func extend(image *v1.Image, diffID digest.Digest, opts api.CommitOptions, ran Ran) error {
 	now := time.Now().UTC()
 	image.Created, image.Author = &now, opts.Author
 	layers := 0
@@ -80,6 +81,7 @@ func extend(image *v1.Image, diffID digest.Digest, opts api.CommitOptions) error
 	}
 	image.RootFS.DiffIDs = append(image.RootFS.DiffIDs, diffID)
 	image.History = append(image.History, v1.History{Created: &now, Author: opts.Author, CreatedBy: "davit commit", Comment: opts.Message})
+	ran.apply(&image.Config)
 	return manifest.ChangeAll(&image.Config, opts.Changes)
 }
 
@@ -110,5 +112,5 @@ func (m *Manager) over(ctx context.Context, base *store.Image, names []string, d
 		layers[i] = manifest.AsOCI(l)
 	}
 	layers = append(layers, v1.Descriptor{MediaType: v1.MediaTypeImageLayerGzip, Digest: draft.Digest(), Size: draft.Size()})
-	return m.addLayer(ctx, names, v1.MediaTypeImageConfig, config, layers, draft, reporter(nil))
+	return m.addLayer(ctx, api.EventImageCommitted, names, v1.MediaTypeImageConfig, config, layers, draft, reporter(nil))
 }

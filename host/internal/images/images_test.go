@@ -471,10 +471,13 @@ func TestImport(t *testing.T) {
 	m, stop := openImages(t, dir)
 	raw := tarOf(t, file{"bin/sh", "sh"})
 	for _, archive := range [][]byte{raw, zipped(t, raw)} {
-		image, err := m.Import(t.Context(), bytes.NewReader(archive), api.ImportOptions{Name: "base"}, nil)
+		image, err := m.Import(t.Context(), bytes.NewReader(archive), api.ImportOptions{Name: "base", Message: "as it came"}, nil)
 		if err != nil || !slices.Equal(image.Names, []string{"base:latest"}) || image.Size != 2 {
 			t.Errorf("got %+v, %v", image, err)
 		}
+	}
+	if steps, err := m.History("base"); err != nil || len(steps) != 1 || steps[0].Comment != "as it came" {
+		t.Errorf("history: got %+v, %v", steps, err)
 	}
 	if _, err := m.Import(t.Context(), strings.NewReader(strings.Repeat("garbage", 200)), api.ImportOptions{}, nil); executor.CodeOf(err) != executor.Invalid {
 		t.Errorf("garbage: got %v", err)

@@ -1,10 +1,12 @@
 package images
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/davit-run/davit/host/api"
@@ -59,7 +61,7 @@ func (m *Manager) Load(ctx context.Context, r io.Reader, opts api.LoadOptions, p
 	}
 	candidates := make([]candidate, len(images)) // all names are checked before anything is made
 	for n, i := range images {
-		candidates[n] = candidate{manifest: i.Manifest, config: i.Config, layers: i.Layers, commit: i.Commit}
+		candidates[n] = candidate{event: api.EventImageLoaded, manifest: i.Manifest, config: i.Config, layers: i.Layers, commit: i.Commit}
 		for _, name := range i.Names {
 			whole, err := normalName(name)
 			if err != nil {
@@ -94,7 +96,7 @@ func (m *Manager) Import(ctx context.Context, r io.Reader, opts api.ImportOption
 	if err != nil {
 		return api.Image{}, err
 	}
-	image, err := m.importLayer(ctx, &counted{r: r, progress: progress}, platform, names, opts.Changes, progress)
+	image, err := m.importLayer(ctx, &counted{r: r, progress: progress}, platform, names, opts, progress)
 	if err != nil {
 		return api.Image{}, explainLoad(err)
 	}
@@ -102,7 +104,7 @@ func (m *Manager) Import(ctx context.Context, r io.Reader, opts api.ImportOption
 }
 
 // importLayer makes an image with one layer.
-func (m *Manager) importLayer(ctx context.Context, r io.Reader, platform manifest.Platform, names, changes []string, progress func(api.Progress)) (*store.Image, error) {
+func (m *Manager) importLayer(ctx context.Context, r io.Reader, platform manifest.Platform, names []string, opts api.ImportOptions, progress func(api.Progress)) (*store.Image, error) {
 	draft, err := m.blobs.Create()
 	if err != nil {
 		return nil, err
@@ -117,23 +119,24 @@ func (m *Manager) importLayer(ctx context.Context, r io.Reader, platform manifes
 	}
 	now := time.Now().UTC()
 	if layer.IsModule(head) {
-		if len(changes) > 0 {
-			return nil, executor.Errorf(executor.Invalid, "it is a WebAssembly module, which becomes an image without a config; leave out %q", changes[0])
+		given := slices.Concat(opts.Changes, []string{opts.Message})
+		if given[0] != "" {
+			return nil, executor.Errorf(executor.Invalid, "it is a WebAssembly module, which becomes an image without a config; leave out %q", given[0])
 		}
 		config, err := manifest.NewWasm(diffID, now)
 		if err != nil {
 			return nil, err
 		}
 		layers := []v1.Descriptor{{MediaType: manifest.WasmLayer, Digest: draft.Digest(), Size: draft.Size()}}
-		return m.addLayer(ctx, names, manifest.WasmConfig, config, layers, draft, progress)
+		return m.addLayer(ctx, api.EventImageImported, names, manifest.WasmConfig, config, layers, draft, progress)
 	}
 	image := v1.Image{
 		Created:  &now,
 		Platform: v1.Platform{OS: platform.OS, Architecture: platform.Architecture, Variant: platform.Variant},
 		RootFS:   v1.RootFS{Type: "layers", DiffIDs: []digest.Digest{diffID}},
-		History:  []v1.History{{Created: &now, Comment: "imported by davit"}},
+		History:  []v1.History{{Created: &now, Comment: cmp.Or(opts.Message, "imported by davit")}},
 	}
-	if err := manifest.ChangeAll(&image.Config, changes); err != nil {
+	if err := manifest.ChangeAll(&image.Config, opts.Changes); err != nil {
 		return nil, err
 	}
 	config, err := json.Marshal(image)
@@ -141,13 +144,13 @@ func (m *Manager) importLayer(ctx context.Context, r io.Reader, platform manifes
 		return nil, err
 	}
 	layers := []v1.Descriptor{{MediaType: manifest.LayerType(head), Digest: draft.Digest(), Size: draft.Size()}}
-	return m.addLayer(ctx, names, v1.MediaTypeImageConfig, config, layers, draft, progress)
+	return m.addLayer(ctx, api.EventImageImported, names, v1.MediaTypeImageConfig, config, layers, draft, progress)
 }
 
 // addLayer adds an image with a config of a media type. Its last layer is a draft, and the
-// other ones are here.
-func (m *Manager) addLayer(ctx context.Context, names []string, configType string, config []byte, layers []v1.Descriptor, draft *blob.Draft, progress func(api.Progress)) (*store.Image, error) {
-	c := candidate{names: names, config: digest.FromBytes(config), layers: layers}
+// other ones are here. event is the type of that of its coming.
+func (m *Manager) addLayer(ctx context.Context, event string, names []string, configType string, config []byte, layers []v1.Descriptor, draft *blob.Draft, progress func(api.Progress)) (*store.Image, error) {
+	c := candidate{event: event, names: names, config: digest.FromBytes(config), layers: layers}
 	var err error
 	c.manifest, err = manifest.New(v1.Descriptor{MediaType: configType, Digest: c.config, Size: int64(len(config))}, layers)
 	if err != nil {

@@ -51,7 +51,7 @@ func (m *Manager) pull(ctx context.Context, name string, opts api.PullOptions, p
 		return api.Image{}, err
 	}
 	named = reference.TagNameOnly(named)
-	c := candidate{commit: func() error { return nil }}
+	c := candidate{event: api.EventImagePulled, commit: func() error { return nil }}
 	ref := ""
 	if digested, ok := named.(reference.Canonical); ok {
 		ref = digested.Digest().String()

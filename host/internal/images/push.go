@@ -84,9 +84,13 @@ func (m *Manager) push(ctx context.Context, name string, progress func(api.Progr
 	if err := m.pushAll(ctx, repo, blobs, sources, progress); err != nil {
 		return nil, err
 	}
-	return image, m.again(ctx, func() error {
+	err = m.again(ctx, func() error {
 		return repo.PushManifest(ctx, tagged.Tag(), cmp.Or(doc.Manifest.MediaType, v1.MediaTypeImageManifest), raw)
 	})
+	if err == nil {
+		m.pushed(ctx, image, whole)
+	}
+	return image, err
 }
 
 // mountable returns, for blobs that another repository of a name's registry may have, which

@@ -23,7 +23,10 @@ func (m *Manager) Remove(ctx context.Context, ref string, force bool) (api.Remov
 		if name != "" && len(image.Names) > 1 {
 			done.Untagged = []string{shortName(name)}
 			image.Names = slices.DeleteFunc(image.Names, func(n string) bool { return n == name })
-			return tx.PutImage(image)
+			if err := tx.PutImage(image); err != nil {
+				return err
+			}
+			return appendEvent(tx, api.EventImageUntagged, image, name)
 		}
 		if name == "" && len(image.Names) > 1 && !force {
 			return executor.Errorf(executor.FailedPrecondition, "image %s has %d names; remove them one by one, or force its removal", short(image.ID), len(image.Names))
@@ -36,7 +39,7 @@ func (m *Manager) Remove(ctx context.Context, ref string, force bool) (api.Remov
 			return executor.Errorf(executor.FailedPrecondition, "image %q is used by %s; remove them first, or force its removal: they keep its files for as long as they need them", ref, count(n, "container"))
 		}
 		done.Removed = true
-		return tx.RemoveImage(image.ID)
+		return remove(tx, image)
 	})
 	if err != nil {
 		return api.RemovedImage{}, err
@@ -45,6 +48,14 @@ func (m *Manager) Remove(ctx context.Context, ref string, force bool) (api.Remov
 		done.Bytes, err = m.Sweep()
 	}
 	return done, err
+}
+
+// remove removes the record of an image.
+func remove(tx *store.Tx, image *store.Image) error {
+	if err := tx.RemoveImage(image.ID); err != nil {
+		return err
+	}
+	return appendEvent(tx, api.EventImageRemoved, image, image.Names...)
 }
 
 func count(n int, what string) string {
@@ -75,7 +86,10 @@ func (m *Manager) Tag(ctx context.Context, ref, name string) error {
 		}
 		image.Names = append(image.Names, whole)
 		slices.Sort(image.Names)
-		return tx.PutImage(image)
+		if err := tx.PutImage(image); err != nil {
+			return err
+		}
+		return appendEvent(tx, api.EventImageTagged, image, whole)
 	})
 }
 
@@ -100,7 +114,7 @@ func (m *Manager) Prune(ctx context.Context, opts api.PruneImagesOptions) (api.P
 				done.Bytes += image.Size
 				continue
 			}
-			if err := tx.RemoveImage(image.ID); err != nil {
+			if err := remove(tx, image); err != nil {
 				return err
 			}
 		}

@@ -82,13 +82,19 @@ func (m *Manager) keep(images ...*store.Image) (release func(), err error) {
 	return release, err
 }
 
+// Entrypoint returns what comes before the command of a container with opts.
+func (u *Use) Entrypoint(opts *api.ContainerOptions) []string {
+	if len(opts.Entrypoint) > 0 {
+		return opts.Entrypoint
+	}
+	return u.config.Entrypoint
+}
+
 // Complete puts into opts what the image says of what they leave open.
 func (u *Use) Complete(opts *api.ContainerOptions) error {
 	c, p := u.config, &opts.Process
-	entrypoint, args := c.Entrypoint, p.Args
-	if len(opts.Entrypoint) > 0 {
-		entrypoint = opts.Entrypoint
-	} else if len(args) == 0 {
+	entrypoint, args := u.Entrypoint(opts), p.Args
+	if len(opts.Entrypoint) == 0 && len(args) == 0 {
 		args = c.Cmd
 	}
 	if p.Args = slices.Concat(entrypoint, args); len(p.Args) == 0 {

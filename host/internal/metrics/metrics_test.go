@@ -28,8 +28,8 @@ type fakeHost struct {
 	err        error
 }
 
-func (f *fakeHost) Backends() ([]api.BackendInfo, error) { return f.backends, f.err }
-func (f *fakeHost) List(...api.ListOptions) ([]api.Container, error)       { return f.containers, nil }
+func (f *fakeHost) Backends() ([]api.BackendInfo, error)             { return f.backends, f.err }
+func (f *fakeHost) List(...api.ListOptions) ([]api.Container, error) { return f.containers, nil }
 func (f *fakeHost) Stats(ctx context.Context, id string) (api.Stats, error) {
 	return f.stats(ctx, id)
 }

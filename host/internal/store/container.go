@@ -77,6 +77,12 @@ type Container struct {
 	// long as one of those that have it; empty means one of its own. See [Tx.RemoveContainer].
 	Joined string `json:"joined,omitempty"`
 	Names  Names  `json:"names,omitzero"`
+	// PIDMode and IPCMode say whose processes and shared memory it has, as it was asked for;
+	// that of another container has its id. ShmBytes is the size of its shared memory; 0 is
+	// the default.
+	PIDMode  string `json:"pid_mode,omitempty"`
+	IPCMode  string `json:"ipc_mode,omitempty"`
+	ShmBytes int64  `json:"shm_bytes,omitempty"`
 	// Publish are the ports that it publishes as they were asked for, and Ports, if there are
 	// any, those that were bound for them last, in the same order.
 	Publish []publish.Port `json:"publish,omitempty"`
@@ -129,6 +135,8 @@ type Container struct {
 	Again bool `json:"again,omitempty"`
 	// Updating means that the spec has limits that the present attempt may not have yet.
 	Updating bool `json:"updating,omitempty"`
+	// Held means that it is paused for a while, and is to be resumed.
+	Held bool `json:"held,omitempty"`
 	// Health is how the attempt was when that last changed; nil means that it is starting.
 	Health *Health `json:"health,omitempty"`
 }
@@ -152,6 +160,10 @@ type ImageRef struct {
 	ID string `json:"id"`
 	// Name is what the user wrote.
 	Name string `json:"name"`
+	// User is the user as it was asked for, or as the image has it. Entrypoint is how many words
+	// of the command are the entrypoint; nil, in records of older hosts, is not known.
+	User       string `json:"user,omitempty"`
+	Entrypoint *int   `json:"entrypoint,omitempty"`
 }
 
 // VolumeMount is a volume that a container has.

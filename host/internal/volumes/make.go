@@ -33,13 +33,30 @@ func (m *Manager) Create(ctx context.Context, opts api.VolumeOptions) (api.Volum
 	if err != nil {
 		return api.Volume{}, err
 	}
-	if err := m.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return putNew(tx, v) }); err != nil {
+	if err := m.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return create(tx, v) }); err != nil {
 		if made && !errors.Is(err, executor.OutcomeUnknown) {
 			m.drop(v.Name)
 		}
 		return api.Volume{}, err
 	}
 	return m.Inspect(v.Name)
+}
+
+// create writes the record of a volume, and the event, unless there is one.
+func create(tx *store.Tx, v *store.Volume) error {
+	if _, err := tx.Volume(v.Name); err == nil {
+		return nil
+	}
+	if err := putNew(tx, v); err != nil {
+		return err
+	}
+	return appendEvent(tx, api.EventVolumeCreated, v.Name)
+}
+
+// appendEvent appends an event about a volume.
+func appendEvent(tx *store.Tx, typ, name string) error {
+	_, err := tx.Append(store.Event{Type: typ, Data: map[string]string{"volume": name}})
+	return err
 }
 
 // putNew writes the record of a volume, unless there is one.

@@ -34,7 +34,7 @@ func (m *Manager) Remove(ctx context.Context, name string) error {
 		case m.holders(name) > 0:
 			return executor.Errorf(executor.FailedPrecondition, "volume %s is used by a container that is being made; remove that first", name)
 		}
-		return tx.RemoveVolume(name)
+		return remove(tx, name)
 	})
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ func (m *Manager) RemoveRecords(tx *store.Tx, names []string) error {
 		if len(users[name]) > 0 || m.holders(name) > 0 {
 			continue
 		}
-		if err := tx.RemoveVolume(name); err != nil {
+		if err := remove(tx, name); err != nil {
 			return err
 		}
 	}
@@ -140,4 +140,15 @@ func (m *Manager) Prune(ctx context.Context, opts api.PruneVolumesOptions) (api.
 		done.Volumes, done.Bytes = append(done.Volumes, v), done.Bytes+size
 	}
 	return done, failed
+}
+
+// remove removes the record of a volume, if there is one.
+func remove(tx *store.Tx, name string) error {
+	if _, err := tx.Volume(name); errors.Is(err, executor.NotFound) {
+		return nil
+	}
+	if err := tx.RemoveVolume(name); err != nil {
+		return err
+	}
+	return appendEvent(tx, api.EventVolumeRemoved, name)
 }

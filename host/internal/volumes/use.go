@@ -105,7 +105,7 @@ func (m *Manager) idle(name string) (idle bool, err error) {
 // container.
 func (u *Use) Record(tx *store.Tx) error {
 	for _, v := range u.records {
-		if err := putNew(tx, v); err != nil {
+		if err := create(tx, v); err != nil {
 			return err
 		}
 	}

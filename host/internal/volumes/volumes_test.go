@@ -262,6 +262,17 @@ func TestRemove(t *testing.T) {
 	if err := m.Remove(ctx, "data"); executor.CodeOf(err) != executor.NotFound {
 		t.Errorf("removed again: %v", err)
 	}
+	var happened []string
+	err := m.store.View(func(tx *store.Tx) error {
+		all, err := tx.Events(0, 10)
+		for _, e := range all {
+			happened = append(happened, e.Type+" "+e.Data["volume"])
+		}
+		return err
+	})
+	if err != nil || !slices.Equal(happened, []string{"volume.created data", "volume.removed data"}) {
+		t.Errorf("the events are %q, %v", happened, err)
+	}
 	if _, err := m.Create(ctx, api.VolumeOptions{Name: "../x"}); executor.CodeOf(err) != executor.Invalid {
 		t.Errorf("a name that leads elsewhere: %v", err)
 	}

@@ -22,7 +22,7 @@ func TestConnectedNetworks(t *testing.T) {
 		t.Helper()
 		s.waitFor(when+", "+from+" reaches "+name, func() bool {
 			r := s.run("exec", from, "busybox", "wget", "-qO-", "http://"+name+"/hostname")
-			return r.code == 0 && strings.TrimSpace(r.stdout) == want
+			return r.code == 0 && strings.TrimSpace(r.stdout) == short(want)
 		})
 	}
 	if r := s.run("exec", "front", "busybox", "timeout", "1", "busybox", "wget", "-qO-", "http://"+s.must("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "store")+"/hostname"); r.code == 0 {
@@ -45,7 +45,7 @@ func TestConnectedNetworks(t *testing.T) {
 	s.must("network", "disconnect", "db", "store") // its first
 	reaches("on web alone", "front", "store", store)
 	hosts := s.must("exec", "store", "cat", "/etc/hosts")
-	own := "\n" + s.must("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "store") + "\t" + store
+	own := "\n" + s.must("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "store") + "\t" + short(store)
 	if !strings.Contains(hosts+"\n", own+"\n") || strings.Contains(hosts, "\n10.209.1.") {
 		t.Errorf("after it was disconnected, store has the hosts\n%s\nand not %q", hosts, own)
 	}
@@ -76,7 +76,7 @@ func TestConnectedNetworks(t *testing.T) {
 	if got := s.must("exec", "front", "busybox", "ip", "-o", "link"); strings.Contains(got, "eth") || !strings.Contains(got, "lo:") {
 		t.Errorf("disconnected from all, front has the links\n%s", got)
 	}
-	if hosts := s.must("exec", "front", "cat", "/etc/hosts"); strings.Contains(hosts, "\n10.") || !strings.Contains(hosts, "\n127.0.1.1\t"+front) {
+	if hosts := s.must("exec", "front", "cat", "/etc/hosts"); strings.Contains(hosts, "\n10.") || !strings.Contains(hosts, "\n127.0.1.1\t"+short(front)) {
 		t.Errorf("disconnected from all, front has the hosts\n%s", hosts)
 	}
 	s.must("restart", "-t", "0", "front")

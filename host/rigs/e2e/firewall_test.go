@@ -29,7 +29,7 @@ func TestFirewall(t *testing.T) {
 	s := newSite(t, "default_backend = \"shim\"", "backend \"shim\" {\n  executor = \"shim\"\n}\n")
 	id := s.must("run", "-d", "--name", "web", "--network", "default", "--rootfs", rootfs, "busybox", "httpd", "-f", "-p", "80", "-h", "/etc")
 	address := s.must("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "web")
-	s.waitFor("the machine reaches it", func() bool { return get(address) == id })
+	s.waitFor("the machine reaches it", func() bool { return get(address) == short(id) })
 	said := func(text string) bool {
 		log, err := os.ReadFile(filepath.Join(s.dir, "log"))
 		return err == nil && strings.Contains(string(log), text)
@@ -60,7 +60,7 @@ func TestFirewall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.waitFor("the machine reaches it by a new bridge", func() bool { return get(address) == id })
+	s.waitFor("the machine reaches it by a new bridge", func() bool { return get(address) == short(id) })
 	if !said("another program has removed what networks need") {
 		t.Error("the log does not say what was removed")
 	}

@@ -18,7 +18,7 @@ func TestTemplates(t *testing.T) {
 		t.Errorf("it ended with %s", got)
 	}
 	for _, test := range []struct{ args, want string }{
-		{"ps -a --format {{.ID}}|{{.Names}}|{{.State}}|{{.Labels}}|{{.backend}}", id + "|web|exited|app=x|bare"},
+		{"ps -a --format {{.ID}}|{{.Names}}|{{.State}}|{{.Labels}}|{{.backend}}", short(id) + "|web|exited|app=x|bare"},
 		{"ps --format {{.ID}}", ""},
 		{"inspect -f {{.State.ExitCode}}|{{.exit.code}}|{{.Name}}|{{.Config.Labels.app}} web", "7|7|web|x"},
 		{"inspect --format {{.State.Running|json}}|{{.error}} web", "false|"},

@@ -74,7 +74,7 @@ func TestHealth(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.waitHealth(ids[b], api.HealthUnhealthy)
-		if got := s.must("ps", "-q", "-f", "health=unhealthy", "-f", "backend="+b); got != ids[b] {
+		if got := s.must("ps", "-q", "-f", "health=unhealthy", "-f", "backend="+b); got != short(ids[b]) {
 			t.Errorf("ps: got %q", got)
 		}
 		if c := s.inspect(ids[b]); c.State != "running" || c.Attempt != 1 {

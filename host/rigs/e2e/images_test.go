@@ -270,7 +270,7 @@ func TestImageGoesOut(t *testing.T) {
 }
 
 // TestCommit makes an image of a container, and a container of that image, which has what
-// the first one had changed. The command is the image's, unless it is changed.
+// the first one had changed, and what it was given, unless that is changed.
 func TestCommit(t *testing.T) {
 	s := newSite(t, "default_backend = \"shim\"", "backend \"shim\" {\n  executor = \"shim\"\n}\n")
 	s.must("load", "-i", busyboxImage(t, "app:1", 100))
@@ -284,7 +284,7 @@ func TestCommit(t *testing.T) {
 	}
 	s.must("rm", "c")
 	s.must("rmi", "app:1")
-	if got := s.must("run", "--rm", "app:2", "pwd; echo $MADE$OF; ls -d /srv/*; cat /srv/link; stat -c %a /tmp"); got != "/\ncommit\n/srv/fifo\n/srv/link\n/srv/new\n/srv/noise\nx\n700" {
+	if got := s.must("run", "--rm", "app:2", "pwd; echo $MADE$OF; ls -d /srv/*; cat /srv/link; stat -c %a /tmp"); got != "/\ncommitrun\n/srv/fifo\n/srv/link\n/srv/new\n/srv/noise\nx\n700" {
 		t.Errorf("the image's container: got %q", got)
 	}
 	s.must("run", "--name", "d", "app:2", "true")

@@ -33,11 +33,11 @@ func TestJoinedNetwork(t *testing.T) {
 	}
 	check := func(when string) {
 		t.Helper()
-		s.waitFor(when+", the machine reaches a", func() bool { return get(address) == a })
-		for url, from := range map[string]string{"http://127.0.0.1/hostname": "b", "http://127.0.0.1:8080/hostname": "a", "http://" + a + ":8080/hostname": "c"} {
+		s.waitFor(when+", the machine reaches a", func() bool { return get(address) == short(a) })
+		for url, from := range map[string]string{"http://127.0.0.1/hostname": "b", "http://127.0.0.1:8080/hostname": "a", "http://" + short(a) + ":8080/hostname": "c"} {
 			s.waitFor(when+", "+from+" reaches "+url, func() bool {
 				r := s.run("exec", from, "busybox", "wget", "-qO-", url)
-				return r.code == 0 && strings.TrimSpace(r.stdout) == a
+				return r.code == 0 && strings.TrimSpace(r.stdout) == short(a)
 			})
 		}
 	}
@@ -48,13 +48,13 @@ func TestJoinedNetwork(t *testing.T) {
 				t.Errorf("%s has the %s\n%s\nand a has\n%s", name, file, got, want)
 			}
 		}
-		if got := s.must("exec", name, "hostname"); got != a {
+		if got := s.must("exec", name, "hostname"); got != short(a) {
 			t.Errorf("%s has the host name %s", name, got)
 		}
 	}
 	other := run("other", "shim", "web", "sleep", "inf")
 	s.must("exec", "a", "sh", "-c", "echo 10.9.8.7 mine >> /etc/hosts")
-	if got := s.must("exec", "c", "cat", "/etc/hosts"); !strings.Contains(got, "\tother "+other) || !strings.Contains(got, "10.9.8.7 mine") {
+	if got := s.must("exec", "c", "cat", "/etc/hosts"); !strings.Contains(got, "\tother "+short(other)) || !strings.Contains(got, "10.9.8.7 mine") {
 		t.Errorf("c lacks a name that has come, or one that a has written:\n%s", got)
 	}
 	s.must("restart", "-t", "0", "a")
@@ -83,9 +83,9 @@ func TestJoinedNetwork(t *testing.T) {
 	s.must("restart", "-t", "0", "b")
 	s.waitFor("b has the address of a, which was removed", func() bool {
 		r := s.run("exec", "other", "busybox", "wget", "-qO-", "http://"+address+":8080/hostname")
-		return r.code == 0 && strings.TrimSpace(r.stdout) == a
+		return r.code == 0 && strings.TrimSpace(r.stdout) == short(a)
 	})
-	if got := s.must("exec", "c", "hostname"); got != a {
+	if got := s.must("exec", "c", "hostname"); got != short(a) {
 		t.Errorf("c has the host name %s", got)
 	}
 	if r := s.run("network", "rm", "web"); r.code != 1 || !strings.Contains(r.stderr, "network web is used by containers") {

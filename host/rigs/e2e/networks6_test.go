@@ -32,8 +32,8 @@ func TestIPv6(t *testing.T) {
 			if got := s.must("inspect", "-f", "{{.NetworkSettings.GlobalIPv6Address}}", to); got != addresses[to] {
 				t.Errorf("%s: %s had the address %s and has %s", when, to, addresses[to], got)
 			}
-			s.waitFor(when+", the machine reaches "+to, func() bool { return get(addresses[to]) == ids[to] })
-			if got := s.must("exec", from, "busybox", "wget", "-qO-", "http://["+addresses[to]+"]/hostname"); got != ids[to] {
+			s.waitFor(when+", the machine reaches "+to, func() bool { return get(addresses[to]) == short(ids[to]) })
+			if got := s.must("exec", from, "busybox", "wget", "-qO-", "http://["+addresses[to]+"]/hostname"); got != short(ids[to]) {
 				t.Errorf("%s: from %s to %s: got %q", when, from, to, got)
 			}
 			if hosts := s.must("exec", from, "cat", "/etc/hosts"); !strings.Contains(hosts, "\n"+addresses[to]+"\t"+to+" ") {

@@ -66,11 +66,11 @@ func (s *storm) ours() []process {
 // leftFiles reports what is named for a container: bundles of containerd, state of
 // runc and of davit, and cgroups.
 func (s *storm) leftFiles() {
+	const length = 16 // of the beginning of an id; more follows
 	ids := map[string]bool{}
 	for _, l := range s.lives {
-		ids[l.id] = true
+		ids[l.id[:min(length, len(l.id))]] = true
 	}
-	const length = 16 // of an id; more may follow
 	for _, root := range []string{s.site.dir, "/sys/fs/cgroup"} {
 		_ = filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
 			if err == nil && len(d.Name()) >= length && ids[d.Name()[:length]] {
