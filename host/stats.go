@@ -12,3 +12,9 @@ import (
 func (h *Host) Stats(ctx context.Context, reference string) (api.Stats, error) {
 	return h.containers.Stats(ctx, reference)
 }
+
+// Traffic returns what has passed each interface of a container's network, if that is one of the
+// host's, also where its backend does not answer.
+func (h *Host) Traffic(reference string) ([]api.Traffic, error) {
+	return h.containers.Traffic(reference)
+}

@@ -14,14 +14,19 @@ func (m *Manager) Stats(ctx context.Context, reference string) (s api.Stats, err
 	if s.Stats, err = Act(ctx, m, reference, transport.MethodStats, Action[executor.Ref]{Request: Itself}); err != nil {
 		return s, err
 	}
+	var terr error
+	if s.Network, terr = m.Traffic(reference); terr != nil {
+		m.logger.Debug("the traffic of a container is not known", "container", reference, "error", terr)
+	}
+	return s, nil
+}
+
+// Traffic returns what has passed each link of a container's network, which the host knows also
+// where its backend does not answer.
+func (m *Manager) Traffic(reference string) ([]api.Traffic, error) {
 	c, err := m.record(reference)
 	if err != nil {
-		return s, err
+		return nil, err
 	}
-	traffic, terr := m.networks.Traffic(c)
-	if terr != nil {
-		m.logger.Debug("the traffic of a container is not known", "container", c.ID, "error", terr)
-	}
-	s.Network = traffic
-	return s, nil
+	return m.networks.Traffic(c)
 }

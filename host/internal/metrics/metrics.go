@@ -18,6 +18,7 @@ type Host interface {
 	Backends() ([]api.BackendInfo, error)
 	List(...api.ListOptions) ([]api.Container, error)
 	Stats(ctx context.Context, id string) (api.Stats, error)
+	Traffic(id string) ([]api.Traffic, error)
 }
 
 // Options are the options of a Metrics.

@@ -34,12 +34,13 @@ func (f *fakeHost) Stats(ctx context.Context, id string) (api.Stats, error) {
 	return f.stats(ctx, id)
 }
 
+func (f *fakeHost) Traffic(string) ([]api.Traffic, error) {
+	return []api.Traffic{{Interface: "eth0", Network: "default", Received: api.LinkCount{Bytes: 11, Packets: 1}, Sent: api.LinkCount{Bytes: 22, Packets: 2}}}, nil
+}
+
 // whole is a measurement of which everything is known.
-func whole(_ context.Context, id string) (api.Stats, error) {
+func whole(context.Context, string) (api.Stats, error) {
 	var s api.Stats
-	if id == "b2" {
-		s.Network = []api.Traffic{{Interface: "eth0", Network: "default", Received: api.LinkCount{Bytes: 11, Packets: 1}, Sent: api.LinkCount{Bytes: 22, Packets: 2}}}
-	}
 	s.Stats = executor.Stats{
 		At: time.Unix(1000, 0), PIDs: []int{1, 2}, CPU: new(1500 * time.Millisecond), Memory: new(uint64(10)), MemoryUsage: new(uint64(20)), MemoryLimit: new(uint64(30)),
 		Tasks: new(uint64(3)), TasksLimit: new(uint64(4)), BlockRead: new(uint64(5)), BlockWritten: new(uint64(6)),

@@ -99,8 +99,12 @@ func (m *measured) measure(ctx context.Context, h Host, slots chan struct{}) err
 	if err == nil {
 		m.stats = &stats
 	}
-	if !strings.HasPrefix(m.Network, ocispec.NetworkContainer) { // that of another counts there
-		m.traffic = stats.Network
+	if len(m.Addresses) > 0 && !strings.HasPrefix(m.Network, ocispec.NetworkContainer) { // that of another counts there
+		traffic, terr := h.Traffic(m.ID)
+		m.traffic = traffic
+		if err == nil {
+			err = terr
+		}
 	}
 	return err
 }
