@@ -297,7 +297,7 @@ func TestRefused(t *testing.T) {
 		{"usual-shm", "", mount("/dev/shm", "tmpfs", "size=65536k")},
 		{"usual-proc", "", mount("/proc", "proc")},
 		{"namespaces", "", linux(func(l *specs.Linux) { l.Namespaces = []specs.LinuxNamespace{{Type: "pid"}, {Type: "network"}} })},
-		{"namespace-of-other", "linux.namespaces", linux(func(l *specs.Linux) { l.Namespaces = []specs.LinuxNamespace{{Type: "network", Path: "/proc/1/ns/net"}} })},
+		{"namespace-of-other", "linux.namespaces", linux(func(l *specs.Linux) { l.Namespaces = []specs.LinuxNamespace{{Type: "ipc", Path: "/proc/1/ns/ipc"}} })},
 		{"user-namespace", "linux.namespaces", linux(func(l *specs.Linux) { l.Namespaces = []specs.LinuxNamespace{{Type: "user"}} })},
 		{"uid-mappings", "linux.uidMappings", linux(func(l *specs.Linux) { l.UIDMappings = []specs.LinuxIDMapping{{Size: 1}} })},
 		{"masked-paths", "", linux(func(l *specs.Linux) { l.MaskedPaths = []string{"/proc/kcore"} })},

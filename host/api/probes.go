@@ -38,6 +38,9 @@ type BackendReadiness struct {
 	Default bool `json:"default,omitempty"`
 }
 
+// statusReply is a reply that says with which status it is sent: 200 or 503.
+type statusReply interface{ httpStatus() int }
+
 func (l Liveness) httpStatus() int  { return probeStatus(l.Live) }
 func (r Readiness) httpStatus() int { return probeStatus(r.Ready) }
 

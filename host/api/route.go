@@ -169,7 +169,7 @@ func (r *route[H, Request, Reply]) answer(s *handler, w http.ResponseWriter, hr 
 		return err
 	}
 	status := http.StatusOK
-	if s, ok := any(reply).(interface{ httpStatus() int }); ok {
+	if s, ok := any(reply).(statusReply); ok {
 		status = s.httpStatus()
 	}
 	switch v := reflect.ValueOf(reply); {

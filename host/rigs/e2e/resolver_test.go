@@ -82,7 +82,7 @@ func TestResolver(t *testing.T) {
 		t.Helper()
 		s.waitFor(when+", "+from+" finds "+name, func() bool { return strings.Contains(asks(from, name), want) })
 	}
-	for _, name := range []string{"back", "BACK", "also-back", ids["back"]} {
+	for _, name := range []string{"back", "BACK", "also-back", short(ids["back"])} {
 		found("at first", "Front", name, "\nAddress: "+addresses["back"]+"\n")
 	}
 	found("at first", "back", "front", addresses["Front"])

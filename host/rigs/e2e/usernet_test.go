@@ -79,13 +79,13 @@ func TestUserNetwork(t *testing.T) {
 				r := s.run("exec", b, "busybox", "wget", "-qO-", "http://"+outside+"/")
 				return r.code == 0 && r.stdout == "hello"
 			})
-			fetch(t, at[b], "hostname").finish([]byte(ids[b] + "\n"))
+			fetch(t, at[b], "hostname").finish([]byte(short(ids[b]) + "\n"))
 		}
 	}
 	check("at first")
 	s.kill()
 	for _, b := range backends {
-		fetch(t, at[b], "hostname").finish([]byte(ids[b] + "\n"))
+		fetch(t, at[b], "hostname").finish([]byte(short(ids[b]) + "\n"))
 	}
 	s.start()
 	for _, b := range backends {
