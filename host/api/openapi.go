@@ -141,7 +141,8 @@ func (r *route[H, Request, Reply]) responses(s *schemas) map[string]any {
 	}
 	all["200"] = map[string]any{"description": "It is done.", "content": content("application/json", schema)}
 	if typ.Implements(reflect.TypeFor[statusReply]()) {
-		all["503"] = map[string]any{"description": "It is not so.", "content": content("application/json", schema)}
+		either := map[string]any{"oneOf": []any{schema, s.of(reflect.TypeFor[failure](), reply)}}
+		all["503"] = map[string]any{"description": "It is not so, or the request has failed.", "content": content("application/json", either)}
 	}
 	return all
 }
@@ -159,7 +160,7 @@ var streamKinds = map[reflect.Type]streamKind{
 	reflect.TypeFor[eventStream]():   {"200", "application/x-ndjson", reflect.TypeFor[eventLine](), "A stream of events, one a line; a last line with an error says why there are no more."},
 	reflect.TypeFor[imageStream]():   {"200", "application/x-ndjson", reflect.TypeFor[imageLine](), "A stream of progress, one JSON object a line; the last one has the result or an error."},
 	reflect.TypeFor[tarStream]():     {"200", "application/x-tar", nil, "A tar archive. The trailer " + endTrailer + " has the error that has cut it short, or {}."},
-	reflect.TypeFor[metricsText]():   {"200", "text/plain", nil, "Metrics, in the text format of Prometheus."},
+	reflect.TypeFor[metricsText]():   {"200", metricsType, nil, "Metrics, in the text format of Prometheus."},
 	reflect.TypeFor[profileStream](): {"200", "application/octet-stream", nil, "A profile, as package pprof writes it."},
 	reflect.TypeFor[duplexStream]():  {"101", "", nil, "The connection is upgraded to " + streamProtocol + ", which the headers Connection and Upgrade of the request have to ask for. Then both sides send frames; those of stream 0 have messages with the schema Message. The package documentation of host/api describes them."},
 }

@@ -44,6 +44,7 @@ func (f *stopFlags) register(fs *pflag.FlagSet) {
 }
 
 func (f *stopFlags) options() api.StopOptions {
-	f.opts.Timeout = f.timeout.Duration
-	return f.opts
+	opts := f.opts
+	opts.Timeout = f.timeout.Duration
+	return opts
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/internal/resolver/server"
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/shared/linux"
@@ -73,12 +74,12 @@ func (m *Manager) currentZones() (z server.Zones, err error) {
 
 // addNames adds the names of a container to those of a network.
 func addNames(zone *server.Network, c *store.Container, address netip.Addr) {
-	zone.Addresses[address] = c.ID
+	zone.Addresses[address] = api.ShortID(c.ID)
 	if c.Name != "" {
 		zone.Addresses[address] = c.Name
 	}
 	var seen []string
-	for _, name := range append([]string{c.Name, c.ID}, aliasesOn(c, zone.Name)...) {
+	for _, name := range append([]string{c.Name, api.ShortID(c.ID)}, aliasesOn(c, zone.Name)...) {
 		name = strings.ToLower(name)
 		if name != "" && !slices.Contains(seen, name) {
 			seen = append(seen, name)
@@ -88,9 +89,10 @@ func addNames(zone *server.Network, c *store.Container, address netip.Addr) {
 }
 
 // nameResolver puts the resolver before the other servers in resolv.conf of a container that is
-// about to be started, if it answers within its network.
+// about to be started, if it answers within its network. Plugins say themselves whom their
+// containers ask.
 func (m *Manager) nameResolver(ctx context.Context, c *store.Container) {
-	if m.resolver == nil || len(c.Leases) == 0 {
+	if m.resolver == nil || len(c.Leases) == 0 || c.Leases[0].Driver != "" {
 		return
 	}
 	path := filepath.Join(m.etcDir(c.ID), "resolv.conf")

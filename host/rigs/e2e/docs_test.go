@@ -98,7 +98,7 @@ func runnable(commands []printed, seen map[string]bool) (all []printed) {
 }
 
 // varies finds what differs from run to run, or from machine to machine: ids and sizes.
-var varies = regexp.MustCompile(`\b([0-9a-f]{16}|[0-9]{5,})\b`)
+var varies = regexp.MustCompile(`\b([0-9a-f]{64}|[0-9a-f]{12}|[0-9]{5,})\b`)
 
 const mark = "=====" // before the number of a command, and after it its exit code
 
@@ -137,7 +137,7 @@ func runAsPrinted(t *testing.T, before string, commands []printed, after string)
 		if !c.checked {
 			continue
 		}
-		want := regexp.MustCompile("^" + varies.ReplaceAllString(regexp.QuoteMeta(strings.Join(c.output, "\n")), "([0-9a-f]{16}|[0-9]+)") + "$")
+		want := regexp.MustCompile("^" + varies.ReplaceAllString(regexp.QuoteMeta(strings.Join(c.output, "\n")), "([0-9a-f]{64}|[0-9a-f]{12}|[0-9]+)") + "$")
 		got := strings.TrimSpace(string(text))
 		if !want.MatchString(got) {
 			t.Errorf("%s printed\n%s\nand the document says\n%s", c.command, got, strings.Join(c.output, "\n"))

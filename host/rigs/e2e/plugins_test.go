@@ -60,15 +60,15 @@ func TestPluginNetwork(t *testing.T) {
 	reached := func(when string) {
 		t.Helper()
 		address := s.must("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "web")
-		s.waitFor(when+", the machine reaches web", func() bool { return get(address) == web })
-		for name, want := range map[string]string{"web": web, "www": web, "other": other} {
+		s.waitFor(when+", the machine reaches web", func() bool { return get(address) == short(web) })
+		for name, want := range map[string]string{"web": short(web), "www": short(web), "other": short(other)} {
 			s.waitFor(when+", other reaches "+name, func() bool {
 				r := s.run("exec", "other", "busybox", "wget", "-qO-", "http://"+name+"/hostname")
 				return r.code == 0 && strings.TrimSpace(r.stdout) == want
 			})
 		}
 		published, _, _ := strings.Cut(s.must("port", "web", "80"), "\n")
-		fetch(t, published, "hostname").finish([]byte(web + "\n"))
+		fetch(t, published, "hostname").finish([]byte(short(web) + "\n"))
 	}
 	reached("at first")
 	if got := s.must("exec", "web", "cat", "/etc/resolv.conf"); got != "search lan.example\nnameserver 10.207.0.53" {
