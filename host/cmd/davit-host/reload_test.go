@@ -93,7 +93,7 @@ backend "b" { executor = "memory" }
 	s.until(func() bool {
 		return strings.Count(h.log.String(), "the config was reloaded: config="+s.config+" changes=5") == 2
 	})
-	if got := s.run("ps", "--format", "{{.ID}} {{.State}}").stdout; got != id+" running\n" {
+	if got := s.run("ps", "--no-trunc", "--format", "{{.ID}} {{.State}}").stdout; got != id+" running\n" {
 		t.Errorf("the backend is back: got %q", got)
 	}
 }
@@ -118,5 +118,5 @@ func TestReloadKilled(t *testing.T) {
 	s.serve()
 	s.want(0, "nothing has changed\n", "", "reload")
 	s.until(func() bool { return s.backends() == "a ready, c ready" })
-	s.until(func() bool { return s.run("ps", "--format", "{{.ID}} {{.State}}").stdout == id+" running\n" })
+	s.until(func() bool { return s.run("ps", "--no-trunc", "--format", "{{.ID}} {{.State}}").stdout == id+" running\n" })
 }

@@ -226,7 +226,7 @@ func (m *Manager) unknown(tx *store.Tx, name string) error {
 	for _, n := range all {
 		names = append(names, n.Name)
 	}
-	slices.Sort(names[2:])
+	slices.Sort(names[3:])
 	const most = 10
 	more := ""
 	if len(names) > most {

@@ -288,7 +288,6 @@ func TestFlushed(t *testing.T) {
 	defer stop()
 	m, _ := open(t, t.TempDir())
 	c := m.run(t, "c", "default")
-	m.Close() // or it is faster
 	none := &Manager{store: emptyStore(t), table: m.table}
 	if err := none.declareRules(); err != nil { // there are no networks in it: the table goes
 		t.Fatal(err)
