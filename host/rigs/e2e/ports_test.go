@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -67,14 +68,14 @@ func open(at string) bool {
 	return err == nil
 }
 
-// TestPublishedPorts has a web server on each of two backends, from which clients download
-// when the host is killed.
+// TestPublishedPorts has a web server on each of two backends, from which twenty clients
+// download when host, executors and containerd are killed.
 func TestPublishedPorts(t *testing.T) {
 	need(t, debian)
 	ownNetwork(t)
 	backends := []string{"shim", "containerd"}
 	s := newSite(t, "default_backend = \"shim\"", "backend \"shim\" {\n  executor = \"shim\"\n}\n", containerdBackend("containerd", debian, ""))
-	const size = 32 << 20
+	const size, clients = 8 << 20, 10 // of each backend
 	file := make([]byte, size)
 	if _, err := rand.Read(file); err != nil {
 		t.Fatal(err)
@@ -84,24 +85,40 @@ func TestPublishedPorts(t *testing.T) {
 		t.Fatal(err)
 	}
 	httpd := []string{"-v", www + ":/www:ro", "--rootfs", rootfs, "busybox", "httpd", "-f", "-h", "/www"}
-	at, downloads := map[string]string{}, map[string]*download{}
+	at, downloads := map[string]string{}, map[string][]*download{}
 	for _, b := range backends {
 		s.must(append([]string{"run", "-d", "--name", b, "--backend", b, "-p", "127.0.0.1:0:80"}, httpd...)...)
 		at[b] = s.must("port", b, "80")
 		s.waitFor("the server listens", func() bool { return s.run("exec", b, "busybox", "wget", "-qO-", "http://127.0.0.1/file").code == 0 })
 		fetch(t, at[b], "file").finish(file)
-		downloads[b] = fetch(t, at[b], "file")
-		downloads[b].read(size / 4)
+		for range clients {
+			d := fetch(t, at[b], "file")
+			d.read(size / 4)
+			downloads[b] = append(downloads[b], d)
+		}
+	}
+	victims := []int{processWith(t, "/containerd\x00--config\x00"+s.dir)}
+	for _, b := range s.backends() {
+		victims = append(victims, b.PID)
+	}
+	for _, pid := range victims {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s.kill()
 	for _, b := range backends {
-		downloads[b].read(size / 4)
+		for _, d := range downloads[b] {
+			d.read(size / 4)
+		}
 		fetch(t, at[b], "file").finish(file)
 	}
 	s.start()
 	for _, b := range backends {
 		s.waitBackend(b)
-		downloads[b].finish(file)
+		for _, d := range downloads[b] {
+			d.finish(file)
+		}
 		if now := s.must("port", b); now != "80/tcp -> "+at[b] {
 			t.Errorf("%s is at %s under the next host, before at %s", b, now, at[b])
 		}
