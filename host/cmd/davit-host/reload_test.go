@@ -118,5 +118,7 @@ func TestReloadKilled(t *testing.T) {
 	s.serve()
 	s.want(0, "nothing has changed\n", "", "reload")
 	s.until(func() bool { return s.backends() == "a ready, c ready" })
-	s.until(func() bool { return s.run("ps", "--no-trunc", "--format", "{{.ID}} {{.State}}").stdout == id+" running\n" })
+	s.until(func() bool {
+		return s.run("ps", "--no-trunc", "--format", "{{.ID}} {{.State}}").stdout == id+" running\n"
+	})
 }
