@@ -350,8 +350,14 @@ func (s *storm) wrongOnNetwork(ctx context.Context, stay []*life) (wrong []strin
 	if len(links["veth"]) != len(stay) || len(links["bridge"]) != bridges {
 		wrong = append(wrong, fmt.Sprintf("links %v, want %d of containers and %d bridges", links, len(stay), bridges))
 	}
-	if tables := strings.Count("\n"+rules, "\ntable "); tables != bridges+len(stay) { // each holder of ports has one
-		wrong = append(wrong, fmt.Sprintf("%d tables of rules, want %d: %s", tables, bridges+len(stay), rules))
+	tables := map[string]bool{} // each holder of ports has one for each family, of the same name
+	for line := range strings.Lines(rules) {
+		if name, ok := strings.CutPrefix(line, "table "); ok {
+			tables[name] = true
+		}
+	}
+	if len(tables) != bridges+len(stay) {
+		wrong = append(wrong, fmt.Sprintf("%d names of tables of rules, want %d: %s", len(tables), bridges+len(stay), rules))
 	}
 	return wrong
 }
