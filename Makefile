@@ -18,7 +18,7 @@ NVIDIA := 1.20.2
 # file, is missing. Its containerd, 1.6, is the oldest one that davit supports.
 # To build and run davit, runc and a busybox are enough.
 BASIC  := runc=runc busybox=busybox-static /etc/ssl/certs/ca-certificates.crt=ca-certificates
-DEBIAN := $(BASIC) containerd=containerd /usr/lib/cni/bridge=containernetworking-plugins /usr/include/stdio.h=libc6-dev pasta=passt slirp4netns=slirp4netns
+DEBIAN := $(BASIC) containerd=containerd curl=curl ip=iproute2 /usr/lib/cni/bridge=containernetworking-plugins /usr/include/stdio.h=libc6-dev pasta=passt slirp4netns=slirp4netns
 
 # Variables to set on the command line: make test PKG=./host/... TESTFLAGS=-run=Foo
 # or make storm STORM="--row kills --counts small --seed 1"
