@@ -352,7 +352,7 @@ func TestMissingPlugins(t *testing.T) {
 	missing := write(strings.Replace(string(list), `"first"`, `"second"`, 1))
 	old := write(strings.Replace(string(list), `"1.0.0"`, `"0.3.1"`, 1)) // which only the plugin can say
 	for want, err := range map[string]error{
-		`no network "wan"; there are none, host, user, default, lan;`:                   none,
+		`no network "wan"; there are none, host, user, default, lan;`:             none,
 		"network lan (davit.hcl:3,5): conflist: " + pluginNetwork(s.dir).Conflist: broken,
 		`network lan (davit.hcl:3,5): plugin "second": there is no such`:          missing,
 		"<nil>": old,
