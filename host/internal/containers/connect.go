@@ -47,15 +47,13 @@ func (m *Manager) ConnectNetwork(ctx context.Context, network, reference string,
 // not. See the method of host.Host.
 func (m *Manager) DisconnectNetwork(ctx context.Context, network, reference string, opts api.DisconnectOptions) error {
 	c, err := m.record(reference)
-	if opts.Force && errors.Is(err, executor.NotFound) {
+	absent := errors.Is(err, executor.NotFound) ||
+		err == nil && !slices.ContainsFunc(c.Leases, func(l store.Lease) bool { return l.Network == network })
+	if opts.Force && absent {
 		_, err = m.networks.Inspect(network)
 		return err
 	}
 	if err != nil {
-		return err
-	}
-	if opts.Force && !slices.ContainsFunc(c.Leases, func(l store.Lease) bool { return l.Network == network }) {
-		_, err = m.networks.Inspect(network)
 		return err
 	}
 	return m.changeNetworks(ctx, c.ID, api.EventDisconnected, func(tx *store.Tx, c *store.Container) (store.Lease, error) {

@@ -123,15 +123,14 @@ func (m *Manager) firstHosts(hostname string, c *store.Container) (string, error
 	const local = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
 	var b strings.Builder
 	b.WriteString(local)
-	own := []netip.Addr{netip.MustParseAddr(noAddress)}
-	if address, _, _, ok := m.networks.Reach(c); ok {
-		own = []netip.Addr{address}
+	address, address6, _, ok := m.networks.Reach(c)
+	if !ok {
+		address = netip.MustParseAddr(noAddress)
 	}
-	if hasAddress(c) {
-		own = c.Leases[0].Addresses()
-	}
-	for _, a := range own { // for programs that ask for their own address
-		fmt.Fprintf(&b, "%s\t%s\n", a, hostname)
+	for _, own := range []netip.Addr{address, address6} { // for programs that ask for their own address
+		if own.IsValid() {
+			fmt.Fprintf(&b, "%s\t%s\n", own, hostname)
+		}
 	}
 	for _, line := range c.Names.Hosts {
 		name, address, _ := strings.Cut(line, ":")

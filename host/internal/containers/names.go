@@ -59,10 +59,10 @@ func namesFor(opts api.ContainerOptions, leases []store.Lease) (n store.Names, e
 }
 
 // syncHosts has the containers of networks find each other by their names, in their
-// /etc/hosts, and by DNS. They do from the first start of a container until it is removed, as long as it
-// has its address, so that no restart takes a name away. What is missing of that is logged:
-// no container fails for it, and the next change on the network, or the next host, makes it
-// good.
+// /etc/hosts, and by DNS. They do from the first start of a container until it is removed, as
+// long as it has its address, so that no restart takes a name away. What is missing of that is
+// logged: no container fails for it, and the next change on the network, or the next host,
+// makes it good.
 func (m *Manager) syncHosts(leases []store.Lease) {
 	if len(leases) == 0 {
 		return

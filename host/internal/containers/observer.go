@@ -9,11 +9,11 @@ import (
 
 // Steps of a start, in their order.
 const (
-	// StepFiles makes the files of output, and those for /etc.
+	// StepFiles makes the files of output, and shared memory.
 	StepFiles = "files"
 	// StepRootfs mounts the root file system.
 	StepRootfs = "rootfs"
-	// StepNetwork connects the networks.
+	// StepNetwork connects the networks, and makes the files for /etc.
 	StepNetwork = "network"
 	// StepPorts takes the published ports.
 	StepPorts = "ports"

@@ -10,12 +10,6 @@ import (
 	"github.com/davit-run/davit/shared/executor"
 )
 
-// hasAddress reports whether a container has the address by which it knows itself. Where
-// plugins give it, it has none before its start.
-func hasAddress(c *store.Container) bool {
-	return len(c.Leases) > 0 && len(c.Leases[0].Addresses()) > 0
-}
-
 // upNetwork makes the network of a container that is about to be started, and brings its record
 // up to date: plugins may have given it another address. again means that it may run already.
 func (m *Manager) upNetwork(ctx context.Context, c *store.Container, again bool) error {
@@ -48,7 +42,8 @@ func (m *Manager) upNetwork(ctx context.Context, c *store.Container, again bool)
 	if len(now.Attachments) > 0 {
 		m.keepCopy(now.ID)
 	}
-	if len(before) > 0 && len(before[0].Addresses()) > 0 && !slices.Equal(before[0].Addresses(), now.Leases[0].Addresses()) {
+	// It may have been disconnected meanwhile, from the last of its networks.
+	if had := first(before).Addresses(); len(had) > 0 && !slices.Equal(had, first(now.Leases).Addresses()) {
 		m.moveOwnName(now, before)
 	}
 	return nil

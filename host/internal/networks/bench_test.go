@@ -2,13 +2,14 @@ package networks
 
 import (
 	"fmt"
-	"os"
 	"testing"
+
+	"github.com/davit-run/davit/host/rigs/ownnet"
 )
 
 // BenchmarkContainer makes and removes the network of a container.
 func BenchmarkContainer(b *testing.B) {
-	if os.Getenv(ownNetwork) == "" {
+	if !ownnet.Is() {
 		b.Skip("needs a network namespace of its own")
 	}
 	m, done, err := openDir(b.TempDir())

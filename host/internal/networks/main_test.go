@@ -1,55 +1,26 @@
 package networks
 
 import (
-	"fmt"
 	"os"
-	"os/exec"
-	"runtime"
-	"syscall"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"github.com/davit-run/davit/host/rigs/ownnet"
 )
-
-// ownNetwork says that this process has a network and mounts of its own.
-const ownNetwork = "DAVIT_TEST_APART"
 
 // TestMain runs the tests in namespaces of their own, as far as that is allowed.
 func TestMain(m *testing.M) {
-	if os.Getenv(ownNetwork) == "" && os.Geteuid() == 0 {
-		cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-		cmd.Env = append(os.Environ(), ownNetwork+"=1")
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
-		runtime.LockOSThread() // the death signal is that of the thread
-		if cmd.Start() == nil {
-			_ = cmd.Wait()
-			os.Exit(cmd.ProcessState.ExitCode())
+	ownnet.Main(m, func() {
+		if dir := os.Getenv(crashDir); dir != "" {
+			churn(dir)
 		}
-	}
-	if os.Getenv(ownNetwork) != "" {
-		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-			fmt.Fprintln(os.Stderr, "mounts of its own:", err)
-			os.Exit(1)
+		if dir := os.Getenv(pluginsDir); dir != "" {
+			plug(dir)
 		}
-	}
-	if dir := os.Getenv(crashDir); dir != "" {
-		churn(dir)
-	}
-	if dir := os.Getenv(pluginsDir); dir != "" {
-		plug(dir)
-	}
-	os.Exit(m.Run())
+	})
 }
 
 // need skips a test that changes the network where it cannot have one of its own.
 func need(t *testing.T) {
 	t.Helper()
-	if os.Getenv(ownNetwork) == "" {
-		complain := t.Skip
-		if os.Getenv("DAVIT_REQUIRE_REAL") == "1" {
-			complain = t.Fatal
-		}
-		complain("needs root, and a network namespace of its own")
-	}
+	ownnet.Need(t)
 }

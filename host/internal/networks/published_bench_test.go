@@ -4,11 +4,11 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"os"
 	"sync"
 	"testing"
 
 	"github.com/davit-run/davit/host/publish"
+	"github.com/davit-run/davit/host/rigs/ownnet"
 	"github.com/vishvananda/netlink"
 )
 
@@ -18,7 +18,7 @@ import (
 // is, and that of one with a new connection. x-direct is the time per operation beside that
 // of direct.
 func BenchmarkPublished(b *testing.B) {
-	if os.Getenv(ownNetwork) == "" {
+	if !ownnet.Is() {
 		b.Skip("needs a network namespace of its own")
 	}
 	p, _ := openPublisher(b, b.TempDir())

@@ -147,30 +147,31 @@ func (m *Manager) rulesIntact() (bool, error) {
 	if err != nil || len(all) == 0 {
 		return err == nil, err
 	}
-	there, err := m.hasRules()
-	if err != nil || !there {
-		return false, err
-	}
 	c, err := nftables.New()
 	if err != nil {
 		return false, err
 	}
-	chains, err := c.ListChainsOfTableFamily(nftables.TableFamilyIPv4)
-	if err != nil {
+	rules, err := m.countRules(c, nftables.TableFamilyIPv4)
+	if err != nil || rules != ruleCount(all)+translationRules(ipv4.of(m.translations())) {
 		return false, err
 	}
-	rules := 0
+	return m.rules6Intact(c, all)
+}
+
+// countRules returns how many rules the host's table of a family has, if there is one.
+func (m *Manager) countRules(c *nftables.Conn, family nftables.TableFamily) (n int, err error) {
+	chains, err := c.ListChainsOfTableFamily(family)
+	if err != nil {
+		return 0, err
+	}
 	for _, chain := range chains {
 		if chain.Table.Name == m.table {
-			list, err := c.GetRules(chain.Table, chain)
+			rules, err := c.GetRules(chain.Table, chain)
 			if err != nil {
-				return false, err
+				return 0, err
 			}
-			rules += len(list)
+			n += len(rules)
 		}
 	}
-	if rules != ruleCount(all)+translationRules(ipv4.of(m.translations())) {
-		return false, nil
-	}
-	return m.rules6Intact(c, all)
+	return n, nil
 }

@@ -51,19 +51,9 @@ func (m *Manager) rules6Intact(c *nftables.Conn, all []*store.Network) (bool, er
 	if !slices.ContainsFunc(all, has6) {
 		return true, nil
 	}
-	chains, err := c.ListChainsOfTableFamily(nftables.TableFamilyIPv6)
+	rules, err := m.countRules(c, nftables.TableFamilyIPv6)
 	if err != nil {
 		return false, err
-	}
-	rules := 0
-	for _, chain := range chains {
-		if chain.Table.Name == m.table {
-			list, err := c.GetRules(chain.Table, chain)
-			if err != nil {
-				return false, err
-			}
-			rules += len(list)
-		}
 	}
 	want := 1 + len(all) + translationRules(ipv6.of(m.translations())) // between bridges, and within
 	for _, n := range all {

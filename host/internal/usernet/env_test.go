@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/host/internal/usernet/stage"
+	"github.com/davit-run/davit/host/rigs/ownnet"
 	"github.com/davit-run/davit/shared/linux"
 	"github.com/hashicorp/go-hclog"
 	"github.com/vishvananda/netlink"
@@ -19,12 +20,10 @@ import (
 // need skips a test where a program is missing, or what runs it.
 func need(t *testing.T, program string) {
 	t.Helper()
+	ownnet.Need(t)
 	complain := t.Skipf
 	if os.Getenv("DAVIT_REQUIRE_REAL") == "1" {
 		complain = t.Fatalf
-	}
-	if os.Getenv(ownNetwork) == "" {
-		complain("needs root, and a network namespace of its own")
 	}
 	if program == "" {
 		return

@@ -31,12 +31,14 @@ const anyHost = "_default"
 
 // server is where a registry, or a mirror of it, is reached.
 type server struct {
-	base    string // URL, without a slash at the end; repositories follow
-	host    string
-	can     []string // of capabilities
-	header  http.Header
-	tls     *tls.Config // nil for the usual one
-	dialing time.Duration
+	base   string // URL, without a slash at the end; repositories follow
+	host   string
+	can    []string // of capabilities
+	header http.Header
+	tls    *tls.Config // nil for the usual one
+	// dialing and answering are how long it may take to be reached, and to begin its answer;
+	// 0 is as usual.
+	dialing, answering time.Duration
 }
 
 // What a server can be asked for: to find out what a tag means, and for what a digest means.

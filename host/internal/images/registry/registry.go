@@ -86,42 +86,40 @@ func Open(named reference.Named, actions ...string) (*Repository, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := open(own, named, retry.NewTransport, store, actions)
+	r := open(own, named, store, actions)
+	again := *r.once
+	again.Client = &http.Client{Transport: retry.NewTransport(r.once.Client.Transport)}
+	r.client = &again
 	for _, m := range mirrors {
-		copies := &mirror{Repository: open(m, named, nil, store, actions), can: m.can}
+		m.dialing, m.answering = cmp.Or(m.dialing, mirrorTime), mirrorTime
+		copies := &mirror{Repository: open(m, named, store, actions), can: m.can}
 		copies.query = "?" + url.Values{"ns": {host}}.Encode() // as containerd says it
 		r.mirrors = append(r.mirrors, copies)
 	}
 	return r, nil
 }
 
-// open returns a repository on a server. again, if not nil, makes of a transport one that
-// makes requests again.
-func open(s server, named reference.Named, again func(http.RoundTripper) *retry.Transport, store *credentials.DynamicStore, actions []string) *Repository {
-	r := &Repository{base: s.base + "/" + reference.Path(named), name: reference.Path(named), host: s.host, actions: actions, stall: 30 * time.Second, header: s.header}
-	once := http.DefaultTransport
-	if s.tls != nil || s.dialing > 0 || again == nil {
-		own := http.DefaultTransport.(*http.Transport).Clone()
-		own.TLSClientConfig = s.tls
-		if again == nil { // somebody else is asked then
-			own.ResponseHeaderTimeout = mirrorTime
-			own.DialContext = (&net.Dialer{Timeout: cmp.Or(s.dialing, mirrorTime)}).DialContext
-		} else if s.dialing > 0 {
-			own.DialContext = (&net.Dialer{Timeout: s.dialing}).DialContext
-		}
-		once = own
+// open returns a repository on a server, which makes no request again.
+func open(s server, named reference.Named, store *credentials.DynamicStore, actions []string) *Repository {
+	client := &auth.Client{Client: &http.Client{Transport: s.transport()}, Cache: auth.NewCache(), Credential: credentials.Credential(store)}
+	client.SetUserAgent("davit")
+	return &Repository{
+		client: client, once: client, base: s.base + "/" + reference.Path(named), name: reference.Path(named), host: s.host,
+		actions: actions, stall: 30 * time.Second, header: s.header,
 	}
-	client := func(t http.RoundTripper) *auth.Client {
-		c := &auth.Client{Client: &http.Client{Transport: t}, Cache: auth.NewCache(), Credential: credentials.Credential(store)}
-		c.SetUserAgent("davit")
-		return c
+}
+
+// transport returns the usual one if nothing is said of the server.
+func (s server) transport() http.RoundTripper {
+	if s.tls == nil && s.dialing == 0 && s.answering == 0 {
+		return http.DefaultTransport
 	}
-	r.once = client(once)
-	r.client = r.once
-	if again != nil {
-		r.client = client(again(once))
+	own := http.DefaultTransport.(*http.Transport).Clone()
+	own.TLSClientConfig, own.ResponseHeaderTimeout = s.tls, s.answering
+	if s.dialing > 0 {
+		own.DialContext = (&net.Dialer{Timeout: s.dialing}).DialContext
 	}
-	return r
+	return own
 }
 
 // loopback reports whether a registry is on this machine.
