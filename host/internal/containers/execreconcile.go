@@ -74,7 +74,7 @@ func (m *Manager) reconcileExec(ctx context.Context, session *backends.Session, 
 // that runs is left alone: it ends with its container at the latest.
 func (m *Manager) reconcileUnknownExec(ctx context.Context, session *backends.Session, status executor.Status) error {
 	if isProbe(status.Ref) {
-		return m.reconcileProbe(ctx, session, status.Ref)
+		return m.reconcileProbe(ctx, session, status)
 	}
 	if !status.State.Ended() {
 		m.logger.Warn("an exec without a record runs on", "exec", status.Ref.String(), "backend", session.Backend, "pid", status.PID)

@@ -215,10 +215,13 @@ func (m *Manager) removeProbe(ctx context.Context, session *backends.Session, p 
 	})
 }
 
-// reconcileProbe removes a command that an earlier session has left.
-func (m *Manager) reconcileProbe(ctx context.Context, session *backends.Session, ref executor.Ref) error {
-	if err := executor.Destroy(ctx, session, ref); err != nil {
+// reconcileProbe removes a command that an earlier session has left, with what it has started.
+func (m *Manager) reconcileProbe(ctx context.Context, session *backends.Session, status executor.Status) error {
+	if !status.State.Ended() {
+		m.probeProcess(session, status).Kill()
+	}
+	if err := executor.Destroy(ctx, session, status.Ref); err != nil {
 		return err
 	}
-	return m.outputs.RemoveProcess(ref)
+	return m.outputs.RemoveProcess(status.Ref)
 }

@@ -88,7 +88,7 @@ func addTranslations(c *nftables.Conn, table *nftables.Table, f *family, all []*
 	for _, n := range all {
 		links = append(links, nftables.SetElement{Key: linkName(n.Bridge)})
 	}
-	if err := c.AddSet(inside, links); err != nil {
+	if err := addSet(c, inside, links); err != nil {
 		return err
 	}
 	fromElsewhere := concat(meta(expr.MetaKeyIIFNAME),
@@ -97,7 +97,7 @@ func addTranslations(c *nftables.Conn, table *nftables.Table, f *family, all []*
 		if len(m.elements) == 0 {
 			continue
 		}
-		if err := c.AddSet(m.set, nil); err != nil {
+		if err := addSet(c, m.set, nil); err != nil {
 			return err
 		}
 		for some := range slices.Chunk(m.elements, maxElements) {

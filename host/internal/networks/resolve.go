@@ -26,10 +26,10 @@ func addResolver(c *nftables.Conn, table *nftables.Table, all []*store.Network) 
 		names = append(names, nftables.SetElement{Key: linkName(n.Bridge)})
 		addresses = append(addresses, nftables.SetElement{Key: n.Gateway.AsSlice()})
 	}
-	if err := c.AddSet(bridges, names); err != nil {
+	if err := addSet(c, bridges, names); err != nil {
 		return err
 	}
-	if err := c.AddSet(gateways, addresses); err != nil {
+	if err := addSet(c, gateways, addresses); err != nil {
 		return err
 	}
 	for _, protocol := range []byte{unix.IPPROTO_UDP, unix.IPPROTO_TCP} {

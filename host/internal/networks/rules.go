@@ -93,7 +93,7 @@ func addIsolation(c *nftables.Conn, table *nftables.Table, all []*store.Network)
 	for _, n := range all {
 		names = append(names, nftables.SetElement{Key: linkName(n.Bridge)})
 	}
-	if err := c.AddSet(bridges, names); err != nil {
+	if err := addSet(c, bridges, names); err != nil {
 		return err
 	}
 	for _, n := range all { // where bridges pass packets through here, they stay within

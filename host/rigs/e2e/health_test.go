@@ -121,9 +121,9 @@ func TestHealthCommandIsRemoved(t *testing.T) {
 	s.start()
 	for _, b := range pausers {
 		s.waitBackend(b)
-		s.waitFor("the next host has a probe of its own", func() bool {
+		s.waitFor("the next host has a probe of its own, and nothing of the one before is left", func() bool {
 			now := s.sleepers(ids[b], "777")
-			return len(now) > 0 && now[len(now)-1] != probes[b]
+			return len(now) == 1 && now[0] != probes[b]
 		})
 		files, _ := filepath.Glob(filepath.Join(s.dir, "state/containers", ids[b], "1/exec/*"))
 		if len(files) != 1 {
