@@ -147,13 +147,10 @@ func ownAddress6(leases []store.Lease) string {
 // more that it had when its /etc/hosts was made. One that is on no network any more finds no
 // others either.
 func (m *Manager) moveOwnName(c *store.Container, before []store.Lease) {
-	unlock, err := m.hosts.Lock(m.ctx, "")
-	if err != nil {
-		return
-	}
-	defer unlock()
+	m.hosts.Lock()
+	defer m.hosts.Unlock()
 	var ids []string
-	err = m.store.View(func(tx *store.Tx) (err error) {
+	err := m.store.View(func(tx *store.Tx) (err error) {
 		ids, err = tx.Sharers(c.NetNS())
 		return err
 	})

@@ -91,8 +91,8 @@ type Manager struct {
 	// made, by id.
 	etcs keyed.Mutex
 
-	// hosts has one lock, for who changes containers' /etc/hosts.
-	hosts keyed.Mutex
+	// hosts is held by who changes containers' /etc/hosts.
+	hosts sync.Mutex
 
 	mu      sync.Mutex
 	closing bool

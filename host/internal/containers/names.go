@@ -78,13 +78,10 @@ func (m *Manager) syncHosts(leases []store.Lease) {
 // syncNetwork makes the files of all containers of a network say what the records do.
 func (m *Manager) syncNetwork(network string) error {
 	// A container may be on more networks than one, of which each has names for its file.
-	unlock, err := m.hosts.Lock(m.ctx, "")
-	if err != nil {
-		return nil // the next host does it
-	}
-	defer unlock()
+	m.hosts.Lock()
+	defer m.hosts.Unlock()
 	files := map[string][]string{} // by the ids of containers, what is to be in them
-	err = m.store.View(func(tx *store.Tx) error {
+	err := m.store.View(func(tx *store.Tx) error {
 		lines, members, err := networkLines(tx, network)
 		for _, c := range members {
 			own := lines

@@ -34,27 +34,20 @@ const maxSize = 1 << 20
 // newline. It does nothing, and returns nil, if there is no file. Nobody else may call Sync
 // for the file meanwhile.
 func Sync(path string, lines []string) error {
-	f, err := linux.Open(path, os.O_RDWR|os.O_APPEND|unix.O_NOFOLLOW)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	f, text, err := open(path)
+	if f == nil {
 		return err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxSize+1))
-	if err != nil {
-		return err
+	missing := make([]string, len(lines))
+	for i, line := range lines {
+		missing[i] = line + mark + "\n"
 	}
-	if len(text) > maxSize {
-		return fmt.Errorf("%s has more than %d bytes, and is left alone", path, maxSize)
-	}
-	missing := slices.Clone(lines)
 	var gone []int64
 	offset, end := int64(0), int64(0) // end is where only comments follow
 	for line := range bytes.Lines(text) {
-		if own, ok := kept(string(line)); ok {
-			if i := slices.Index(missing, own); i >= 0 {
+		if kept(string(line)) {
+			if i := slices.Index(missing, string(line)); i >= 0 {
 				missing = slices.Delete(missing, i, i+1)
 			} else {
 				gone = append(gone, offset)
@@ -81,27 +74,17 @@ func Sync(path string, lines []string) error {
 // is empty, except in lines that Sync keeps. It does nothing, and returns nil, if there is no
 // file. Nobody else may call Sync or Move for the file meanwhile.
 func Move(path, from, to string) error {
-	f, err := linux.Open(path, os.O_RDWR|os.O_APPEND|unix.O_NOFOLLOW)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	f, text, err := open(path)
+	if f == nil {
 		return err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxSize+1))
-	if err != nil {
-		return err
-	}
-	if len(text) > maxSize {
-		return fmt.Errorf("%s has more than %d bytes, and is left alone", path, maxSize)
-	}
 	var gone []int64
 	var moved strings.Builder
 	offset := int64(0)
 	for line := range bytes.Lines(text) {
 		names, ok := bytes.CutPrefix(line, []byte(from+"\t"))
-		if _, own := kept(string(line)); ok && !own {
+		if ok && !kept(string(line)) {
 			gone = append(gone, offset)
 			if to != "" {
 				moved.WriteString(to + "\t" + strings.TrimSuffix(string(names), "\n") + "\n")
@@ -112,56 +95,63 @@ func Move(path, from, to string) error {
 	if len(gone) == 0 {
 		return nil
 	}
-	if moved.Len() == 0 {
-		return comment(path, gone)
-	}
-	if text[len(text)-1] != '\n' {
-		text = append(text, '\n')
-		if _, err := f.WriteString("\n"); err != nil {
+	if to != "" {
+		if err := add(f, text, []string{moved.String()}); err != nil {
 			return err
 		}
-	}
-	if room := pageSize - len(text)%pageSize; room < moved.Len() && moved.Len() <= pageSize {
-		if _, err := f.WriteString(padding(room)); err != nil {
-			return err
-		}
-	}
-	if _, err := f.WriteString(moved.String()); err != nil {
-		return err
 	}
 	return comment(path, gone)
 }
 
-// kept returns a line of a file without its mark, if it has one and is no comment.
-func kept(line string) (string, bool) {
-	line, ok := strings.CutSuffix(strings.TrimSuffix(line, "\n"), mark)
-	return line, ok && !strings.HasPrefix(line, "#")
+// open opens a file for appending, and reads it. It returns no file and no error if there is
+// none.
+func open(path string) (*os.File, []byte, error) {
+	f, err := linux.Open(path, os.O_RDWR|os.O_APPEND|unix.O_NOFOLLOW)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxSize+1))
+	if err == nil && len(text) > maxSize {
+		err = fmt.Errorf("%s has more than %d bytes, and is left alone", path, maxSize)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, nil, err
+	}
+	return f, text, nil
+}
+
+// kept reports whether a line of a file has the mark, and is no comment.
+func kept(line string) bool {
+	return strings.HasSuffix(strings.TrimSuffix(line, "\n"), mark) && !strings.HasPrefix(line, "#")
 }
 
 // pageSize is how much a write makes visible at once, in bytes.
 const pageSize = 4096
 
-// add appends lines to a file that has a text. Each is written at once.
-func add(f *os.File, text []byte, lines []string) error {
+// add appends pieces, which are whole lines, to a file that has a text. Each is written at once.
+func add(f *os.File, text []byte, pieces []string) error {
 	size := len(text)
 	write := func(s string) error {
 		size += len(s)
 		_, err := f.WriteString(s)
 		return err
 	}
-	if size > 0 && text[size-1] != '\n' && len(lines) > 0 {
+	if size > 0 && text[size-1] != '\n' && len(pieces) > 0 {
 		if err := write("\n"); err != nil {
 			return err
 		}
 	}
-	for _, line := range lines {
-		line += mark + "\n"
-		if room := pageSize - size%pageSize; room < len(line) && len(line) <= pageSize {
+	for _, piece := range pieces {
+		if room := pageSize - size%pageSize; room < len(piece) && len(piece) <= pageSize {
 			if err := write(padding(room)); err != nil {
 				return err
 			}
 		}
-		if err := write(line); err != nil {
+		if err := write(piece); err != nil {
 			return err
 		}
 	}
