@@ -18,15 +18,16 @@ import (
 
 // cannotRun has the commands of the documents that the tests below do not run, and why.
 var cannotRun = map[string]string{
-	"make run":                                          "builds and installs what it needs, and is what `make fresh` is about",
-	"make test":                                         "would run this test",
-	"make build rootfs":                                 "the tests have built both already",
-	"make install PREFIX=/usr":                          "changes the machine; TestInstall installs elsewhere",
-	"systemctl daemon-reload":                           "needs a machine that systemd has started; `make vm` has one",
-	"systemctl enable --now davit":                      "needs a machine that systemd has started; `make vm` has one",
-	"davit new executor mine":                           "the new module needs a published davit; TestNew (host/cmd/davit-host) gives it this one",
-	"cd davit-executor-mine && go test ./...":           "as above",
-	"davit conformance --process ./davit-executor-mine": "as above; TestConformance (host/cmd/davit-host)",
+	"make run":                                "builds and installs what it needs, and is what `make fresh` is about",
+	"make test":                               "would run this test",
+	"make build rootfs":                       "the tests have built both already",
+	"make install":                            "changes the machine; TestInstall installs elsewhere",
+	"make install PREFIX=/usr":                "changes the machine; TestInstall installs elsewhere",
+	"systemctl daemon-reload":                 "needs a machine that systemd has started; `make vm` has one",
+	"systemctl enable --now davit":            "needs a machine that systemd has started; `make vm` has one",
+	"davit new executor mine":                 "the new module needs a published davit; TestNew (host/cmd/davit-host) gives it this one",
+	"cd davit-executor-mine && go test ./...": "as above",
+	"davit conformance --process ./davit-executor-mine":                   "as above; TestConformance (host/cmd/davit-host)",
 	"go test ./...    # is it right? each subtest is a duty of executors": "is a minute of tests, which are those of the executors",
 }
 
@@ -192,6 +193,7 @@ HCL
 davit validate --config davit.hcl || exit 1
 davit serve --config davit.hcl 2>/tmp/serve.log & host=$!
 for try in $(seq 200); do davit backends --check >/dev/null 2>&1 && break; sleep 0.05; done
+tar -C /srv/busybox -c . | davit import - busybox || exit 1 # what would be pulled
 `, commands, `stop $host; kill $daemon; wait $daemon; tail -n 20 /tmp/serve.log`)
 	if left := stale(t, seen, "README.md"); len(left) > 0 {
 		t.Errorf("README.md has these, and not as commands of their own: %q", left)
