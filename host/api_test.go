@@ -41,7 +41,7 @@ func TestEachUpgradeHasARoute(t *testing.T) {
 		transport.MethodImageList.Name:      "images",
 		transport.MethodImage.Name:          "containers",
 		transport.MethodRootPrepare.Name:    "containers",
-		transport.MethodRootRemove.Name:     "{id}", // with a container
+		transport.MethodRootRemove.Name:     "containers", // of which it is a part
 		transport.MethodRootList.Name:       "containers",
 	}
 	for _, m := range transport.BackendMethods() {

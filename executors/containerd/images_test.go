@@ -1,6 +1,7 @@
 package containerd
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	snapshotsapi "github.com/containerd/containerd/api/services/snapshots/v1"
 	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/host/rigs/realtest"
+	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
 )
 
@@ -242,12 +244,13 @@ func TestRootsOfInterruptedSteps(t *testing.T) {
 			t.Error(err)
 		}
 		f.nothingOf(d, "davit", "removed")
-		half("goes-on", steps)
-		f.root("goes-on", f.digest())
-		if got := f.runOn(first("goes-on"), "", "cat /srv/greeting"); got != "hello" {
+		ref := first(fmt.Sprintf("goes-on-%d", steps))
+		half(ref.ID, steps)
+		f.root(ref.ID, f.digest())
+		if got := f.runOn(ref, "", "cat /srv/greeting"); got != "hello" {
 			t.Errorf("after %d steps: got %q", steps, got)
 		}
-		f.free(d, "davit", first("goes-on"))
+		f.free(d, "davit", ref)
 	}
 	// A removal that was cut off after it had unmounted.
 	f.root("removed", f.digest())
@@ -307,9 +310,10 @@ func TestHandedRoot(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(path, "from-host"), []byte("text"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.b.Create(t.Context(), f.onRoot(ref, runtime, "cat /from-host; echo kept >/data; until [ -e /go ]; do sleep 0.05; done")); err != nil {
+		if _, err := f.b.Create(t.Context(), f.onRoot(ref, runtime, "echo kept >/data; cat /from-host; until [ -e /go ]; do sleep 0.05; done")); err != nil {
 			t.Fatal(err)
 		}
+		wait.Until(t, "it has read what the host wrote", func() bool { return f.streams.Output(ref, "out") == "text" })
 		if root := f.root(ref.ID, ""); root.Problem == "" {
 			t.Errorf("apart %t: while it runs, got %+v, want a problem", apart, root)
 		}

@@ -204,8 +204,11 @@ func (d *driver) showRoot(ctx context.Context, r root, path string) (problem str
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return err.Error()
 	}
-	if rec, err := d.record(withoutNamespace(ctx), r.id); err == nil && rec.snapshot == snapshotHanded && rec.output == "" {
-		return "containerd has mounted it for the container, which was not released yet"
+	own := withoutNamespace(ctx)
+	if rec, err := d.record(own, r.id); err == nil && rec.snapshot == snapshotHanded {
+		if task, err := d.taskOf(own, r.cid); task != nil || err != nil {
+			return "containerd has mounted it for the container, for as long as that runs"
+		}
 	}
 	mounts, err := d.mountsOf(ctx, r)
 	if err == nil {
