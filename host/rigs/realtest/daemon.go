@@ -71,8 +71,8 @@ func (d *Daemon) nothingLeft() {
 	if err != nil || len(bytes.TrimSpace(out)) > 0 {
 		d.t.Errorf("records that are left in containerd: %v %s", err, bytes.TrimSpace(out))
 	}
-	if left := strings.TrimSpace(d.Ctr("davit", "leases", "list", "--quiet")); left != "" {
-		d.t.Errorf("leases that are left in containerd: %s", left)
+	if left := d.Ctr("davit", "leases", "list"); strings.Contains(left, "davit.run/") { // ctr has some of its own
+		d.t.Errorf("leases that are left in containerd:\n%s", left)
 	}
 }
 
