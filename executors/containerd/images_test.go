@@ -335,3 +335,40 @@ func TestHandedRoot(t *testing.T) {
 		f.free(d, "davit", ref)
 	}
 }
+
+// TestStrayOnRoot has a host whose state is lost while a container runs on an image of the
+// daemon's. It cannot be adopted, and nothing is left of one that is removed.
+func TestStrayOnRoot(t *testing.T) {
+	d := withImage(t, realtest.V17, "davit")
+	f := imaged(t, d, "native")
+	ref := first("stray")
+	path := f.root(ref.ID, f.digest()).Path
+	if _, err := f.b.Create(t.Context(), f.onRoot(ref, "", "sleep 600")); err != nil {
+		t.Fatal(err)
+	}
+	f.crash()
+	if err := unmount(path); err != nil { // or its files would be lost, too
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(f.env.StateDir); err != nil {
+		t.Fatal(err)
+	}
+	f.env.HostID, f.env.StateDir = "later", filepath.Join(f.dir, "later")
+	if err := os.Mkdir(f.env.StateDir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f.open()
+	strays, err := f.b.Strays(t.Context())
+	if err != nil || len(strays) != 1 || !strings.Contains(strays[0].Problem, "snapshot in containerd") {
+		t.Fatalf("got %+v, %v", strays, err)
+	}
+	if _, err := f.b.AdoptStray(t.Context(), ref, strays[0].Key); executor.CodeOf(err) != executor.FailedPrecondition {
+		t.Errorf("adoption: got %v", err)
+	}
+	if err := f.b.RemoveStray(t.Context(), ref, strays[0].Key); err != nil {
+		t.Error(err)
+	}
+	if left := d.Ctr("davit", "leases", "list", "--quiet") + d.Ctr("davit", "snapshots", "--snapshotter", "native", "list"); strings.Contains(left, strays[0].Key) {
+		t.Errorf("left is\n%s", left)
+	}
+}

@@ -24,7 +24,7 @@ func (a *App) imagesCommand() *cobra.Command {
 		Short: "List images, the newest first",
 		Long: `List images, the newest first. With --image-store backend those are listed, by name, that a
 backend has itself, such as the images in a containerd.`,
-		Example: "  davit images --image-store backend --backend main\n  davit images\n  davit images web\n  davit images --format '{{.Repository}}:{{.Tag}}'\n  davit rmi $(davit images -q -f dangling=true)",
+		Example: "  davit images\n  davit images web\n  davit images --format '{{.Repository}}:{{.Tag}}'\n  davit images --image-store backend --backend main\n  davit rmi $(davit images -q -f dangling=true)",
 		Args:    AtMost(1),
 	}
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "print only ids")
@@ -49,7 +49,6 @@ backend has itself, such as the images in a containerd.`,
 			return errors.New("--filter is about davit's own images: leave it out, or --image-store")
 		default:
 			list, err = a.backendImages(cmd.Context(), backend)
-			digests = true
 		}
 		if err != nil {
 			return err
@@ -66,6 +65,13 @@ backend has itself, such as the images in a containerd.`,
 			}
 			return shortDigest(image.ID)
 		}
+		var digest func(api.Image) string
+		switch {
+		case digests || whole && imageStore == api.ImageStoreBackend:
+			digest = func(image api.Image) string { return image.Digest }
+		case imageStore == api.ImageStoreBackend:
+			digest = func(image api.Image) string { return image.Digest[:min(len("sha256:")+12, len(image.Digest))] }
+		}
 		switch {
 		case quiet:
 			for _, image := range list {
@@ -75,7 +81,7 @@ backend has itself, such as the images in a containerd.`,
 		case *form == AsJSON:
 			return PrintJSON(a.Stdout, list)
 		}
-		return imageListing(list, id, digests, time.Now()).print(a.Stdout, *form)
+		return imageListing(list, id, digest, time.Now()).print(a.Stdout, *form)
 	}
 	return cmd
 }
@@ -100,7 +106,8 @@ func (a *App) backendImages(ctx context.Context, backend string) ([]api.Image, e
 	found, err := a.Client().BackendImages(ctx, backend)
 	list := make([]api.Image, len(found))
 	for i, image := range found {
-		list[i] = api.Image{ID: image.ID, Names: []string{image.Name}, Digest: image.Digest, Platform: image.Platform, Size: image.Size, CreatedAt: image.CreatedAt}
+		name := strings.TrimPrefix(strings.TrimPrefix(image.Name, "docker.io/"), "library/") // as of davit's own
+		list[i] = api.Image{ID: image.ID, Names: []string{name}, Digest: image.Digest, Platform: image.Platform, Size: image.Size, CreatedAt: image.CreatedAt}
 	}
 	return list, err
 }
@@ -121,10 +128,11 @@ func imagesNamed(list []api.Image, name string) []api.Image {
 	return found
 }
 
-// imageListing returns the table of images, with a row for each name of each image.
-func imageListing(list []api.Image, id func(api.Image) string, digests bool, now time.Time) listing {
+// imageListing returns the table of images, with a row for each name of each image. A digest
+// of nil leaves out the column.
+func imageListing(list []api.Image, id, digest func(api.Image) string, now time.Time) listing {
 	l := listing{header: []string{"NAME", "ID", "PLATFORM", "CREATED", "SIZE"}}
-	if digests {
+	if digest != nil {
 		l.header = append(l.header, "DIGEST")
 	}
 	var each []api.Image // for each row
@@ -135,8 +143,8 @@ func imageListing(list []api.Image, id func(api.Image) string, digests bool, now
 		}
 		for _, name := range names {
 			row := []string{name, id(image), image.Platform, ago(image.CreatedAt, now), size(image.Size)}
-			if digests {
-				row = append(row, image.Digest)
+			if digest != nil {
+				row = append(row, digest(image))
 			}
 			l.rows, each = append(l.rows, row), append(each, image)
 		}
