@@ -38,6 +38,11 @@ func TestEachUpgradeHasARoute(t *testing.T) {
 		transport.MethodStrayRemove.Name:    "strays",
 		transport.MethodCloseInput.Name:     "exec", // on the connection of an attached client
 		transport.MethodResize.Name:         "exec",
+		transport.MethodImageList.Name:      "images",
+		transport.MethodImage.Name:          "containers",
+		transport.MethodRootPrepare.Name:    "containers",
+		transport.MethodRootRemove.Name:     "containers", // of which it is a part
+		transport.MethodRootList.Name:       "containers",
 	}
 	for _, m := range transport.BackendMethods() {
 		name := cmp.Or(names[m.Name], m.Name)

@@ -25,6 +25,7 @@ func (h *Host) Backends() ([]api.BackendInfo, error) {
 	for name, b := range h.backends.All() {
 		info := viewBackend(b.Info())
 		info.Default, info.Containers = name == h.backends.Default(), running[name]
+		info.ImageStore = b.Config().ImageStore
 		infos = append(infos, info)
 	}
 	for name, n := range running {
@@ -74,6 +75,18 @@ func (h *Host) RestartBackend(ctx context.Context, name string) error {
 // list is empty for a backend that has no runtimes to choose from.
 func (h *Host) Runtimes(ctx context.Context, backend string) ([]executor.RuntimeInfo, error) {
 	return ask(ctx, h, backend, transport.MethodRuntimeList)
+}
+
+// BackendImages lists the images that a backend has itself, by name; an empty name means the
+// default backend. The error is [executor.Unsupported] if it is of a kind that has none.
+func (h *Host) BackendImages(ctx context.Context, backend string) ([]executor.Image, error) {
+	b, err := h.backends.Pick(backend)
+	if err != nil {
+		return nil, err
+	}
+	list, err := backends.Call(ctx, h.backends, b.Config().Name, transport.MethodImageList, transport.None{})
+	slices.SortFunc(list, func(a, b executor.Image) int { return strings.Compare(a.Name, b.Name) })
+	return list, err
 }
 
 // Check asks a backend what would keep workloads from running now. The findings

@@ -13,6 +13,7 @@ import (
 	"github.com/davit-run/davit/executors/internal/settings"
 	"github.com/davit-run/davit/executors/internal/spool"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/keyed"
 	"github.com/davit-run/davit/shared/lifecycle"
 	"github.com/davit-run/davit/shared/linux"
 	"github.com/hashicorp/go-hclog"
@@ -55,7 +56,10 @@ type driver struct {
 	ooms    *oci.OOMWatcher
 	execs   *execs.Driver
 	boot    string
-	log     hclog.Logger
+	roots   string // where root file systems from images are mounted
+	// unpacking has a lock for each image that is being unpacked.
+	unpacking keyed.Mutex
+	log       hclog.Logger
 	// hurried has the ids of containers for which a runtime was killed.
 	hurried sync.Map
 }
@@ -72,6 +76,7 @@ var _ interface {
 	executor.InputCloser
 	executor.Resizer
 	executor.Declarer
+	executor.ImageKeeper
 } = (*Backend)(nil)
 
 // Open connects to the containerd that the settings name, or to one of the
@@ -85,7 +90,12 @@ func Open(ctx context.Context, env executor.Environment, host executor.Host) (*B
 	if err != nil {
 		return nil, err
 	}
+	state, err := filepath.EvalSymlinks(env.StateDir) // runtimes refuse links in the path of a root
+	if err != nil {
+		return nil, err
+	}
 	d := &driver{
+		roots:   filepath.Join(state, rootsDir),
 		catalog: &runtimes.Catalog{Table: table, Configured: env.Settings.Runtimes},
 		env:     env,
 		config:  config,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/executors/internal/oci"
+	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/executors/internal/settings"
 	"github.com/davit-run/davit/shared/executor"
 )
@@ -17,6 +18,8 @@ type Config struct {
 	Address        string `json:"address"`
 	Containerd     string `json:"containerd"`
 	ConnectTimeout string `json:"connect_timeout"`
+	Snapshotter    string `json:"snapshotter"`
+	ImageNamespace string `json:"image_namespace"`
 
 	connectTimeout time.Duration
 }
@@ -26,8 +29,13 @@ func configSchema() executor.Schema {
 		{Name: "address", Type: executor.String, Description: "containerd's socket, such as /run/containerd/containerd.sock; if absent, the backend starts a containerd of its own"},
 		{Name: "containerd", Type: executor.String, Default: json.RawMessage(`"containerd"`), Description: "program to start as the backend's own containerd: an absolute path, or a name that is looked up on PATH"},
 		{Name: "connect_timeout", Type: executor.Duration, Default: json.RawMessage(`"10s"`), Description: "how long to wait for containerd before a call fails"},
+		{Name: "snapshotter", Type: executor.String, Default: json.RawMessage(`"` + defaultSnapshotter + `"`), Description: "containerd's snapshotter for containers from its own images (--image-store backend)"},
+		{Name: "image_namespace", Type: executor.String, Description: "namespace in containerd of those images and of the layers of their containers; namespace if absent"},
 	}, oci.ConfigAttributes()...)}
 }
+
+// defaultSnapshotter is that of containerd's own client.
+const defaultSnapshotter = "overlayfs"
 
 // maxSocketPath is the longest path that fits in a sockaddr_un beside the closing
 // zero.
@@ -36,7 +44,7 @@ const maxSocketPath = 107
 // parseConfig decodes the block, applies the defaults, and checks what can be
 // checked without I/O.
 func parseConfig(body json.RawMessage) (Config, []executor.Diagnostic) {
-	c := Config{Config: oci.DefaultConfig(), Containerd: "containerd", ConnectTimeout: "10s"}
+	c := Config{Config: oci.DefaultConfig(), Containerd: "containerd", ConnectTimeout: "10s", Snapshotter: defaultSnapshotter}
 	found := settings.Decode(body, &c, "config")
 	if len(found) > 0 {
 		return c, found
@@ -58,8 +66,18 @@ func parseConfig(body json.RawMessage) (Config, []executor.Diagnostic) {
 	}
 	c.connectTimeout = d
 	c.Check(&found)
+	if !snapshotterForm().MatchString(c.Snapshotter) {
+		found.Add("snapshotter", "`ctr plugins ls type==io.containerd.snapshotter.v1` lists those of a containerd", "%q cannot be the name of a snapshotter", c.Snapshotter)
+	}
+	if c.ImageNamespace == "" {
+		c.ImageNamespace = c.Namespace
+	} else if !oci.IsNamespace(c.ImageNamespace) {
+		found.Add("image_namespace", "use up to 76 letters, digits and single inner dashes, dots and underscores", "%q cannot be a namespace", c.ImageNamespace)
+	}
 	return c, found
 }
+
+var snapshotterForm = runtimes.Regexp(`^[A-Za-z0-9]+([_.-][A-Za-z0-9]+)*$`)
 
 // validate is the executor's Validate.
 func validate(s executor.Settings) []executor.Diagnostic {

@@ -17,7 +17,7 @@ import (
 func TestConformance(t *testing.T) {
 	program := build(t)
 	everyDaemon(t, func(t *testing.T, version string) {
-		d := startDaemon(t, version)
+		d := withImage(t, version, "davit")
 		config, err := json.Marshal(map[string]string{"address": d.Address})
 		if err != nil {
 			t.Fatal(err)
@@ -29,6 +29,7 @@ func TestConformance(t *testing.T) {
 					Spec:     conformance.OCI(realtest.Rootfs(t)),
 					Settings: executor.Settings{Config: config},
 					Runtime:  runtime,
+					Image:    testImage,
 					Refused: []executor.Settings{
 						{Config: json.RawMessage(`{"address":"relative.sock"}`)},
 						{Config: json.RawMessage(`{"connect_timeout":"soon"}`)},

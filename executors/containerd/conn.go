@@ -9,7 +9,12 @@ import (
 	"time"
 
 	containersapi "github.com/containerd/containerd/api/services/containers/v1"
+	contentapi "github.com/containerd/containerd/api/services/content/v1"
+	diffapi "github.com/containerd/containerd/api/services/diff/v1"
+	imagesapi "github.com/containerd/containerd/api/services/images/v1"
+	leasesapi "github.com/containerd/containerd/api/services/leases/v1"
 	sandboxapi "github.com/containerd/containerd/api/services/sandbox/v1"
+	snapshotsapi "github.com/containerd/containerd/api/services/snapshots/v1"
 	tasksapi "github.com/containerd/containerd/api/services/tasks/v1"
 	versionapi "github.com/containerd/containerd/api/services/version/v1"
 	"github.com/containerd/errdefs/pkg/errgrpc"
@@ -31,6 +36,11 @@ type conn struct {
 	containers containersapi.ContainersClient
 	sandboxes  sandboxapi.StoreClient
 	versions   versionapi.VersionClient
+	images     imagesapi.ImagesClient
+	content    contentapi.ContentClient
+	leases     leasesapi.LeasesClient
+	snapshots  snapshotsapi.SnapshotsClient
+	diffs      diffapi.DiffClient
 
 	mu      sync.Mutex
 	peer    int   // pid at the other end, 0 if it is not known
@@ -42,11 +52,23 @@ type conn struct {
 // The pause between attempts to connect. containerd starts in some 30 ms.
 var reconnect = backoff.Config{BaseDelay: 20 * time.Millisecond, Multiplier: 1.5, Jitter: 0.2, MaxDelay: 500 * time.Millisecond}
 
+// headerNamespace is the header of a call with the namespace that it is about.
+const headerNamespace = "containerd-namespace"
+
+// withoutNamespace returns a context for calls about containers, of one for calls about
+// images.
+func withoutNamespace(ctx context.Context) context.Context {
+	return metadata.NewOutgoingContext(ctx, metadata.MD{})
+}
+
 // newConn returns a connection without waiting for it.
 func newConn(address, namespace string) (*conn, error) {
 	c := &conn{address: address}
 	withNamespace := func(ctx context.Context) context.Context {
-		return metadata.AppendToOutgoingContext(ctx, "containerd-namespace", namespace)
+		if md, _ := metadata.FromOutgoingContext(ctx); len(md.Get(headerNamespace)) > 0 {
+			return ctx // that of images
+		}
+		return metadata.AppendToOutgoingContext(ctx, headerNamespace, namespace)
 	}
 	cc, err := grpc.NewClient("passthrough:///"+address,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -69,6 +91,11 @@ func newConn(address, namespace string) (*conn, error) {
 	c.containers = containersapi.NewContainersClient(cc)
 	c.sandboxes = sandboxapi.NewStoreClient(cc)
 	c.versions = versionapi.NewVersionClient(cc)
+	c.images = imagesapi.NewImagesClient(cc)
+	c.content = contentapi.NewContentClient(cc)
+	c.leases = leasesapi.NewLeasesClient(cc)
+	c.snapshots = snapshotsapi.NewSnapshotsClient(cc)
+	c.diffs = diffapi.NewDiffClient(cc)
 	return c, nil
 }
 

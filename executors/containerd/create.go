@@ -11,6 +11,7 @@ import (
 
 	containersapi "github.com/containerd/containerd/api/services/containers/v1"
 	tasksapi "github.com/containerd/containerd/api/services/tasks/v1"
+	"github.com/containerd/containerd/api/types"
 	"github.com/containerd/errdefs"
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/executors/internal/quirks"
@@ -49,14 +50,18 @@ type plan struct {
 	errors  oci.InitErrors
 	files   executor.Stdio
 	root    string // where the OCI runtime has its state, "" for its default
-	deaths  int    // of shims, so far
+	// snapshot is that of a record, and rootfs the mounts of which the shim makes the root
+	// file system, if it is snapshotHanded.
+	snapshot string
+	rootfs   []*types.Mount
+	deaths   int // of shims, so far
 }
 
 // newRecord returns the record that is created for p.
 func (d *driver) newRecord(p *plan) record {
 	return record{
 		ref: p.ref, cid: p.cid, runtime: p.runtime.Name, shim: p.shim.Shim, boot: d.boot,
-		binary: p.binary, root: p.root, errors: p.errors,
+		binary: p.binary, root: p.root, errors: p.errors, snapshot: p.snapshot,
 	}
 }
 
@@ -77,6 +82,13 @@ func (d *driver) Prepare(ctx context.Context, w executor.Workload) (*plan, error
 		return nil, err
 	}
 	p.drain, p.shield = run.drain(), run.shield
+	info, err := d.conn.info(ctx)
+	if err != nil {
+		return nil, oci.Fault(err)
+	}
+	if err := d.layRoot(ctx, p, info); err != nil {
+		return nil, err
+	}
 	return p, oci.CheckTmpfsModes(p.spec, run.oci, func() string { return d.catalog.Version(ctx, run.oci, "--version") })
 }
 
@@ -145,7 +157,7 @@ func (d *driver) plan(w executor.Workload) (*plan, error) {
 	if p.spec, err = oci.PrepareSpec(w.Spec, oci.Cgrouping{Owner: d.owner, Parent: d.config.CgroupParent, CID: p.cid, Systemd: &p.shim.Options.SystemdCgroup}); err != nil {
 		return nil, err
 	}
-	if p.shim.Kind() != runtimes.KindGeneric {
+	if p.shim.Kind() != runtimes.KindGeneric && d.seesRoot(p.spec.Root()) {
 		if err := p.spec.CheckCommand(); err != nil {
 			return nil, err
 		}
@@ -247,16 +259,17 @@ func (d *driver) createRecord(ctx context.Context, p *plan) error {
 	_, err = d.conn.containers.Create(ctx, &containersapi.CreateContainerRequest{Container: &containersapi.Container{
 		ID: p.cid,
 		Labels: map[string]string{
-			labelHost:    d.owner.Host,
-			labelBackend: d.owner.Backend,
-			labelState:   d.env.StateDir,
-			labelID:      p.ref.ID,
-			labelAttempt: strconv.Itoa(p.ref.Attempt),
-			labelRuntime: p.runtime.Name,
-			labelBoot:    d.boot,
-			labelBinary:  p.binary,
-			labelRoot:    p.root,
-			labelErrors:  string(inits),
+			labelHost:     d.owner.Host,
+			labelBackend:  d.owner.Backend,
+			labelState:    d.env.StateDir,
+			labelID:       p.ref.ID,
+			labelAttempt:  strconv.Itoa(p.ref.Attempt),
+			labelRuntime:  p.runtime.Name,
+			labelBoot:     d.boot,
+			labelBinary:   p.binary,
+			labelRoot:     p.root,
+			labelErrors:   string(inits),
+			labelSnapshot: p.snapshot,
 		},
 		Runtime: &containersapi.Container_Runtime{Name: p.shim.Shim, Options: p.wire.Container},
 		Spec:    &anypb.Any{TypeUrl: specURL, Value: p.spec.JSON},
@@ -267,6 +280,11 @@ func (d *driver) createRecord(ctx context.Context, p *plan) error {
 // createTask creates the task: the second step of a create. It returns the pid of the
 // container's first process, which waits for its start.
 func (d *driver) createTask(ctx context.Context, p *plan) (int, error) {
+	if len(p.rootfs) > 0 {
+		if err := d.hideRoot(d.rootPath(p.ref.ID)); err != nil {
+			return 0, err
+		}
+	}
 	shielded := make(chan error, 1)
 	go func() { shielded <- d.shield(ctx, p) }()
 	resp, err := d.conn.tasks.Create(ctx, &tasksapi.CreateTaskRequest{
@@ -276,6 +294,7 @@ func (d *driver) createTask(ctx context.Context, p *plan) (int, error) {
 		Stderr:      p.stdio.Stderr,
 		Terminal:    p.spec.Terminal,
 		Options:     p.wire.Task,
+		Rootfs:      p.rootfs,
 	})
 	if serr := <-shielded; serr != nil && err == nil {
 		d.log.Warn("the exit may be lost if containerd is down at the end", "ref", p.ref, "error", serr)

@@ -20,7 +20,23 @@
 // An executor that was restarted knows nothing. classify determines where an attempt
 // stands by its record, its task and its mark.
 //
+// # Images of containerd's own
+//
+// The root file system of a container can be made from an image that the daemon has: see
+// [executor.ImageKeeper]. It is a snapshot of the daemon's that belongs to a lease, both
+// with the container's name and our labels. The lease is made before the snapshot, and with
+// it everything goes at once: it is all that has to be found after a kill at any step. The
+// daemon unpacks an image that is not unpacked, for its image, as its own client would.
+//
+// The snapshot is mounted in the StateDir, and runc's shims find it there. What only the
+// daemon can mount, or only it could see, is handed over with the task instead, and so is
+// the snapshot of a shim of unknown kind: see layRoot.
+//
 // # Rationale
+//
+// Why does no container's record name its snapshot? A record lasts for an attempt, and the
+// snapshot over all of them; and the image may be in another namespace. The lease keeps it
+// from garbage collection alone.
 //
 // Why does the executor not subscribe to events? They are neither durable nor
 // replayed, come twice, and carry an invented 137 when a shim dies. Wait is about one

@@ -51,13 +51,17 @@ func (d *driver) removeOrphan(ctx context.Context, r record, doubtful bool) erro
 
 // removeBundle removes a bundle whose shim is gone: see [quirks.BundleInTheWay].
 // Since this is a removal by path, it first makes sure that the path is that of a
-// bundle of ours, and that nothing is mounted there: a directory with a mount cannot
-// be removed.
+// bundle of ours, and that nothing is mounted there any more: a directory with a mount
+// cannot be removed.
 func (d *driver) removeBundle(dir, cid string) error {
 	dir = strings.TrimSuffix(dir, " (deleted)")
 	if !strings.HasPrefix(filepath.Base(filepath.Dir(filepath.Dir(dir))), "io.containerd.runtime.") ||
 		filepath.Base(filepath.Dir(dir)) != d.config.Namespace || filepath.Base(dir) != cid {
 		return nil
+	}
+	// A snapshot that its shim has mounted there.
+	if err := unmount(filepath.Join(dir, "rootfs")); err != nil {
+		return fmt.Errorf("remove bundle: %w", err)
 	}
 	if err := os.Remove(filepath.Join(dir, "rootfs")); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove bundle: %w", err)

@@ -36,9 +36,20 @@ const (
 	labelRoot = "davit.run/root"
 	// labelErrors is an oci.InitErrors as JSON.
 	labelErrors = "davit.run/errors"
+	// labelSnapshot says how the container gets a root file system from an image of
+	// containerd's, as one of the values that follow; empty if it has another.
+	labelSnapshot = "davit.run/snapshot"
 	// labelExit is an executor.Exit as JSON, labelOutput an executor.Output.
 	labelExit   = "davit.run/exit"
 	labelOutput = "davit.run/output"
+)
+
+// Values of labelSnapshot.
+const (
+	// snapshotMounted: the executor has mounted it.
+	snapshotMounted = "mounted"
+	// snapshotHanded: the shim mounts it, or does with it what it likes.
+	snapshotHanded = "handed"
 )
 
 // specURL is the type by which containerd knows an OCI spec in JSON.
@@ -57,6 +68,7 @@ type record struct {
 	binary    string
 	root      string
 	errors    oci.InitErrors
+	snapshot  string
 }
 
 // owns reports whether a container is this backend's own.
@@ -79,6 +91,7 @@ func parse(c *containersapi.Container) (record, error) {
 		output:    executor.Output(l[labelOutput]),
 		binary:    l[labelBinary],
 		root:      l[labelRoot],
+		snapshot:  l[labelSnapshot],
 	}
 	if err == nil {
 		err = r.ref.Validate()

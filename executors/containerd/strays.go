@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	containersapi "github.com/containerd/containerd/api/services/containers/v1"
 	"github.com/containerd/errdefs"
@@ -54,8 +55,12 @@ func (b *Backend) Strays(ctx context.Context) ([]executor.Stray, error) {
 			st.State, st.Exit = executor.Exited, executor.LostExit("the attempt was never started")
 		}
 		l := c.GetLabels()
+		problem := ""
+		if r.snapshot != "" {
+			problem = "its root file system is a snapshot in containerd, whose lease names the lost host"
+		}
 		all = append(all, executor.Stray{
-			Key: r.cid, Status: st, Host: l[labelHost], Backend: l[labelBackend],
+			Key: r.cid, Problem: problem, Status: st, Host: l[labelHost], Backend: l[labelBackend],
 			What: fmt.Sprintf("container %s in containerd at %s, of backend %s of a host whose state in %s is lost", r.cid, d.conn.address, l[labelBackend], l[labelState]),
 		})
 		return nil
@@ -94,6 +99,9 @@ func (b *Backend) AdoptStray(ctx context.Context, ref executor.Ref, key string) 
 		return executor.Status{}, err
 	}
 	if !ours {
+		if r.snapshot != "" {
+			return executor.Status{}, executor.Errorf(executor.FailedPrecondition, "container %s cannot be adopted: its root file system is a snapshot in containerd, whose lease names the lost host", r.cid)
+		}
 		if err := d.take(ctx, r); err != nil {
 			return executor.Status{}, oci.Fault(err)
 		}
@@ -148,5 +156,19 @@ func (b *Backend) RemoveStray(ctx context.Context, ref executor.Ref, key string)
 	case ours:
 		return executor.Errorf(executor.FailedPrecondition, "container %s is no stray any more", ref)
 	}
-	return oci.Fault(b.driver.removeAttempt(ctx, r, nil))
+	state := ""
+	if r.snapshot != "" {
+		state = b.driver.stateOf(ctx, r.cid)
+	}
+	if err := b.driver.removeAttempt(ctx, r, nil); err != nil || state == "" {
+		return oci.Fault(err)
+	}
+	return oci.Fault(b.driver.forgetSnapshot(b.driver.imageContext(ctx), r.cid, filepath.Join(state, rootsDir, r.ref.ID)))
+}
+
+// stateOf returns the StateDir of the executor that made a container, empty if that is not
+// known.
+func (d *driver) stateOf(ctx context.Context, cid string) string {
+	resp, _ := d.conn.containers.Get(ctx, &containersapi.GetContainerRequest{ID: cid})
+	return resp.GetContainer().GetLabels()[labelState]
 }

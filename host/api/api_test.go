@@ -107,6 +107,7 @@ func TestCalls(t *testing.T) {
 		{"remove with volumes", func() result { return of(nil, c.RemoveWith(ctx, "c1", RemoveOptions{Volumes: true})) }, []any{"c1 with volumes", false}, nil},
 		{"backends", func() result { return of(c.Backends(ctx)) }, nil, []BackendInfo{{Default: true}}},
 		{"runtimes", func() result { return of(c.Runtimes(ctx, "main")) }, []any{"main"}, []executor.RuntimeInfo{{Name: "runc"}}},
+		{"images of a backend", func() result { return of(c.BackendImages(ctx, "main")) }, nil, []executor.Image{{Name: "of main", Digest: "sha256:01"}}},
 		{"restart of a backend", func() result { return of(nil, c.RestartBackend(ctx, "main")) }, []any{"main"}, nil},
 		{"check", func() result { return of(c.Check(ctx, "main")) }, []any{"main"}, diag.Diagnostics{{Message: "m", Hint: "h"}}},
 	} {

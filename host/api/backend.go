@@ -50,6 +50,9 @@ type BackendInfo struct {
 	Since   time.Time `json:"since"` // of State
 	// Default means that containers which name no backend run here.
 	Default bool `json:"default,omitempty"`
+	// ImageStore is where the images of its containers are that do not say; empty means the
+	// host's own store.
+	ImageStore string `json:"image_store,omitempty"`
 	// Containers counts the containers that have not ended.
 	Containers int `json:"containers"`
 }

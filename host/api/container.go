@@ -27,6 +27,10 @@ type ContainerOptions struct {
 	// writable layer of its own over it. What Process and the other options leave open is
 	// as the image says.
 	Image string `json:"image,omitempty"`
+	// ImageStore is where the image is: [ImageStoreHost], or [ImageStoreBackend] for one that
+	// the backend has and the host has not, which then makes the root file system as well.
+	// Empty means as the config says of the backend.
+	ImageStore string `json:"image_store,omitempty"`
 	// Entrypoint replaces that of the image. The image's command is then not used.
 	Entrypoint []string `json:"entrypoint,omitempty"`
 	// Bundle is an OCI bundle: a directory with config.json and a root file system.
@@ -113,6 +117,10 @@ func (o *ContainerOptions) Validate() error {
 		return invalid("both an image (%q) and a bundle or root file system (%q) are given; use one", o.Image, o.Bundle+o.Rootfs)
 	case o.RootfsOverlay && o.Rootfs == "":
 		return invalid("a layer over a root file system is asked for, and no root file system is given; images have such a layer anyway, and bundles cannot have one")
+	case o.ImageStore != "" && o.ImageStore != ImageStoreHost && o.ImageStore != ImageStoreBackend:
+		return invalid("there is no image store %q; use %s or %s", o.ImageStore, ImageStoreHost, ImageStoreBackend)
+	case o.Image == "" && o.ImageStore != "":
+		return invalid("the image store %s is asked for, and no image is given", o.ImageStore)
 	case o.Image == "" && len(o.Entrypoint) > 0:
 		return invalid("an entrypoint is given, and no image; put it before the command")
 	case o.Image == "" && o.PublishAll:
@@ -134,6 +142,14 @@ func (o *ContainerOptions) Validate() error {
 	}
 	return nil
 }
+
+// Values of ImageStore.
+const (
+	// ImageStoreHost is the host's own store, from which all backends can run images.
+	ImageStoreHost = "host"
+	// ImageStoreBackend is that of the container's backend.
+	ImageStoreBackend = "backend"
+)
 
 const (
 	// DefaultStopTimeout is the same as Docker's.
@@ -175,6 +191,9 @@ type Container struct {
 	// the id that it had. They are empty if it was made from no image.
 	Image   string `json:"image,omitempty"`
 	ImageID string `json:"image_id,omitempty"`
+	// ImageStore is ImageStoreBackend if the backend has the image and the root file system,
+	// and else empty.
+	ImageStore string `json:"image_store,omitempty"`
 	// Command is the beginning of a command of more than 4 KiB.
 	Command []string `json:"command,omitempty"`
 	State   State    `json:"state"`

@@ -109,6 +109,9 @@ func (f *fake) Backends() ([]BackendInfo, error) { return f.backends() }
 func (f *fake) Runtimes(ctx context.Context, b string) ([]executor.RuntimeInfo, error) {
 	return f.runtimes(ctx, b)
 }
+func (f *fake) BackendImages(_ context.Context, b string) ([]executor.Image, error) {
+	return []executor.Image{{Name: "of " + b, Digest: "sha256:01"}}, nil
+}
 func (f *fake) Check(ctx context.Context, b string) (diag.Diagnostics, error) {
 	return f.check(ctx, b)
 }

@@ -67,6 +67,7 @@ func backendSchema() executor.Schema {
 			{Name: "sha256", Type: executor.String, Description: "digest that the program must have"},
 			{Name: "user", Type: executor.String, Description: "user that the executor runs as, USER or USER:GROUP; without it the host's"},
 			{Name: "start_timeout", Type: executor.Duration, Description: "how long a start may take, its hooks included; 5m without it"},
+			{Name: "image_store", Type: executor.String, Description: "where its containers' images are, unless they say: host, which is the default, or backend, for images that the backend has itself"},
 			{Name: "default_runtime", Type: executor.String, Description: "runtime of containers that name none; without it the executor chooses"},
 		},
 		Blocks: []executor.Block{

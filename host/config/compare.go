@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -60,6 +61,7 @@ func (b *Backend) Compare(before *Backend) Difference {
 		note(&d.Settings, fmt.Sprintf("runtime %q", name), has != had || a != old)
 	}
 	note(&d.Settings, "default_runtime", b.DefaultRuntime != before.DefaultRuntime)
+	note(&d.Rest, "image_store", cmp.Or(b.ImageStore, "host") != cmp.Or(before.ImageStore, "host"))
 	note(&d.Rest, "start_timeout", b.StartLimit() != before.StartLimit())
 	note(&d.Rest, "defaults", canonical(b.Defaults) != canonical(before.Defaults))
 	return d

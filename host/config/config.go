@@ -122,6 +122,9 @@ type Backend struct {
 	// DefaultRuntime is the runtime of containers that name none. Empty leaves
 	// the choice to the executor.
 	DefaultRuntime string `json:"default_runtime"`
+	// ImageStore is where the images of its containers are that do not say: host, or backend
+	// for images that the backend has itself. Empty means host.
+	ImageStore string `json:"image_store,omitempty"`
 	// Defaults are those of the backend's containers.
 	Defaults Defaults `json:"defaults,omitzero"`
 

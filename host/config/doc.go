@@ -46,6 +46,7 @@
 //	  sha256   = "…" # optional: the digest that the executor's binary must have
 //	  user     = "davit:davit" # optional: whom an executor that needs no root runs as
 //	  start_timeout = "5m" # what a start may take; longer ones fail, and are undone
+//	  image_store   = "host" # or "backend": run images that the backend has itself
 //	  config {
 //	    address = "/run/containerd/containerd.sock"
 //	  }

@@ -162,6 +162,9 @@ func (v *validator) backend(b *Backend) {
 	if b.User != "" && !userForm.MatchString(b.User) {
 		v.Fail(b.at("user"), `write a name or a uid, and if need be a group: "davit", "davit:davit" or "990:990"`, "user %q of backend %q is not of the form USER or USER:GROUP", b.User, b.Name)
 	}
+	if b.ImageStore != "" && b.ImageStore != "host" && b.ImageStore != "backend" {
+		v.Fail(b.at("image_store"), "host is davit's own store; backend is what the backend has itself", "image_store %q of backend %q is neither host nor backend", b.ImageStore, b.Name)
+	}
 	if d, err := time.ParseDuration(b.StartTimeout); b.StartTimeout != "" && (err != nil || d <= 0) {
 		v.Fail(b.at("start_timeout"), `write how long a start may take: "90s", "10m"`, "start_timeout %q of backend %q is not a duration above 0", b.StartTimeout, b.Name)
 	}

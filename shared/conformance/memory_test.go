@@ -19,6 +19,7 @@ func memoryTarget(e *executor.Executor) Target {
 		Executor: e,
 		Spec:     Memory,
 		Patience: 20 * time.Second,
+		Image:    memory.Image,
 		Settings: executor.Settings{
 			Config:   json.RawMessage(`{"create_delay":"2ms"}`),
 			Runtimes: []executor.RuntimeSettings{{Name: "broken", Body: json.RawMessage(`{"problem":"it is broken"}`)}},

@@ -193,6 +193,7 @@ func (s *subject) cleanup(ctx context.Context) {
 	}
 	if caller, _, err := s.link.connect(ctx, s.env, newTestHost()); err == nil {
 		removeAll(ctx, caller)
+		removeRoots(ctx, caller)
 	}
 	_ = s.link.close(ctx) // kills it, if it does not end
 }
@@ -214,5 +215,15 @@ func removeAll(ctx context.Context, c transport.Caller) {
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+func removeRoots(ctx context.Context, c transport.Caller) {
+	if !c.Offers(executor.CapImages) {
+		return
+	}
+	ids, _ := transport.MethodRootList.Call(ctx, c, transport.None{})
+	for _, id := range ids {
+		_, _ = transport.MethodRootRemove.Call(ctx, c, id)
 	}
 }

@@ -56,6 +56,11 @@ type Target struct {
 	// Runtime is the runtime of the workloads. The backend's default by default.
 	Runtime string
 
+	// Image names an image that the backend has, for executors that have images of their
+	// own. What Spec returns must run on its root file system. Without one, the checks about
+	// images are skipped.
+	Image string
+
 	// Only names the checks to run, or patterns of names such as "create-*". All run
 	// by default.
 	Only []string

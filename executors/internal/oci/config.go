@@ -52,9 +52,12 @@ func isSlice(parent string) bool { return strings.HasSuffix(parent, ".slice") }
 
 var namespaceForm = runtimes.Regexp(`^[A-Za-z0-9]+([_.-][A-Za-z0-9]+)*$`)
 
+// IsNamespace reports whether containerd can have a namespace of a name.
+func IsNamespace(name string) bool { return len(name) <= 76 && namespaceForm().MatchString(name) }
+
 // Check checks what can be checked without I/O.
 func (c Config) Check(found *settings.Findings) {
-	if len(c.Namespace) > 76 || !namespaceForm().MatchString(c.Namespace) {
+	if !IsNamespace(c.Namespace) {
 		found.Add("namespace", "use up to 76 letters, digits and single inner dashes, dots and underscores", "%q cannot be a namespace", c.Namespace)
 	}
 	if message, hint := runtimes.CheckShim(c.DefaultShim); message != "" {

@@ -152,6 +152,16 @@ func (s Spec) CheckCommand() error {
 	return err
 }
 
+// Root returns the path of the root file system.
+func (s Spec) Root() string { return s.root }
+
+// InBundle returns s with the root file system that the shim mounts in the bundle.
+func (s Spec) InBundle() (Spec, error) {
+	var err error
+	s.JSON, err = edit(s.JSON, "root", func(root members) { root["path"] = json.RawMessage(`"rootfs"`) })
+	return s, err
+}
+
 // stopTimeout bounds how long systemd waits, when the machine goes down, for a container
 // that ignores SIGTERM. Its own default is 90 s; 10 s is how long a stop waits.
 const stopTimeout = "org.systemd.property.TimeoutStopUSec"

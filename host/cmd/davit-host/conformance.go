@@ -32,7 +32,7 @@ type conformanceFlags struct {
 	rootfs, spec          string
 	process               bool
 	config, backend       string
-	runtime               string
+	runtime, image        string
 	only                  []string
 	skip                  map[string]string
 	patience              time.Duration
@@ -86,6 +86,7 @@ code is 1 if a check failed.`,
 	f.StringVarP(&flags.config, "config", "c", "", "take the backend's settings from the config at `PATH`")
 	f.StringVar(&flags.backend, "backend", "", "`NAME` of the backend in the config, if it has several")
 	f.StringVar(&flags.runtime, "runtime", "", "`NAME` of the runtime of the workloads")
+	f.StringVar(&flags.image, "image", "", "`NAME` of an image that the backend has, for the checks about images of its own")
 	f.StringSliceVar(&flags.only, "only", nil, "make only the `CHECKS` with these names or patterns, such as exit*")
 	f.StringToStringVar(&flags.skip, "skip", nil, "skip a check: `CHECK=REASON`")
 	f.DurationVar(&flags.patience, "patience", 30*time.Second, "wait `DURATION` for what must happen")
@@ -134,7 +135,7 @@ func runConformance(ctx context.Context, a *cli.App, flags conformanceFlags, pat
 	}
 	defer os.RemoveAll(dir)
 	target := conformance.Target{
-		Binary: path, Runtime: flags.runtime, Only: flags.only, Skip: flags.skip,
+		Binary: path, Runtime: flags.runtime, Image: flags.image, Only: flags.only, Skip: flags.skip,
 		Patience: flags.patience, Workloads: flags.workloads, OutputBytes: flags.outputSize,
 	}
 	if target.Spec, err = flags.specs(dir); err != nil {

@@ -43,13 +43,14 @@ func (a *App) completeNames(root *cobra.Command) {
 			"backend": backendNames, "runtime": runtimeNames, "signal": signalNames, "stop-signal": signalNames, "network": networkModes,
 			"volumes-from": containerNames,
 			"pid":          pidModes, "ipc": ipcModes,
-			"uts":       words(ocispec.NamespacePrivate, ocispec.NamespaceHost),
-			"cgroupns":  words(ocispec.NamespacePrivate, ocispec.NamespaceHost),
-			"attach":    words("stdin", "stdout", "stderr"),
-			"restart":   words(api.RestartNo, api.RestartOnFailure, api.RestartAlways, api.RestartUnlessStopped),
-			"format":    words(AsTable, AsJSON),
-			"condition": words(api.WaitConditions()...),
-			"pull":      words(pullMissing, pullAlways, pullNever),
+			"uts":         words(ocispec.NamespacePrivate, ocispec.NamespaceHost),
+			"cgroupns":    words(ocispec.NamespacePrivate, ocispec.NamespaceHost),
+			"attach":      words("stdin", "stdout", "stderr"),
+			"restart":     words(api.RestartNo, api.RestartOnFailure, api.RestartAlways, api.RestartUnlessStopped),
+			"format":      words(AsTable, AsJSON),
+			"condition":   words(api.WaitConditions()...),
+			"image-store": words(api.ImageStoreHost, api.ImageStoreBackend),
+			"pull":        words(pullMissing, pullAlways, pullNever),
 		} {
 			if cmd.Flags().Lookup(flag) != nil {
 				_ = cmd.RegisterFlagCompletionFunc(flag, a.completion(of, true)) // fails if there is one

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"github.com/davit-run/davit/host/api"
 	"github.com/spf13/cobra"
 )
 
@@ -22,7 +21,7 @@ func (a *App) createCommand() *cobra.Command {
 				return err
 			}
 			defer ids.close()
-			if err := a.pullFor(cmd.Context(), opts.Image, flags.pull, api.PullOptions{Platform: flags.platform}, flags.quiet); err != nil {
+			if err := a.pullFor(cmd.Context(), opts, &flags, cmd.Flags().Changed); err != nil {
 				return err
 			}
 			opts.NoStart = true

@@ -71,20 +71,63 @@ func (p *pullPolicy) Set(s string) error {
 	return nil
 }
 
-// pullFor pulls the image of a container, if there is one and the policy says so.
-func (a *App) pullFor(ctx context.Context, image string, policy pullPolicy, opts api.PullOptions, quiet bool) error {
-	if image == "" {
+// pullFor pulls the image of a container, if there is one and the flags say so. set reports
+// whether a flag was given.
+func (a *App) pullFor(ctx context.Context, o api.ContainerOptions, f *runFlags, set func(name string) bool) error {
+	if o.Image == "" {
 		return nil
 	}
-	err := error(executor.NotFound)
-	if policy != pullAlways {
-		_, err = a.Client().InspectImage(ctx, image)
+	if o.ImageStore == api.ImageStoreBackend {
+		return noPull(o.Backend, set)
 	}
-	if errors.Is(err, executor.NotFound) && policy != pullNever {
-		_, err = a.pull(ctx, image, opts, quiet)
+	err := error(executor.NotFound)
+	if f.pull != pullAlways {
+		_, err = a.Client().InspectImage(ctx, o.Image)
+	}
+	if errors.Is(err, executor.NotFound) && f.pull != pullNever {
+		if name, on := a.bringsImages(ctx, o); on {
+			return noPull(name, set)
+		}
+		_, err = a.pull(ctx, o.Image, api.PullOptions{Platform: f.platform}, f.quiet)
+	} else if err != nil {
+		if _, on := a.bringsImages(ctx, o); on {
+			return nil
+		}
 	}
 	if code := executor.CodeOf(err); (code == executor.NotFound || code == executor.Unavailable) && !api.Unreachable(err) { // the commonest mistake
-		err = fmt.Errorf("%w; %q is taken for an image: to run it as a command, give --rootfs DIR before it", err, image)
+		err = fmt.Errorf("%w; %q is taken for an image: to run it as a command, give --rootfs DIR before it", err, o.Image)
 	}
 	return err
+}
+
+// bringsImages reports whether the config says that the image of a container is one that its
+// backend has, and returns the backend.
+func (a *App) bringsImages(ctx context.Context, o api.ContainerOptions) (backend string, on bool) {
+	if o.ImageStore != "" {
+		return "", false
+	}
+	all, err := a.Client().Backends(ctx)
+	if err != nil {
+		return "", false // which the next call says, too
+	}
+	for _, b := range all {
+		if b.Name == o.Backend || o.Backend == "" && b.Default {
+			return b.Name, b.ImageStore == api.ImageStoreBackend
+		}
+	}
+	return "", false
+}
+
+// noPull refuses the flags of pulls for an image that a backend has.
+func noPull(backend string, set func(name string) bool) error {
+	of := "the backend"
+	if backend != "" {
+		of = "backend " + backend
+	}
+	for _, name := range []string{"pull", "platform"} {
+		if set(name) {
+			return fmt.Errorf("--%s is about davit's own image store, and this image is to come from that of %s, into which davit does not pull: leave --%s out, and use the backend's own tool, such as ctr images pull", name, of, name)
+		}
+	}
+	return nil
 }

@@ -52,7 +52,7 @@ container's first run and leaves the rest to the host, as docker does.`,
 			if err := attached.apply(&opts, &streams, flags.detach); err != nil {
 				return err
 			}
-			if err := a.pullFor(cmd.Context(), opts.Image, flags.pull, api.PullOptions{Platform: flags.platform}, flags.quiet); err != nil {
+			if err := a.pullFor(cmd.Context(), opts, &flags, cmd.Flags().Changed); err != nil {
 				return err
 			}
 			switch {

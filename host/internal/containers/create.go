@@ -83,6 +83,7 @@ func (m *Manager) createAs(ctx context.Context, id string, opts api.ContainerOpt
 // container that is to be started. If the same request has made one meanwhile, it returns that
 // one. If it fails, nothing is left.
 func (m *Manager) make(ctx context.Context, id string, opts api.ContainerOptions) (record *store.Container, spec json.RawMessage, session *backends.Session, existing bool, err error) {
+	defer m.making(id)()
 	if err := m.mountOthers(&opts); err != nil {
 		return nil, nil, nil, false, err
 	}
@@ -100,7 +101,7 @@ func (m *Manager) make(ctx context.Context, id string, opts api.ContainerOptions
 		return nil, nil, nil, false, err
 	}
 	if bound, err = m.reservePorts(ctx, id, &opts, bound); err != nil { // the image may have added some
-		return nil, nil, nil, false, errors.Join(err, m.images.Roots().Remove(id))
+		return nil, nil, nil, false, errors.Join(err, m.unmakeRoot(ctx, id, opts.Backend, image))
 	}
 	use, err := m.makeVolumes(ctx, &opts, image != nil)
 	if err == nil {
@@ -113,7 +114,7 @@ func (m *Manager) make(ctx context.Context, id string, opts api.ContainerOptions
 	}
 	// If it is not known whether it was recorded, the next host knows.
 	if existing || err != nil && !errors.Is(err, executor.OutcomeUnknown) {
-		if rerr := m.images.Roots().Remove(id); rerr != nil {
+		if rerr := m.unmakeRoot(ctx, id, opts.Backend, image); rerr != nil {
 			m.logger.Warn("the root file system of a container that is not made was not removed", "container", id, "error", rerr)
 		}
 	}

@@ -45,6 +45,9 @@ func (m *Manager) ownLayer(reference string) (ownLayer, error) {
 	if err != nil {
 		return ownLayer{}, err
 	}
+	if c.RootOnBackend() {
+		return ownLayer{}, errLayersElsewhere(c)
+	}
 	unpin := m.pin(c.ID)
 	if !m.images.Roots().Has(c.ID) {
 		unpin()
@@ -55,4 +58,10 @@ func (m *Manager) ownLayer(reference string) (ownLayer, error) {
 		made[path.Clean("/"+mount.Destination)] = true
 	}
 	return ownLayer{c, unpin, func(path string) bool { return made[path] }}, nil
+}
+
+// errLayersElsewhere returns the error for what needs the layers of an image apart from each
+// other.
+func errLayersElsewhere(c *store.Container) error {
+	return executor.Errorf(executor.Unsupported, "container %s was made from an image of backend %s, which alone has its layers: what the container has changed cannot be told from them; use davit export, and davit import", c.ID, c.Backend)
 }

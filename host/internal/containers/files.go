@@ -107,6 +107,9 @@ func (m *Manager) Export(ctx context.Context, reference string, w io.Writer) err
 		return err
 	}
 	defer m.pin(c.ID)()
+	if err := m.reachRoot(ctx, c, spec); err != nil {
+		return err
+	}
 	t, err := rootfsTree(c, spec)
 	if err != nil {
 		return err
@@ -132,6 +135,9 @@ func (m *Manager) inTree(ctx context.Context, reference, path string, do func(*t
 		return err
 	}
 	defer m.pin(c.ID)()
+	if err := m.reachRoot(ctx, c, spec); err != nil {
+		return err
+	}
 	t, err := rootfsTree(c, spec)
 	if err != nil {
 		return err

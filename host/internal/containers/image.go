@@ -26,6 +26,13 @@ func (m *Manager) makeRoot(ctx context.Context, id string, opts *api.ContainerOp
 	if opts.Image == "" {
 		return nil, nil
 	}
+	if on, err := m.fromBackend(opts); on || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return m.makeBackendRoot(ctx, id, opts)
+	}
+	opts.ImageStore = ""
 	use, err := m.images.Use(ctx, opts.Image)
 	if err != nil {
 		return nil, err
@@ -63,6 +70,28 @@ func (m *Manager) removeFiles(id string) error {
 	}
 	m.images.Free()
 	return nil
+}
+
+// removeLost removes the files of a container without a record, and the root file system
+// that a backend has for it.
+func (m *Manager) removeLost(ctx context.Context, id string) error {
+	c, _, err := m.readCopy(id)
+	if err != nil {
+		c = nil // and what a backend has is removed by its next reconcile
+	}
+	if err := m.removeFiles(id); err != nil {
+		return err
+	}
+	m.freeRoot(ctx, c)
+	return nil
+}
+
+// unmakeRoot removes the root file system of a container that is not made after all.
+func (m *Manager) unmakeRoot(ctx context.Context, id, backend string, image *store.ImageRef) error {
+	if image != nil && image.Store == store.StoreBackend {
+		m.dropRoot(ctx, backend, id)
+	}
+	return m.images.Roots().Remove(id)
 }
 
 // removeLostRoots removes the root file systems of containers of which nothing else is

@@ -102,6 +102,8 @@ type Manager struct {
 	starting map[string]context.CancelCauseFunc
 	// pursued has the containers of which something recorded is being carried out, by id.
 	pursued map[string]bool
+	// unmade has the ids of containers that are being made and have no record yet.
+	unmade map[string]bool
 	// pins counts, by id, what keeps a container from being removed automatically.
 	pins map[string]int
 	// ends has the attempts whose end somebody waits for.
@@ -123,7 +125,7 @@ func Open(ctx context.Context, opts Options) (*Manager, error) {
 	}
 	m := &Manager{
 		opts: opts, store: opts.Store, backends: opts.Backends, images: opts.Images, volumes: opts.Volumes, networks: opts.Networks, ports: opts.Ports, resolver: opts.Resolver, shm: shm.In(opts.RunDir), logger: opts.Logger, opened: time.Now(),
-		settleWait: settleWait, pursued: map[string]bool{}, starting: map[string]context.CancelCauseFunc{}, pins: map[string]int{}, ends: map[executor.Ref]*ending{}, claims: map[executor.Ref]*claim{},
+		settleWait: settleWait, pursued: map[string]bool{}, starting: map[string]context.CancelCauseFunc{}, unmade: map[string]bool{}, pins: map[string]int{}, ends: map[executor.Ref]*ending{}, claims: map[executor.Ref]*claim{},
 		probes: map[string]*commandProbe{}, probing: map[string]chan struct{}{},
 	}
 	m.health = health.NewScheduler(health.Actions{Probe: m.probe, Changed: m.recordHealth})

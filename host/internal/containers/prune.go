@@ -38,7 +38,7 @@ func (m *Manager) Prune(ctx context.Context, opts api.PruneOptions) (api.Pruned,
 		switch {
 		case opts.DryRun:
 		case one.Lost:
-			err = m.removeFiles(one.ID)
+			err = m.removeLost(ctx, one.ID)
 		default:
 			err = m.remove(ctx, one.ID)
 		}

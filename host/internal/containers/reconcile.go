@@ -96,6 +96,13 @@ func (m *Manager) Reconcile(ctx context.Context, session *backends.Session) erro
 		}
 	}
 	wg.Wait()
+	if session.Offers(executor.CapImages) {
+		m.background(func() {
+			if err := m.sweepRoots(m.ctx, session); err != nil {
+				_ = m.insist(session, "", time.Second, func(ctx context.Context) error { return m.sweepRoots(ctx, session) })
+			}
+		})
+	}
 	if session.Offers(executor.CapStrays) {
 		m.background(func() { m.warnStrays(session) })
 	}

@@ -127,6 +127,9 @@ func (m *Manager) removeState(ctx context.Context, id string) error {
 	if err := m.removeFiles(id); err != nil {
 		return err
 	}
+	if c, err := m.record(id); err == nil {
+		m.freeRoot(ctx, c)
+	}
 	var execs []*store.Exec
 	var dropped []string
 	var leases []store.Lease

@@ -61,7 +61,7 @@ func (m *Manager) start(ctx context.Context, session *backends.Session, record *
 		}
 		return err
 	})
-	err = steps.do(err, StepRootfs, func() error { return m.images.Roots().Mount(record.ID) })
+	err = steps.do(err, StepRootfs, func() error { return m.mountRoot(ctx, session, record) })
 	err = steps.do(err, StepNetwork, func() error {
 		if err := m.upNetwork(ctx, record, again); err != nil {
 			return err

@@ -198,7 +198,7 @@ func (m *Manager) RemoveStray(ctx context.Context, reference string) error {
 			return err
 		}
 	}
-	return m.removeFiles(s.ID)
+	return m.removeLost(ctx, s.ID)
 }
 
 // warnStrays logs the strays that a backend sees.

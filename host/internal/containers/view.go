@@ -29,7 +29,7 @@ func (m *Manager) view(tx *store.Tx, r *store.Container) api.Container {
 		c.Health = &api.Health{Status: h.Status, FailingStreak: h.FailingStreak}
 	}
 	if r.Image != nil {
-		c.Image, c.ImageID = r.Image.Name, r.Image.ID
+		c.Image, c.ImageID, c.ImageStore = r.Image.Name, r.Image.ID, r.Image.Store
 	}
 	for _, v := range r.Volumes {
 		c.Volumes = append(c.Volumes, api.MountedVolume{Name: v.Name, Source: m.volumes.Path(v.Name), Target: v.Target, ReadOnly: v.ReadOnly, Anonymous: v.Anonymous})

@@ -25,7 +25,7 @@ func users(tx *store.Tx) (map[string]int, error) {
 	n := map[string]int{}
 	for _, c := range all {
 		gone := c.Desired == store.WantRemoved || c.AutoRemove && (c.State == store.Released || c.State == store.Failed)
-		if c.Image != nil && !gone {
+		if c.Image != nil && c.Image.Store == "" && !gone {
 			n[c.Image.ID]++
 		}
 	}

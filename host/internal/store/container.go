@@ -158,6 +158,9 @@ type Names struct {
 // ImageRef is the image that a container was made from, as it was then.
 type ImageRef struct {
 	ID string `json:"id"`
+	// Store is where it was: empty means here, and [StoreBackend] on the container's backend,
+	// which has the root file system, too.
+	Store string `json:"store,omitempty"`
 	// Name is what the user wrote.
 	Name string `json:"name"`
 	// User is the user as it was asked for, or as the image has it. Entrypoint is how many words
@@ -165,6 +168,13 @@ type ImageRef struct {
 	User       string `json:"user,omitempty"`
 	Entrypoint *int   `json:"entrypoint,omitempty"`
 }
+
+// StoreBackend is the Store of an image that a backend has.
+const StoreBackend = "backend"
+
+// RootOnBackend reports whether the container's root file system is one that its backend has
+// made from an image of its own.
+func (c *Container) RootOnBackend() bool { return c.Image != nil && c.Image.Store == StoreBackend }
 
 // VolumeMount is a volume that a container has.
 type VolumeMount struct {

@@ -71,6 +71,9 @@ func (d *Daemon) nothingLeft() {
 	if err != nil || len(bytes.TrimSpace(out)) > 0 {
 		d.t.Errorf("records that are left in containerd: %v %s", err, bytes.TrimSpace(out))
 	}
+	if left := d.Ctr("davit", "leases", "list"); strings.Contains(left, "davit.run/") { // ctr has some of its own
+		d.t.Errorf("leases that are left in containerd:\n%s", left)
+	}
 }
 
 // onlyRunc makes a directory that holds runc and no shims.
@@ -92,6 +95,10 @@ func onlyRunc(t testing.TB, dir string) string {
 
 // Start starts the daemon again after Kill or Stop.
 func (d *Daemon) Start() { d.t.Helper(); d.start(&syscall.SysProcAttr{Setsid: true}) }
+
+// AddPath adds a directory to those in which the daemon finds shims, when it is started
+// next.
+func (d *Daemon) AddPath(dir string) { d.path = append(d.path, dir) }
 
 // StartApart does what Start does, in a mount namespace that sees no later mounts of the
 // machine's.

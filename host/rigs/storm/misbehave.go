@@ -33,9 +33,9 @@ const bystander = "bystander"
 
 // unasked are the methods of the protocol that no scene leads to: those that the host
 // serves; close, which takes another config; what a user does with the strays of a host
-// that has lost its state (row lost makes some, which their copies bring back); and what
-// attached clients ask for.
-var unasked = []string{"exited", "released", "close", "stray-adopt", "stray-remove", "close-input", "resize"}
+// that has lost its state (row lost makes some, which their copies bring back); what
+// attached clients ask for; and what containers from images of a backend need.
+var unasked = []string{"exited", "released", "close", "stray-adopt", "stray-remove", "close-input", "resize", "image-list", "image", "root-prepare", "root-remove", "root-list"}
 
 // calls names what an executor is asked.
 func calls() (names []string) {

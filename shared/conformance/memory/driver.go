@@ -39,6 +39,7 @@ var _ interface {
 	executor.InputCloser
 	executor.Resizer
 	executor.Declarer
+	executor.ImageKeeper
 } = (*backend)(nil)
 
 // Declares implements [executor.Declarer].
