@@ -72,6 +72,7 @@ var _ interface {
 	executor.Closer
 	executor.Pauser
 	executor.Updater
+	executor.Checkpointer
 	executor.StrayKeeper
 	executor.InputCloser
 	executor.Resizer

@@ -13,6 +13,7 @@ import (
 	tasksapi "github.com/containerd/containerd/api/services/tasks/v1"
 	"github.com/containerd/containerd/api/types"
 	"github.com/containerd/errdefs"
+	"github.com/davit-run/davit/executors/internal/criu"
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/executors/internal/quirks"
 	"github.com/davit-run/davit/executors/internal/runtimes"
@@ -55,6 +56,7 @@ type plan struct {
 	snapshot string
 	rootfs   []*types.Mount
 	deaths   int // of shims, so far
+	from     criu.Restore
 }
 
 // newRecord returns the record that is created for p.
@@ -173,7 +175,12 @@ func (d *driver) plan(w executor.Workload) (*plan, error) {
 	if p.shim.Options.Root != nil {
 		p.root = filepath.Join(*p.shim.Options.Root, d.config.Namespace)
 	}
-	p.wire, err = p.shim.Wire(p.binary, p.spec.Pipes)
+	if p.from, err = criu.RestoreOf(w, &p.shim); err != nil {
+		return nil, err
+	}
+	if p.wire, err = p.shim.Wire(p.binary, p.spec.Pipes); p.from != (criu.Restore{}) {
+		p.wire.Task = p.wire.Container // in which containerd looks for the checkpoint
+	}
 	return p, err
 }
 
@@ -199,13 +206,15 @@ func (d *driver) Start(ctx context.Context, p *plan) (*process, executor.Status,
 	}
 	var m mark
 	if err == nil && ctx.Err() == nil {
-		d.guard.Watch(p.ref, p.files, pid) // before its end can come
+		if pid > 0 {
+			d.guard.Watch(p.ref, p.files, pid) // before its end can come
+		}
 		// The output of an init whose create was cut off earlier may arrive late.
 		if !p.spec.Scheduled {
 			oci.ResetNice(pid)
 		}
 		if err = p.errors.Reset(); err == nil {
-			m, err = d.start(work, p.ref, p.cid, pid, p.errors, p.drain)
+			m, pid, err = d.start(work, p.ref, p.cid, pid, p.errors, p.drain)
 		}
 		if err != nil {
 			d.guard.Forget(p.ref)
@@ -213,6 +222,10 @@ func (d *driver) Start(ctx context.Context, p *plan) (*process, executor.Status,
 		}
 	}
 	if err == nil && m != (mark{}) {
+		if p.from != (criu.Restore{}) {
+			d.guard.Watch(p.ref, p.files, pid)
+			p.from.Done()
+		}
 		// It runs, and is not undone although nobody waits any more: a repeated call
 		// must find it, or it would be started a second time.
 		st := executor.Status{Ref: p.ref, State: executor.Running, PID: pid, StartedAt: m.StartedAt, Runtime: p.runtime.Name}
@@ -243,7 +256,7 @@ func (d *driver) failed(ctx context.Context, p *plan, m mark, err error) error {
 	case m == (mark{}) && quirks.ShimClosed(err):
 		return d.undoFor(ctx, p, err, errShimDied.by(err))
 	}
-	err = oci.StartFault(err, p.spec.Command)
+	err = d.explainRestore(ctx, p, oci.StartFault(err, p.spec.Command))
 	if m == (mark{}) {
 		err = p.errors.Explain(err)
 	}
@@ -302,18 +315,26 @@ func (d *driver) createTask(ctx context.Context, p *plan) (int, error) {
 	return int(resp.GetPid()), err
 }
 
-// start starts the task: the last step of a create.
-func (d *driver) start(ctx context.Context, ref executor.Ref, cid string, pid int, errors oci.InitErrors, drain oci.DrainCap) (mark, error) {
+// start starts the task, and returns its pid: the last step of a create. One that is restored
+// has none before.
+func (d *driver) start(ctx context.Context, ref executor.Ref, cid string, pid int, errors oci.InitErrors, drain oci.DrainCap) (mark, int, error) {
 	m := mark{Attempt: ref.Attempt, StartedAt: time.Now().UTC(), OOM: d.ooms.Watch(oci.OOMSourceOf(pid)), Errors: errors, Drain: drain}
 	if err := d.marks.write(cid, m, pid); err != nil {
-		return m, err
+		return m, pid, err
 	}
-	_, err := d.conn.tasks.Start(ctx, &tasksapi.StartRequest{ContainerID: cid})
+	resp, err := d.conn.tasks.Start(ctx, &tasksapi.StartRequest{ContainerID: cid})
+	if err == nil && pid == 0 {
+		pid = int(resp.GetPid())
+		m.OOM = d.ooms.Watch(oci.OOMSourceOf(pid))
+		if werr := d.marks.write(cid, m, pid); werr != nil {
+			d.log.Warn("what was restored is not noted", "ref", ref, "error", werr)
+		}
+	}
 	if err == nil {
 		// It runs. A mark that cannot be written leaves only a doubt that nobody may have.
 		if werr := d.marks.answered(cid, m); werr != nil {
 			d.log.Warn("the answer to a start cannot be noted", "ref", ref, "error", werr)
 		}
 	}
-	return m, err
+	return m, pid, err
 }

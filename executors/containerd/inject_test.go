@@ -98,7 +98,7 @@ func (f *fixture) halfMake(w executor.Workload, steps int) {
 		appendText(f.t, p.stdio.Stderr, "writing syncT \"procHooks\": write pipe: broken pipe\n")
 	}
 	if steps > 2 {
-		if _, err = f.b.driver.start(f.t.Context(), p.ref, p.cid, pid, oci.InitErrors{}, p.drain); err != nil {
+		if _, _, err = f.b.driver.start(f.t.Context(), p.ref, p.cid, pid, oci.InitErrors{}, p.drain); err != nil {
 			f.t.Fatal(err)
 		}
 	}

@@ -40,6 +40,7 @@ var _ interface {
 	lifecycle.Closer
 	lifecycle.Pauser
 	lifecycle.Updater
+	lifecycle.Checkpointer
 	lifecycle.InputCloser
 	lifecycle.Resizer
 } = (*process)(nil)
@@ -53,7 +54,7 @@ func (p *process) Adopt(stdio executor.Stdio) {
 // Start implements [lifecycle.Starter].
 func (p *process) Start(ctx context.Context) error {
 	p.phase = lifecycle.Running // from now on it may have written something
-	m, err := p.driver.start(ctx, p.ref, p.cid, p.pid, p.Errors, p.Drain)
+	m, _, err := p.driver.start(ctx, p.ref, p.cid, p.pid, p.Errors, p.Drain)
 	m.OOM.Forget() // Adopt watches
 	return oci.Fault(err)
 }

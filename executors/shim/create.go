@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
 	"github.com/containerd/errdefs"
+	"github.com/davit-run/davit/executors/internal/criu"
 	"github.com/davit-run/davit/executors/internal/oci"
 	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/shared/executor"
@@ -38,6 +40,7 @@ type plan struct {
 	spec  oci.Spec
 	stdio oci.Stdio
 	files executor.Stdio
+	from  criu.Restore
 }
 
 // Start implements [lifecycle.Driver].
@@ -112,6 +115,9 @@ func (d *driver) Prepare(ctx context.Context, w executor.Workload) (*plan, error
 		p.stdio = p.stdio.Split(resolved.Kind() != runtimes.KindGeneric)
 	}
 	p.Errors = oci.NewInitErrors(p.stdio.Stdout, p.stdio.Stderr)
+	if p.from, err = criu.RestoreOf(w, &resolved); err != nil {
+		return nil, err
+	}
 	p.wire, err = resolved.Wire(binary, p.spec.Pipes)
 	return p, err
 }
@@ -165,12 +171,15 @@ func (d *driver) create(ctx context.Context, p *plan) (*process, executor.Status
 	if err != nil {
 		return nil, none, d.undo(ctx, p.record, t, p.Errors.Explain(oci.StartFault(err, p.spec.Command)))
 	}
-	d.guard.Watch(p.Ref, p.files, pid) // before its end can come
+	if pid > 0 {
+		d.guard.Watch(p.Ref, p.files, pid) // before its end can come
+	}
 	work, cancel := oci.Linger(ctx, grace)
 	defer cancel()
-	m, err := d.start(work, p, t, pid)
+	m, pid, err := d.start(work, p, t, pid)
 	switch {
 	case err == nil:
+		p.from.Done()
 		// It runs, and is not undone although nobody waits any more: a repeated call
 		// must find it, or it would be started a second time.
 	case gone(err), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
@@ -187,7 +196,7 @@ func (d *driver) create(ctx context.Context, p *plan) (*process, executor.Status
 	default:
 		d.guard.Forget(p.Ref)
 		m.OOM.Forget()
-		return nil, none, d.undo(ctx, p.record, t, oci.StartFault(err, p.spec.Command))
+		return nil, none, d.undo(ctx, p.record, t, p.from.Explain(oci.StartFault(err, p.spec.Command), os.Getenv("PATH")))
 	}
 	if p.ownShim() {
 		d.pool.refill()
@@ -215,33 +224,49 @@ func (d *driver) createTask(ctx context.Context, p *plan) (*task, int, error) {
 		Stderr:   p.stdio.Stderr,
 		Terminal: p.spec.Terminal,
 		Options:  p.wire.Container,
+
+		Checkpoint: p.from.Images,
 	})
 	return t, pid, err
 }
 
-// start starts a task that was created.
-func (d *driver) start(ctx context.Context, p *plan, t *task, pid int) (mark, error) {
+// start starts a task that was created, and returns its pid. One that is restored has none
+// before.
+func (d *driver) start(ctx context.Context, p *plan, t *task, pid int) (mark, int, error) {
 	m := mark{StartedAt: time.Now(), OOM: d.ooms.Watch(oci.OOMSourceOf(pid))}
 	// The output of an init whose create was cut off earlier may arrive late.
 	if err := p.Errors.Reset(); err != nil {
-		return m, err
+		return m, pid, err
 	}
-	err := d.state.put(p.Ref.ID, remainsFile, oci.RemainsOf(pid, p.CID))
-	if err == nil {
-		err = d.state.put(p.Ref.ID, markFile, m)
-	}
-	if err != nil {
-		return m, err
+	if err := d.mark(p, pid, m); err != nil {
+		return m, pid, err
 	}
 	if !p.spec.Scheduled {
 		oci.ResetNice(pid)
 	}
-	if err := t.start(ctx); err != nil {
-		return m, err
+	started, err := t.start(ctx)
+	if err != nil {
+		return m, pid, err
+	}
+	if pid == 0 {
+		pid, m.OOM = started, d.ooms.Watch(oci.OOMSourceOf(started))
+		d.guard.Watch(p.Ref, p.files, pid)
+		if err := d.mark(p, pid, m); err != nil {
+			d.log.Warn("what was restored is not noted", "ref", p.Ref, "error", err)
+		}
 	}
 	// It runs. A file that cannot be written leaves only a doubt that nobody may have.
 	if err := d.state.put(p.Ref.ID, answeredFile, true); err != nil {
 		d.log.Warn("the answer to a start cannot be noted", "ref", p.Ref, "error", err)
 	}
-	return m, nil
+	return m, pid, nil
+}
+
+// mark notes by what a task is found, and that its start is asked for.
+func (d *driver) mark(p *plan, pid int, m mark) error {
+	err := d.state.put(p.Ref.ID, remainsFile, oci.RemainsOf(pid, p.CID))
+	if err == nil {
+		err = d.state.put(p.Ref.ID, markFile, m)
+	}
+	return err
 }

@@ -41,6 +41,7 @@ var _ interface {
 	lifecycle.Closer
 	lifecycle.Pauser
 	lifecycle.Updater
+	lifecycle.Checkpointer
 	lifecycle.InputCloser
 	lifecycle.Resizer
 } = (*process)(nil)
@@ -83,7 +84,7 @@ func (p *process) Start(ctx context.Context) error {
 
 // startTask starts a task that was created earlier.
 func (p *process) startTask(ctx context.Context, t *task) error {
-	if err := t.start(ctx); err != nil {
+	if _, err := t.start(ctx); err != nil {
 		return err
 	}
 	return p.driver.state.put(p.Ref.ID, answeredFile, true)

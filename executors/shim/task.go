@@ -88,9 +88,10 @@ func (t *task) create(ctx context.Context, req *taskapi.CreateTaskRequest) (int,
 	return int(resp.GetPid()), err
 }
 
-func (t *task) start(ctx context.Context) error {
+func (t *task) start(ctx context.Context) (int, error) {
 	var resp taskapi.StartResponse
-	return t.call(ctx, "Start", &taskapi.StartRequest{ID: t.cid}, &resp)
+	err := t.call(ctx, "Start", &taskapi.StartRequest{ID: t.cid}, &resp)
+	return int(resp.GetPid()), err
 }
 
 func (t *task) state(ctx context.Context) (*taskapi.StateResponse, error) {

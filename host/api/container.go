@@ -198,15 +198,19 @@ type Container struct {
 	Command []string `json:"command,omitempty"`
 	State   State    `json:"state"`
 	// Attempt counts the starts, from 1; 0 before the first.
-	Attempt    int               `json:"attempt"`
-	PID        int               `json:"pid,omitempty"`
-	CreatedAt  time.Time         `json:"created_at"`
-	StartedAt  time.Time         `json:"started_at,omitzero"`
-	FinishedAt time.Time         `json:"finished_at,omitzero"`
-	Exit       *End              `json:"exit,omitempty"`
-	Error      string            `json:"error,omitempty"`
-	AutoRemove bool              `json:"auto_remove,omitempty"`
-	Labels     map[string]string `json:"labels,omitempty"`
+	Attempt    int       `json:"attempt"`
+	PID        int       `json:"pid,omitempty"`
+	CreatedAt  time.Time `json:"created_at"`
+	StartedAt  time.Time `json:"started_at,omitzero"`
+	FinishedAt time.Time `json:"finished_at,omitzero"`
+	Exit       *End      `json:"exit,omitempty"`
+	// RestoredFrom is the checkpoint from which the attempt went on, and Checkpointed the one
+	// by which it has ended.
+	RestoredFrom string            `json:"restored_from,omitempty"`
+	Checkpointed string            `json:"checkpointed,omitempty"`
+	Error        string            `json:"error,omitempty"`
+	AutoRemove   bool              `json:"auto_remove,omitempty"`
+	Labels       map[string]string `json:"labels,omitempty"`
 	// Volumes are the volumes that it has.
 	Volumes []MountedVolume `json:"volumes,omitempty"`
 	// Network is the network as it was asked for; empty if a bundle decides. Addresses are

@@ -218,15 +218,18 @@ func TestBadFrames(t *testing.T) {
 		return b.Bytes()
 	}
 	for want, sent := range map[string][]byte{
-		"sends no stdout":        frame(Stdout, "x"),
-		"without a member":       frame(control, "{}"),
-		"invalid character":      frame(control, "x"),
-		"was acknowledged":       frame(control, `{"ack":{"stdout":5,"stderr":0}}`),
-		"0 columns":              frame(control, `{"resize":{"width":0,"height":5}}`),
-		"is not a signal":        frame(control, `{"signal":"NO"}`),
-		"after its end":          append(frame(control, `{"close_input":true}`), frame(stdin, "x")...),
-		"without an acknowledge": frame(stdin, strings.Repeat("x", inputWindow+1)),
-		"messages wait":          bytes.Repeat(frame(control, `{"signal":"HUP"}`), maxControls+1),
+		"sends no stdout":         frame(Stdout, "x"),
+		"header of a frame: 0700": {7, 0, 0, 0, 0, 0, 0, 1, 'x'},                    // a kind that there is not
+		"header of a frame: 0300": {byte(stdin), 0, 0, 0, 0, 0x7f, 0xff, 0xff, 'x'}, // too long
+		"header of a frame: 4745": []byte("GET /v1/containers HTTP/1.1"),
+		"without a member":        frame(control, "{}"),
+		"invalid character":       frame(control, "x"),
+		"was acknowledged":        frame(control, `{"ack":{"stdout":5,"stderr":0}}`),
+		"0 columns":               frame(control, `{"resize":{"width":0,"height":5}}`),
+		"is not a signal":         frame(control, `{"signal":"NO"}`),
+		"after its end":           append(frame(control, `{"close_input":true}`), frame(stdin, "x")...),
+		"without an acknowledge":  frame(stdin, strings.Repeat("x", inputWindow+1)),
+		"messages wait":           bytes.Repeat(frame(control, `{"signal":"HUP"}`), maxControls+1),
 	} {
 		if got := exchange(t, c, streamProtocol, sent); !strings.Contains(got, want) {
 			t.Errorf("got %q, want %q", got, want)

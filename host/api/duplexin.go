@@ -36,13 +36,14 @@ func (d *duplex) receive(r *bufio.Reader) error {
 	dec.last = stdin
 	for {
 		s, data, err := dec.next()
-		if err != nil {
+		if err != nil && !errors.Is(err, errNoFrame) {
 			return errClientGone
 		}
-		switch s {
-		case stdin:
+		switch {
+		case err != nil:
+		case s == stdin:
 			err = d.pushInput(data)
-		case control:
+		case s == control:
 			var w wish
 			if err = json.Unmarshal(data, &w); err == nil {
 				err = d.take(w)

@@ -47,6 +47,7 @@ type fake struct {
 	archive  func(ctx context.Context, what string, w io.Writer, r io.Reader) error
 	image    func(ctx context.Context, what string) ([]Image, error)
 	volume   func(ctx context.Context, what string) ([]Volume, error)
+	points   func(ctx context.Context, what string) ([]Checkpoint, error)
 	network  func(ctx context.Context, what string) ([]Network, error)
 	reload   func(context.Context) (Reload, error)
 	oldest   uint64
@@ -317,6 +318,22 @@ func (f *fake) RemoveVolume(ctx context.Context, name string) error {
 func (f *fake) PruneVolumes(ctx context.Context, o PruneVolumesOptions) (PrunedVolumes, error) {
 	all, err := f.volume(ctx, fmt.Sprint("prune ", o))
 	return PrunedVolumes{Volumes: all}, err
+}
+
+func (f *fake) CreateCheckpoint(ctx context.Context, ref string, o CheckpointOptions) (Checkpoint, error) {
+	_, err := f.points(ctx, fmt.Sprint("create ", ref, " ", o))
+	return Checkpoint{Name: o.Name, LeftRunning: o.LeaveRunning}, err
+}
+func (f *fake) Checkpoints(ref string) ([]Checkpoint, error) {
+	return f.points(context.Background(), "list "+ref)
+}
+func (f *fake) RemoveCheckpoint(ctx context.Context, ref, name string) error {
+	_, err := f.points(ctx, "remove "+ref+" "+name)
+	return err
+}
+func (f *fake) StartCheckpoint(ctx context.Context, ref, name string) (Container, error) {
+	_, err := f.points(ctx, "start "+ref+" "+name)
+	return Container{ID: ref, RestoredFrom: name}, err
 }
 
 // shortDir returns a directory with a path that leaves room for sockets.

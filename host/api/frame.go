@@ -48,6 +48,9 @@ type decoder struct {
 // newDecoder returns a decoder that reads from r.
 func newDecoder(r io.Reader) *decoder { return &decoder{r: r, last: Stderr} }
 
+// errNoFrame is what the decoder returns for bytes that are no frame.
+var errNoFrame = errors.New("not the header of a frame")
+
 // next returns the next frame. data is valid until the next call. If the input ends, the
 // error is io.EOF between frames and io.ErrUnexpectedEOF within one.
 func (d *decoder) next() (s Stream, data []byte, err error) {
@@ -58,7 +61,7 @@ func (d *decoder) next() (s Stream, data []byte, err error) {
 	s = Stream(head[0])
 	n := binary.BigEndian.Uint32(head[4:])
 	if s > d.last || head[1]|head[2]|head[3] != 0 || n > maxFrame {
-		return 0, nil, fmt.Errorf("not the header of a frame: %x", head)
+		return 0, nil, fmt.Errorf("%w: %x", errNoFrame, head)
 	}
 	if cap(d.buf) < int(n) {
 		d.buf = make([]byte, n)

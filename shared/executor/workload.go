@@ -18,6 +18,20 @@ type Workload struct {
 	// Runtime was resolved by this backend when the container was created.
 	Runtime Runtime `json:"runtime"`
 	Stdio   Stdio   `json:"stdio"`
+	// Checkpoint, if set, is the directory of a checkpoint of an earlier attempt, from which
+	// this one goes on instead of beginning anew. What is not a checkpoint, or cannot be
+	// gone on from, is an error after which nothing is left.
+	Checkpoint string `json:"checkpoint,omitempty"`
+}
+
+// Needs returns the capabilities that a backend must have to receive w, besides those of
+// its Ref.
+func (w Workload) Needs() []Capability {
+	needs := w.Stdio.Needs()
+	if w.Checkpoint != "" {
+		needs = append(needs, CapCheckpoint)
+	}
+	return needs
 }
 
 // Runtime is a runtime as a backend resolved it. The host stores it with the
@@ -42,6 +56,15 @@ func (w Workload) Validate() error {
 	}
 	if spec := bytes.TrimSpace(w.Spec); len(spec) == 0 || spec[0] != '{' {
 		return Errorf(Invalid, "%s: spec is not a JSON object", w.Ref)
+	}
+	switch {
+	case w.Checkpoint == "":
+	case w.Ref.Exec != "":
+		return Errorf(Invalid, "%s: a further process has no checkpoint", w.Ref)
+	default:
+		if err := checkCheckpoint(w.Checkpoint); err != nil {
+			return err
+		}
 	}
 	return w.Stdio.Validate()
 }

@@ -28,9 +28,11 @@ type machine struct {
 	// listing, if set, is called in the middle of a List.
 	listing func()
 	// record is what Record returns.
-	record   error
-	starts   int
-	inherits []string
+	record error
+	starts int
+	// checkpoints are those that were made.
+	checkpoints []executor.Checkpoint
+	inherits    []string
 }
 
 // proc is a process on the machine.
@@ -199,6 +201,13 @@ func (h *handle) Remove(ctx context.Context) error {
 	h.m.mu.Lock()
 	defer h.m.mu.Unlock()
 	delete(h.m.procs, h.id)
+	return nil
+}
+
+func (h *handle) Checkpoint(_ context.Context, c executor.Checkpoint) error {
+	h.m.mu.Lock()
+	defer h.m.mu.Unlock()
+	h.m.checkpoints = append(h.m.checkpoints, c)
 	return nil
 }
 

@@ -16,7 +16,7 @@ var MethodCreate = define(Method[executor.Workload, executor.Status]{
 	Yields:     true,
 	Repeat:     true,
 	Ref:        func(w executor.Workload) executor.Ref { return w.Ref },
-	Needs:      func(w executor.Workload) []executor.Capability { return w.Stdio.Needs() },
+	Needs:      executor.Workload.Needs,
 	Check:      executor.Workload.Validate,
 	CheckReply: func(w executor.Workload, s executor.Status) error { return statusOf(w.Ref, s) },
 	Serve: func(ctx context.Context, b executor.Backend, w executor.Workload) (executor.Status, error) {

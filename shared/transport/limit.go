@@ -19,6 +19,9 @@ const (
 	// Start is for what starts something, unless the caller says otherwise ([Within]).
 	// Seen: 50 ms; a loaded machine may take many seconds, and hooks take what they like.
 	Start = 2 * time.Minute
+	// Write is for what writes the memory of processes to disk. 10 GB take a minute or two
+	// on a slow one.
+	Write = 10 * time.Minute
 	// End is for what ends or removes something.
 	End = 60 * time.Second
 	// Report is for what the host commits to disk.

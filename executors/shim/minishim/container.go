@@ -22,6 +22,7 @@ type container struct {
 	spec       spec
 	owner      capture.Owner // of the pipes of its processes
 	first      *process
+	restored   []string // arguments of runc restore; nil for one that begins
 
 	op      sync.Mutex // locked while it is paused, resumed, updated or deleted
 	deleted bool       // guarded by op

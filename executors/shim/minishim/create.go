@@ -28,9 +28,6 @@ func (s *service) create(ctx context.Context, r *taskapi.CreateTaskRequest) (*ta
 
 // newContainer creates a container, or leaves nothing behind.
 func (s *service) newContainer(ctx context.Context, r *taskapi.CreateTaskRequest) (*container, error) {
-	if r.GetCheckpoint() != "" {
-		return nil, fmt.Errorf("restore from a checkpoint: %w", errdefs.ErrNotImplemented)
-	}
 	var o options.Options
 	if r.GetOptions() != nil {
 		if err := r.GetOptions().UnmarshalTo(&o); err != nil {
@@ -63,6 +60,11 @@ func (s *service) newContainer(ctx context.Context, r *taskapi.CreateTaskRequest
 	}
 	if o.GetNoNewKeyring() {
 		args = append(args, "--no-new-keyring")
+	}
+	if r.GetCheckpoint() != "" {
+		c.restored = append(restoreArgs(r.GetCheckpoint(), &o), args...)
+		c.restored = append(c.restored, c.id)
+		return c, nil // its start restores it
 	}
 	if err = c.first.make(ctx, c.runc, c.bundle, c.reaped, "create", append(args, c.id)...); err != nil {
 		return nil, err

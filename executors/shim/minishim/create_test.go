@@ -60,7 +60,6 @@ func TestShimCgroup(t *testing.T) {
 // next one may succeed.
 func TestCreateFails(t *testing.T) {
 	r := newRig(t, "echo ready; sleep 1000", nil)
-	wantCode(t, "restore", r.create(func(req *taskapi.CreateTaskRequest) { req.Checkpoint = "/image" }), errdefs.ErrNotImplemented)
 	if err := r.create(r.withOptions(func(o *options.Options) { o.ShimCgroup = "/davit/nope" })); err == nil {
 		t.Error("a cgroup that is not there: got no error")
 	}

@@ -9,6 +9,7 @@
 // and the rest of what it was created with, or takes a shortcut:
 //
 //	Create, Exec's Start     runc create, runc exec
+//	Start after a checkpoint runc restore
 //	Pause, Resume            runc pause, runc resume
 //	Pids, Update, Checkpoint runc ps, runc update, runc checkpoint
 //	Start, Delete            shortcuts, else runc start, runc delete: see [state]
@@ -17,8 +18,7 @@
 //	ResizePty, CloseIO       done to the streams
 //	State, Wait, Connect     answered from memory
 //
-// To add a verb, add a file with a method of service, and a line in the table. A
-// restore from a checkpoint is the one thing that is missing; Create refuses it.
+// To add a verb, add a file with a method of service, and a line in the table.
 //
 // # Streams
 //

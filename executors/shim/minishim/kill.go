@@ -25,6 +25,9 @@ func (s *service) kill(ctx context.Context, r *taskapi.KillRequest) (*emptypb.Em
 }
 
 func (c *container) kill(ctx context.Context, sig unix.Signal, all bool) error {
+	if sig == unix.SIGKILL && c.giveUp() {
+		return nil
+	}
 	if c.first.ended() {
 		return fmt.Errorf("container %s has ended: %w", c.id, errdefs.ErrNotFound)
 	}

@@ -24,6 +24,8 @@ func (s *service) start(ctx context.Context, r *taskapi.StartRequest) (*taskapi.
 	}
 	if p != c.first {
 		err = c.startExec(ctx, p)
+	} else if c.restored != nil {
+		err = c.restore(ctx)
 	} else {
 		err = c.start(ctx)
 	}

@@ -172,6 +172,9 @@ func status(c api.Container, now time.Time) string {
 		if c.Exit.Source == executor.Lost {
 			return "lost: " + c.Exit.Reason
 		}
+		if c.Checkpointed != "" {
+			return fmt.Sprintf("checkpointed as %s %s ago", c.Checkpointed, since(c.FinishedAt, now))
+		}
 		return fmt.Sprintf("exited (%s) %s ago", strings.Join(exitDetails(c.Exit), ", "), since(c.FinishedAt, now))
 	}
 	return string(c.State)

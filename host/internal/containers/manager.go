@@ -81,6 +81,10 @@ type Manager struct {
 	// updates has a lock for each container whose limits are being changed, by id.
 	updates keyed.Mutex
 
+	// checkpoints has a lock for each container of which a checkpoint is being made or removed,
+	// by id.
+	checkpoints keyed.Mutex
+
 	// holds has a lock for each container that is held, by id.
 	holds keyed.Mutex
 

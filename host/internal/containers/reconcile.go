@@ -140,6 +140,7 @@ func (m *Manager) insist(session *backends.Session, id string, wait time.Duratio
 // reconcileOne reconciles a container that has a record. status is what the backend
 // reports of it, if the backend has it.
 func (m *Manager) reconcileOne(ctx context.Context, session *backends.Session, c *store.Container, status executor.Status, there bool) error {
+	m.resumeCheckpoint(session, c)
 	switch {
 	case c.State == store.Creating && (decided(c) || c.Desired == store.WantStopped):
 		err := m.cutShort(ctx, c)

@@ -81,6 +81,9 @@ func setRestart(c *store.Container, failed bool) {
 	switch {
 	case c.Desired != store.WantRunning:
 		return
+	case c.EndsBy() != nil: // and when that is made or not, it is decided
+		c.Again = again
+		return
 	case again:
 		c.RestartAt, c.Failures, c.Restarts = time.Now(), 0, -1
 		return
@@ -127,13 +130,19 @@ func (m *Manager) scheduleRestart(c *store.Container) {
 // Start starts a container that was made without a start, or that has ended once more. The
 // error for one that has not ended is [executor.FailedPrecondition].
 func (m *Manager) Start(ctx context.Context, reference string) (api.Container, error) {
+	return m.startFrom(ctx, reference, "")
+}
+
+// startFrom does what Start does, from a checkpoint unless that is empty.
+func (m *Manager) startFrom(ctx context.Context, reference, checkpoint string) (api.Container, error) {
 	c, err := m.record(reference)
 	if err != nil {
 		return api.Container{}, err
 	}
 	started := false
 	err = m.nextAttempt(ctx, c.ID, func(now *store.Container) bool {
-		started = ended(now) && now.Desired != store.WantRemoved
+		started = ended(now) && now.Desired != store.WantRemoved && (checkpoint == "" || now.Checkpoint(checkpoint) != nil)
+		now.From = checkpoint
 		now.Desired, now.Failures, now.Restarts = store.WantRunning, 0, -1
 		return started
 	})
@@ -166,8 +175,11 @@ func (m *Manager) startNext(ctx context.Context, id string, isDue func(*store.Co
 	record = nil
 	err = m.store.Update(ctx, func(tx *store.Tx) error {
 		c, err := tx.Container(id)
-		if err != nil || !isDue(c) {
+		if err != nil {
 			return err
+		}
+		if c.From = ""; !isDue(c) {
+			return nil
 		}
 		if m.isDraining() {
 			return errDraining()
@@ -182,6 +194,7 @@ func (m *Manager) startNext(ctx context.Context, id string, isDue func(*store.Co
 		c.Restarts++
 		c.State, c.PID, c.Error, c.ErrorCode, c.Lost, c.Health = store.Creating, 0, "", "", nil, nil
 		c.Deaths, c.GivenUp, c.Cut, c.Updating, c.InputClosed, c.Held = 0, "", false, false, false, false
+		c.Checkpointed = ""
 		c.StartedAt, c.FinishedAt, c.RestartAt = time.Time{}, time.Time{}, time.Time{}
 		record = c
 		return tx.PutContainer(c)

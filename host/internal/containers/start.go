@@ -95,6 +95,10 @@ func (m *Manager) start(ctx context.Context, session *backends.Session, record *
 	t := &try{manager: m, record: record, timeout: m.startTimeout(record)}
 	t.deadline = time.Now().Add(t.timeout)
 	workload := executor.Workload{Ref: record.Ref(), Spec: spec, Runtime: record.Runtime, Stdio: files.Stdio()}
+	if record.From != "" {
+		workload.Checkpoint = m.checkpointDir(record.ID, record.From)
+		defer m.background(func() { m.sweepLater(record.ID) })
+	}
 	for pause := 50 * time.Millisecond; ; again, pause = true, min(2*pause, 5*time.Second) {
 		began := time.Now()
 		var status executor.Status

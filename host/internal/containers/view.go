@@ -23,7 +23,8 @@ func (m *Manager) view(tx *store.Tx, r *store.Container) api.Container {
 		Network: r.Network, Addresses: addresses(r), NetworkAliases: r.Names.Aliases, Publish: r.Publish, Ports: boundPorts(r),
 		PIDMode: r.PIDMode, IPCMode: r.IPCMode,
 		Restart: r.Restart.Name, Restarts: r.Restarts, RestartAt: r.RestartAt,
-		HealthCheck: (*api.HealthCheck)(r.HealthCheck),
+		HealthCheck:  (*api.HealthCheck)(r.HealthCheck),
+		RestoredFrom: r.From, Checkpointed: r.Checkpointed,
 	}
 	if h := m.viewHealth(r); h != nil {
 		c.Health = &api.Health{Status: h.Status, FailingStreak: h.FailingStreak}

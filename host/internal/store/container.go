@@ -137,6 +137,14 @@ type Container struct {
 	Updating bool `json:"updating,omitempty"`
 	// Held means that it is paused for a while, and is to be resumed.
 	Held bool `json:"held,omitempty"`
+	// Checkpoints are those that it has, the oldest first. Checkpointing is one that is to be
+	// made, nil if none is.
+	Checkpoints   []Checkpoint `json:"checkpoints,omitempty"`
+	Checkpointing *Checkpoint  `json:"checkpointing,omitempty"`
+	// From is the checkpoint from which the attempt goes on, and Checkpointed the one by which
+	// it has ended.
+	From         string `json:"from,omitempty"`
+	Checkpointed string `json:"checkpointed,omitempty"`
 	// Health is how the attempt was when that last changed; nil means that it is starting.
 	Health *Health `json:"health,omitempty"`
 }

@@ -221,7 +221,7 @@ func BenchmarkMemory(b *testing.B) {
 }
 
 // pss returns the memory of a process in KiB, with its part of what it shares.
-func pss(b *testing.B, pid int) int {
+func pss(b testing.TB, pid int) int {
 	b.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	if err != nil {

@@ -240,22 +240,29 @@ type pty struct {
 	read   sync.WaitGroup
 }
 
-// atTerminal starts davit at a terminal of its own.
-func (s *site) atTerminal(args ...string) *pty {
-	s.t.Helper()
+// openPTY makes a terminal.
+func openPTY(t testing.TB) (master, slave *os.File) {
+	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
 	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
 	unlock := int32(0)
 	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, master.Fd(), unix.TIOCSPTLCK, uintptr(unsafe.Pointer(&unlock))); errno != 0 || err != nil {
-		s.t.Fatal(err, errno)
+		t.Fatal(err, errno)
 	}
-	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
+	return master, slave
+}
+
+// atTerminal starts davit at a terminal of its own.
+func (s *site) atTerminal(args ...string) *pty {
+	s.t.Helper()
+	master, slave := openPTY(s.t)
 	defer slave.Close()
 	p := &pty{s: s, cmd: s.command(args...), master: master}
 	p.size(24, 80)

@@ -35,6 +35,7 @@ var _ interface {
 	executor.Closer
 	executor.Pauser
 	executor.Updater
+	executor.Checkpointer
 	executor.StrayKeeper
 	executor.InputCloser
 	executor.Resizer
@@ -70,6 +71,9 @@ func (d *driver) Prepare(_ context.Context, w executor.Workload) (order, error) 
 	}
 	if err := d.settings.runnable(w.Runtime); err != nil && !d.further {
 		return order{}, err
+	}
+	if w.Checkpoint != "" && !isCheckpoint(w.Checkpoint) {
+		return order{}, executor.Errorf(executor.NotFound, "%s: there is no checkpoint at %s", w.Ref, w.Checkpoint)
 	}
 	o := order{Record: record{Ref: w.Ref, Runtime: w.Runtime.Name, Stdio: w.Stdio}, Args: spec.Args, Place: d.at(w.Ref)}
 	if d.further {
