@@ -96,7 +96,8 @@ func (s *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 			s.fail(rec, r, executor.Errorf(executor.Internal, "a fault in the host: %v; its log says more", fault))
 		}
-		s.logger.Debug("request", "method", r.Method, "path", r.URL.Path, "status", cmp.Or(rec.status, http.StatusOK), "took", time.Since(start).String())
+		log, client := s.logOf(r)
+		log("request", append([]any{"method", r.Method, "path", r.URL.Path, "status", cmp.Or(rec.status, http.StatusOK), "took", time.Since(start).String()}, client...)...)
 	}()
 	next, pattern := s.mux.Handler(r)
 	if pattern == "" { // the mux's own answer is text

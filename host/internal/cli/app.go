@@ -38,7 +38,8 @@ type App struct {
 	// if it cannot.
 	Elsewhere func() error
 
-	socket   string
+	socket   string // or an address on TCP
+	tlsDir   string
 	patience Seconds
 	away     atomic.Bool // the host is away and waited for
 	raw      atomic.Bool // the terminal does not begin a line where one ends
@@ -114,7 +115,8 @@ func (a *App) Root() *cobra.Command {
 		Short: "davit runs OCI containers through pluggable backends",
 		Long: `davit runs OCI containers through pluggable backends.
 
-` + "`davit serve`" + ` is the host; the other commands talk to it over its Unix socket.`,
+` + "`davit serve`" + ` is the host; the other commands talk to it over its Unix socket, or over
+TCP with TLS.`,
 		Args:              cobra.ArbitraryArgs, // so that RunE explains a wrong one
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -137,7 +139,9 @@ func (a *App) Root() *cobra.Command {
 	if !ok || socket == "" {
 		socket = defaultSocket
 	}
-	root.PersistentFlags().StringVar(&a.socket, "host", socket, "`SOCKET` of the host (environment: DAVIT_HOST)")
+	root.PersistentFlags().StringVar(&a.socket, "host", socket, "`ADDRESS` of the host: a socket, or tcp://NAME:PORT (environment: DAVIT_HOST)")
+	root.PersistentFlags().StringVar(&a.tlsDir, "tls-dir", "", "`DIR` with ca.pem, cert.pem and key.pem, for a host on TCP (environment: DAVIT_CERT_PATH)")
+	_ = root.MarkPersistentFlagDirname("tls-dir")
 	root.SetFlagErrorFunc(flagError)
 	root.Version = cmp.Or(a.Build.Version, "devel") // for --version; `davit version` says more
 	root.SetVersionTemplate("davit {{.Version}}\n")
