@@ -20,6 +20,7 @@ import (
 func Validate(ctx context.Context, cfg config.Config) diag.Diagnostics {
 	cfg = cfg.WithDefaults()
 	diags := cfg.Validate()
+	diags = append(diags, validateTLS(cfg)...)
 	for i := range cfg.Backends {
 		diags = append(diags, validateDefaults(&cfg.Backends[i])...)
 		diags = append(diags, validateBackend(ctx, cfg, &cfg.Backends[i])...)

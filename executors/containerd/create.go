@@ -19,6 +19,7 @@ import (
 	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/lifecycle"
+	"github.com/davit-run/davit/shared/trace"
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
@@ -264,11 +265,13 @@ func (d *driver) failed(ctx context.Context, p *plan, m mark, err error) error {
 }
 
 // createRecord creates the record: the first step of a create.
-func (d *driver) createRecord(ctx context.Context, p *plan) error {
+func (d *driver) createRecord(ctx context.Context, p *plan) (err error) {
 	inits, err := json.Marshal(p.errors)
 	if err != nil {
 		return err
 	}
+	ctx, span := trace.Start(ctx, "record")
+	defer func() { span.End(err) }()
 	_, err = d.conn.containers.Create(ctx, &containersapi.CreateContainerRequest{Container: &containersapi.Container{
 		ID: p.cid,
 		Labels: map[string]string{
@@ -293,8 +296,10 @@ func (d *driver) createRecord(ctx context.Context, p *plan) error {
 // createTask creates the task: the second step of a create. It returns the pid of the
 // container's first process, which waits for its start.
 func (d *driver) createTask(ctx context.Context, p *plan) (int, error) {
+	ctx, span := trace.Start(ctx, "task.create")
 	if len(p.rootfs) > 0 {
 		if err := d.hideRoot(d.rootPath(p.ref.ID)); err != nil {
+			span.End(err)
 			return 0, err
 		}
 	}
@@ -309,6 +314,7 @@ func (d *driver) createTask(ctx context.Context, p *plan) (int, error) {
 		Options:     p.wire.Task,
 		Rootfs:      p.rootfs,
 	})
+	span.End(err)
 	if serr := <-shielded; serr != nil && err == nil {
 		d.log.Warn("the exit may be lost if containerd is down at the end", "ref", p.ref, "error", serr)
 	}
@@ -322,7 +328,9 @@ func (d *driver) start(ctx context.Context, ref executor.Ref, cid string, pid in
 	if err := d.marks.write(cid, m, pid); err != nil {
 		return m, pid, err
 	}
+	ctx, span := trace.Start(ctx, "task.start")
 	resp, err := d.conn.tasks.Start(ctx, &tasksapi.StartRequest{ContainerID: cid})
+	span.End(err)
 	if err == nil && pid == 0 {
 		pid = int(resp.GetPid())
 		m.OOM = d.ooms.Watch(oci.OOMSourceOf(pid))

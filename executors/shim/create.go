@@ -17,6 +17,7 @@ import (
 	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/lifecycle"
+	"github.com/davit-run/davit/shared/trace"
 )
 
 const (
@@ -208,14 +209,11 @@ func (d *driver) create(ctx context.Context, p *plan) (*process, executor.Status
 // createTask starts the shim, lets it create the task, and returns the task's pid. It
 // may return a connection to the shim together with an error.
 func (d *driver) createTask(ctx context.Context, p *plan) (*task, int, error) {
-	c, err := d.startShim(ctx, p)
+	t, err := d.launch(ctx, p)
 	if err != nil {
 		return nil, 0, err
 	}
-	t, err := dial(ctx, c, p.Namespace, p.CID)
-	if err != nil {
-		return nil, 0, err
-	}
+	ctx, span := trace.Start(ctx, "shim.create")
 	pid, err := t.create(ctx, &taskapi.CreateTaskRequest{
 		ID:       p.CID,
 		Bundle:   d.state.bundle(p.record),
@@ -227,7 +225,20 @@ func (d *driver) createTask(ctx context.Context, p *plan) (*task, int, error) {
 
 		Checkpoint: p.from.Images,
 	})
+	span.End(err)
 	return t, pid, err
+}
+
+// launch starts the shim and connects to it.
+func (d *driver) launch(ctx context.Context, p *plan) (t *task, err error) {
+	ctx, span := trace.Start(ctx, "shim.launch")
+	span.Set("davit.shim", p.Shim)
+	defer func() { span.End(err) }()
+	c, err := d.startShim(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return dial(ctx, c, p.Namespace, p.CID)
 }
 
 // start starts a task that was created, and returns its pid. One that is restored has none
@@ -244,7 +255,9 @@ func (d *driver) start(ctx context.Context, p *plan, t *task, pid int) (mark, in
 	if !p.spec.Scheduled {
 		oci.ResetNice(pid)
 	}
+	ctx, span := trace.Start(ctx, "shim.start")
 	started, err := t.start(ctx)
+	span.End(err)
 	if err != nil {
 		return m, pid, err
 	}

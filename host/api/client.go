@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/trace"
 )
 
 // Client calls a host. It is safe for concurrent use. Errors have the codes that the
@@ -32,9 +33,11 @@ type Client struct {
 	Gone func(reason error)
 	Back func()
 
-	socket string
-	http   http.Client
-	outage outage
+	socket string // or a TCP address, with connect
+	// connect, if not nil, connects to something else than a Unix socket.
+	connect func(ctx context.Context) (net.Conn, error)
+	http    http.Client
+	outage  outage
 }
 
 // NewClient returns a client of the host that listens on a Unix socket. The client
@@ -53,6 +56,9 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // dial connects to the socket. Its errors are about the socket, not about HTTP.
 func (c *Client) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	if c.connect != nil {
+		return c.connect(ctx)
+	}
 	if err := checkLength(c.socket); err != nil {
 		return nil, err
 	}
@@ -130,6 +136,9 @@ func newRequest(ctx context.Context, method, target string, in any) (*http.Reque
 	if in != nil {
 		req.Header.Set("Content-Type", kind)
 	}
+	if parent := trace.Traceparent(ctx); parent != "" {
+		req.Header.Set(traceHeader, parent)
+	}
 	return req, nil
 }
 
@@ -156,6 +165,9 @@ func (c *Client) broken(ctx context.Context, method string, err error) error {
 	}
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err // it names a URL that nobody asked for
+	}
+	if refusal(err) != "" {
+		return refused(c.socket, err)
 	}
 	code := executor.OutcomeUnknown
 	if method == http.MethodGet {

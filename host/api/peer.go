@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"os"
 
@@ -12,8 +13,12 @@ import (
 // peerKey is the key of the user at the other end of a connection.
 type peerKey struct{}
 
-// withPeer is the ConnContext of an http.Server. It notes who has connected to a Unix socket.
+// withPeer is the ConnContext of an http.Server. It notes who has connected to a Unix socket,
+// or with a certificate.
 func withPeer(ctx context.Context, conn net.Conn) context.Context {
+	if encrypted, ok := conn.(*tls.Conn); ok {
+		return withCertificate(ctx, encrypted)
+	}
 	unix, ok := conn.(*net.UnixConn)
 	if !ok {
 		return ctx

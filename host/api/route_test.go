@@ -190,7 +190,7 @@ func TestLight(t *testing.T) {
 	}
 	allowed := []string{
 		"github.com/davit-run/davit/host/api", "github.com/davit-run/davit/host/diag", "github.com/davit-run/davit/host/ocispec", "github.com/davit-run/davit/host/publish",
-		"github.com/davit-run/davit/host/internal/strict", "github.com/davit-run/davit/shared/executor", "github.com/davit-run/davit/shared/linux",
+		"github.com/davit-run/davit/host/internal/strict", "github.com/davit-run/davit/shared/executor", "github.com/davit-run/davit/shared/linux", "github.com/davit-run/davit/shared/trace", "github.com/davit-run/davit/shared/trust",
 		"github.com/docker/go-units", "github.com/moby/sys/signal", "github.com/moby/sys/user",
 		"github.com/opencontainers/runtime-spec/specs-go", "golang.org/x/sys/unix",
 	}

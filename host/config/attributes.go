@@ -18,6 +18,13 @@ func fileSchema() executor.Schema {
 			{Name: "api", Description: "the HTTP API", Schema: executor.Schema{Attributes: []executor.Attribute{
 				{Name: "socket", Type: executor.String, Description: "path of its Unix socket; davit.sock in run_dir"},
 				{Name: "group", Type: executor.String, Description: "group whose members may use it; they are as powerful as the host's user, mostly root"},
+			}, Blocks: []executor.Block{
+				{Name: "tls", Description: "the same API over TCP, for clients with a certificate; all four attributes are needed", Schema: executor.Schema{Attributes: []executor.Attribute{
+					{Name: "listen", Type: executor.String, Description: "address and port, such as \"127.0.0.1:7443\""},
+					{Name: "certificate", Type: executor.String, Description: "file with the host's certificate, in PEM"},
+					{Name: "key", Type: executor.String, Description: "file with its private key, which others cannot read"},
+					{Name: "client_ca", Type: executor.String, Description: "file with the CA that signs the certificates of clients; who has one is as powerful as the host's user, mostly root"},
+				}}},
 			}}},
 			{Name: "log", Description: "the host's own log, on stderr", Schema: executor.Schema{Attributes: []executor.Attribute{
 				{Name: "level", Type: executor.String, Description: "least severe level: trace, debug, info, warn, error or off"},

@@ -60,6 +60,8 @@ type API struct {
 	// directory of the machine into a container, and the hooks of their bundles run
 	// outside of it (see ForbidHooks, which takes the second alone). Empty means no group.
 	Group string `json:"group"`
+	// TLS serves it over TCP as well, to clients with a certificate. Nil means not to.
+	TLS *TLS `json:"tls,omitempty"`
 }
 
 // Log configures the host's own log.

@@ -12,6 +12,12 @@
 //	api {
 //	  socket = "/run/davit/davit.sock"
 //	  group  = "davit" # whose members are as powerful as the host's user, mostly root
+//	  tls { # optional: over TCP as well, for clients with a certificate that client_ca has signed
+//	    listen      = "127.0.0.1:7443"
+//	    certificate = "/etc/davit/tls/cert.pem"
+//	    key         = "/etc/davit/tls/key.pem"
+//	    client_ca   = "/etc/davit/tls/ca.pem"
+//	  }
 //	}
 //	log {
 //	  level  = "info"
@@ -76,7 +82,7 @@
 //
 // # Paths
 //
-// A relative state_dir, run_dir, executor_dirs, api socket or conflist, and so on, is relative to the directory
+// A relative state_dir, run_dir, executor_dirs, api socket, file of TLS or conflist, and so on, is relative to the directory
 // of the file that has it. So an example can be run from anywhere. In a Config that a
 // program fills in, these paths must be absolute.
 //

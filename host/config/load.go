@@ -206,6 +206,14 @@ func resolvePaths(c *Config, root *body, diags *diag.Diagnostics) {
 		}
 	}
 	within(&c.API.Socket, root, "api", "socket")
+	if it := root.find("api"); it != nil && c.API.TLS != nil {
+		api, _ := it.value.(*body)
+		for name, path := range map[string]*string{"certificate": &c.API.TLS.Certificate, "key": &c.API.TLS.Key, "client_ca": &c.API.TLS.ClientCA} {
+			if *path != "" { // there is no default
+				within(path, api, "tls", name)
+			}
+		}
+	}
 	for i := range c.CNINetworks {
 		n := &c.CNINetworks[i]
 		if n.Conflist != "" { // there is no default

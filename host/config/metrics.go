@@ -28,12 +28,17 @@ func (m Metrics) Listen() (address string, public bool, err error) {
 	if m.Address == "" {
 		return "", false, nil
 	}
-	host, port, err := net.SplitHostPort(m.Address)
+	return tcpAddress(m.Address)
+}
+
+// tcpAddress reads an IP address and a port, or a port alone for 127.0.0.1.
+func tcpAddress(text string) (address string, public bool, err error) {
+	host, port, err := net.SplitHostPort(text)
 	if err != nil {
-		if _, nerr := strconv.Atoi(m.Address); nerr != nil {
-			return "", false, fmt.Errorf("%q is not an address with a port", m.Address)
+		if _, nerr := strconv.Atoi(text); nerr != nil {
+			return "", false, fmt.Errorf("%q is not an address with a port", text)
 		}
-		host, port = "", m.Address
+		host, port = "", text
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || number == 0 {

@@ -49,6 +49,7 @@ func (c *Config) Validate() diag.Diagnostics {
 	}
 	v.path(d.API.Socket, "api", "socket")
 	v.socket(len(d.API.Socket), "choose a shorter path", "api", "socket")
+	v.tls(d.API.TLS)
 	v.oneOf(d.Log.Level, logLevels(), "log", "level")
 	v.oneOf(d.Log.Format, logFormats(), "log", "format")
 	if _, err := d.Output.MaxBytes(); err != nil {

@@ -6,6 +6,7 @@
 //   - realtest starts real containerds for tests, and looks for what they leave behind;
 //   - leftovers runs a command, and looks at the machine for what it has left;
 //   - vm tries davit in a virtual machine that systemd runs, with cgroup v2 and v1;
+//   - certificates makes certificates for tests of TLS;
 //   - disktest makes disks that fill up, that break, and whose power is cut;
 //   - overlay builds davit with seams at which a rig can strike, and with deliberate
 //     bugs; failpoint is what these seams call.

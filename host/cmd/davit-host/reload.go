@@ -22,6 +22,7 @@ type reloader struct {
 	name     string
 	logger   hclog.Logger
 	listener net.Listener
+	remote   *remote
 	service  *service
 
 	mu     sync.Mutex
@@ -77,6 +78,12 @@ func (r *reloader) apply(ctx context.Context) (api.Reload, error) {
 		diags.Fail(next.At("api", "group"), "", "%s", err)
 		return api.Reload{}, diags.Err()
 	}
+	if t := next.API.TLS; t != nil {
+		if _, err := tlsFiles(t).CheckHost(); err != nil {
+			diags.Fail(next.At("api", "tls"), "", "api.tls: %s", err)
+			return api.Reload{}, diags.Err()
+		}
+	}
 	report, err := r.host.Reload(ctx, *loaded)
 	if err != nil {
 		return report, err
@@ -111,6 +118,10 @@ func (r *reloader) applyOwn(next config.Config) (changes []api.ReloadChange) {
 		} else {
 			now.API.Group = next.API.Group
 		}
+	}
+	for _, c := range r.remote.reload(now.API.TLS, next.API.TLS) {
+		c.Place = next.At("api", "tls")
+		changes = append(changes, c)
 	}
 	return changes
 }

@@ -109,21 +109,27 @@ func serve(ctx context.Context, a *cli.App, cfg config.Config, o serveOptions) e
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	reloader := &reloader{load: o.load, name: o.name, logger: logger, listener: listener, service: unit, config: cfg}
+	overTCP, err := openRemote(ctx, cfg, a.Build, logger.Named("api"))
+	if err != nil {
+		return errors.Join(err, listener.Close(), watch.close())
+	}
+	reloader := &reloader{remote: overTCP, load: o.load, name: o.name, logger: logger, listener: listener, service: unit, config: cfg}
 	h, err := host.Open(ctx, cfg, host.Options{
 		Logger: logger, Version: a.Build.Version, Linger: linger, Ephemeral: o.ephemeral, Observer: watch.metrics, Reload: reloader.reload,
 	})
 	if err != nil {
-		return errors.Join(err, listener.Close(), watch.close())
+		return errors.Join(err, listener.Close(), watch.close(), overTCP.close())
 	}
 	reloader.host = h
+	spans, sendSpans := openTracing(a.Env, logger.Named("traces"))
+	defer sendSpans()
 	apiCtx, stopAPI := context.WithCancel(ctx)
 	defer stopAPI()
 	visible := watch.of(h)
-	watched := watch.serve(apiCtx, visible)
+	watched, remotely := watch.serve(apiCtx, visible), overTCP.serve(apiCtx, visible, spans)
 	served := make(chan error, 1)
 	go func() {
-		served <- api.Serve(apiCtx, listener, visible, api.Options{Version: a.Build, Logger: logger.Named("api")})
+		served <- api.Serve(apiCtx, listener, visible, api.Options{Version: a.Build, Logger: logger.Named("api"), Trace: spans})
 	}()
 	if cfg.API.Group != "" {
 		logger.Info("members of the API's group are as powerful as the host's user", "group", cfg.API.Group, "user", os.Geteuid(), "hooks_forbidden", cfg.ForbidHooks)
@@ -146,11 +152,11 @@ func serve(ctx context.Context, a *cli.App, cfg config.Config, o serveOptions) e
 	case <-ctx.Done():
 	case err := <-served:
 		stopAPI()
-		return errors.Join(fmt.Errorf("the API ended: %w", err), watched(), h.Close())
+		return errors.Join(fmt.Errorf("the API ended: %w", err), watched(), remotely(), h.Close())
 	}
 	signal.Stop(signals) // the next one ends the process
 	unit.stopping()
-	return stop(context.WithoutCancel(ctx), h, logger, o, func() error { stopAPI(); return errors.Join(<-served, watched()) })
+	return stop(context.WithoutCancel(ctx), h, logger, o, func() error { stopAPI(); return errors.Join(<-served, watched(), remotely()) })
 }
 
 // stop ends a host. Clients are served while containers are stopped, so that those who

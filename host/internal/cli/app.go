@@ -38,7 +38,8 @@ type App struct {
 	// if it cannot.
 	Elsewhere func() error
 
-	socket   string
+	socket   string // or an address on TCP
+	tlsDir   string
 	patience Seconds
 	away     atomic.Bool // the host is away and waited for
 	raw      atomic.Bool // the terminal does not begin a line where one ends
@@ -69,9 +70,11 @@ func New(version, commit string) *App {
 // Main runs a command and returns the program's exit code.
 func (a *App) Main(ctx context.Context, args []string) int {
 	root := a.Root()
-	if cmd, _, _ := root.Find(args); cmd == root && a.Elsewhere != nil {
+	found, _, _ := root.Find(args)
+	if found == root && a.Elsewhere != nil {
 		a.missing = a.Elsewhere()
 	}
+	ctx, end := a.traced(ctx, found)
 	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
 		a.completeNames(root) // for nothing else
 	}
@@ -80,6 +83,7 @@ func (a *App) Main(ctx context.Context, args []string) int {
 	root.SetErr(a.Stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
+		end(0, nil)
 		return 0
 	}
 	code := ExitFailed
@@ -90,6 +94,7 @@ func (a *App) Main(ctx context.Context, args []string) int {
 		code, err = coded.Code, coded.Err
 	}
 	a.complain(err)
+	end(code, err)
 	return code
 }
 
@@ -114,7 +119,8 @@ func (a *App) Root() *cobra.Command {
 		Short: "davit runs OCI containers through pluggable backends",
 		Long: `davit runs OCI containers through pluggable backends.
 
-` + "`davit serve`" + ` is the host; the other commands talk to it over its Unix socket.`,
+` + "`davit serve`" + ` is the host; the other commands talk to it over its Unix socket, or over
+TCP with TLS.`,
 		Args:              cobra.ArbitraryArgs, // so that RunE explains a wrong one
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -137,7 +143,9 @@ func (a *App) Root() *cobra.Command {
 	if !ok || socket == "" {
 		socket = defaultSocket
 	}
-	root.PersistentFlags().StringVar(&a.socket, "host", socket, "`SOCKET` of the host (environment: DAVIT_HOST)")
+	root.PersistentFlags().StringVar(&a.socket, "host", socket, "`ADDRESS` of the host: a socket, or tcp://NAME:PORT (environment: DAVIT_HOST)")
+	root.PersistentFlags().StringVar(&a.tlsDir, "tls-dir", "", "`DIR` with ca.pem, cert.pem and key.pem, for a host on TCP (environment: DAVIT_CERT_PATH)")
+	_ = root.MarkPersistentFlagDirname("tls-dir")
 	root.SetFlagErrorFunc(flagError)
 	root.Version = cmp.Or(a.Build.Version, "devel") // for --version; `davit version` says more
 	root.SetVersionTemplate("davit {{.Version}}\n")

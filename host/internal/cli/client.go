@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/davit-run/davit/host/api"
@@ -12,7 +11,7 @@ import (
 
 // Client returns a client of the host that the user means.
 func (a *App) Client() *api.Client {
-	c := api.NewClient(a.address())
+	c := a.newClient()
 	c.Patience = a.patience.Or(0)
 	c.Gone = func(reason error) {
 		a.away.Store(true)
@@ -38,6 +37,3 @@ func (a *App) patienceFlag(cmd *cobra.Command) {
 	a.patience.Duration = new(5 * time.Minute)
 	cmd.Flags().Var(&a.patience, "reconnect", "how long to wait for a host that goes away meanwhile, a `DURATION` or seconds; 0 is not at all")
 }
-
-// address returns the path of the host's socket.
-func (a *App) address() string { return strings.TrimPrefix(a.socket, "unix://") }

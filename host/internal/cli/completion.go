@@ -73,7 +73,7 @@ func (a *App) completion(of values, several bool) cobra.CompletionFunc {
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
 		defer cancel()
-		found := of(ctx, api.NewClient(a.address()))
+		found := of(ctx, a.newClient())
 		found = slices.DeleteFunc(found, func(name string) bool { return slices.Contains(args, name) || !strings.HasPrefix(name, begun) })
 		return found, cobra.ShellCompDirectiveNoFileComp
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/davit-run/davit/host/api"
@@ -19,7 +18,7 @@ const unwatchedPoll = 5 * time.Second
 // while.
 func (a *App) explainWait(ctx context.Context, ref string, first time.Duration) (stop func()) {
 	// It does not wait for a host that goes away, and says nothing of it.
-	client := api.NewClient(strings.TrimPrefix(a.socket, "unix://"))
+	client := a.newClient()
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
