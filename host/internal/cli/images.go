@@ -77,7 +77,7 @@ func imagesNamed(list []api.Image, name string) []api.Image {
 
 // imageListing returns the table of images, with a row for each name of each image.
 func imageListing(list []api.Image, id func(api.Image) string, digests bool, now time.Time) listing {
-	l := listing{header: []string{"NAME", "ID", "PLATFORM", "CREATED", "SIZE"}}
+	l := listing{header: []string{"NAME", "ID", "PLATFORM", "CREATED", "SIZE"}, dispensable: []string{"PLATFORM", "CREATED"}}
 	if digests {
 		l.header = append(l.header, "DIGEST")
 	}
@@ -100,7 +100,7 @@ func imageListing(list []api.Image, id func(api.Image) string, digests bool, now
 		repository, tag := cutTag(l.rows[i][0])
 		return fields{
 			"ID": l.rows[i][1], "Repository": cmp.Or(repository, "<none>"), "Tag": cmp.Or(tag, "<none>"), "Digest": each[i].Digest,
-			"CreatedSince": ago(each[i].CreatedAt, now), "CreatedAt": rfc3339(each[i].CreatedAt), "Containers": each[i].Containers,
+			"CreatedSince": agoInWords(each[i].CreatedAt, now), "CreatedAt": rfc3339(each[i].CreatedAt), "Containers": each[i].Containers,
 		}
 	}
 	return l
