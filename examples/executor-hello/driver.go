@@ -27,6 +27,9 @@ func (d *driver) Prepare(_ context.Context, w executor.Workload) (order, error) 
 	if err == nil && w.Stdio.Stdin.Kind != executor.StreamNull {
 		err = executor.Errorf(executor.Unsupported, "this executor has no input for workloads")
 	}
+	if err == nil {
+		err = honours.Check(w)
+	}
 	return order{Ref: w.Ref, Spec: s, Env: d.config.Env, Stdio: w.Stdio}, err
 }
 

@@ -6,10 +6,18 @@ import (
 	"syscall"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/honoured"
 )
 
-// spec is what this executor reads of an OCI runtime spec. The rest, namespaces,
-// mounts and limits among it, it does not honour.
+// honours are the fields of an OCI runtime spec that this executor honours. A spec that asks
+// for anything else, such as a limit, a volume or a read-only root, is refused by name. What is
+// in the second row every container's spec has, and a plain process goes without.
+var honours = honoured.Fields{
+	"ociVersion", "annotations", "process.args", "process.env", "process.cwd", "process.user.uid", "process.user.gid", "root.path",
+	"process.user.additionalGids", "process.capabilities", "process.rlimits", "process.oomScoreAdj", "linux.seccomp", "linux.cgroupsPath",
+}
+
+// spec is what this executor reads of a spec.
 type spec struct {
 	Process struct {
 		Args []string `json:"args"`

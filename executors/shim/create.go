@@ -82,6 +82,9 @@ func (d *driver) Prepare(ctx context.Context, w executor.Workload) (*plan, error
 		return nil, err
 	}
 	if resolved.Kind() == runtimes.KindRunc {
+		if err := checkUser(os.Geteuid(), w.Spec); err != nil {
+			return nil, err
+		}
 		if err := p.spec.CheckCommand(); err != nil {
 			return nil, err
 		}

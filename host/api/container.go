@@ -245,6 +245,8 @@ type Container struct {
 	// one that runs.
 	HealthCheck *HealthCheck `json:"health_check,omitempty"`
 	Health      *Health      `json:"health,omitempty"`
+	// Details are what it is run with. Only Inspect sets them.
+	Details *Details `json:"details,omitempty"`
 }
 
 // MountedVolume is a volume that a container has.

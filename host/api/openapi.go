@@ -157,6 +157,8 @@ type streamKind struct {
 
 var streamKinds = map[reflect.Type]streamKind{
 	reflect.TypeFor[outputStream]():  {"200", "application/vnd.davit.stream", nil, "A stream of frames: output, and messages with the schema Message. The package documentation of host/api describes it."},
+	reflect.TypeFor[textStream]():    {"200", "text/plain", nil, "The bytes of the output, as they are."},
+	reflect.TypeFor[lineStream]():    {"200", "application/x-ndjson", reflect.TypeFor[LogLine](), "A stream of lines of output, one JSON object a line; a last line with an error says why there are no more."},
 	reflect.TypeFor[eventStream]():   {"200", "application/x-ndjson", reflect.TypeFor[eventLine](), "A stream of events, one a line; a last line with an error says why there are no more."},
 	reflect.TypeFor[imageStream]():   {"200", "application/x-ndjson", reflect.TypeFor[imageLine](), "A stream of progress, one JSON object a line; the last one has the result or an error."},
 	reflect.TypeFor[tarStream]():     {"200", "application/x-tar", nil, "A tar archive. The trailer " + endTrailer + " has the error that has cut it short, or {}."},

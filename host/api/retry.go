@@ -71,9 +71,7 @@ func (c *Client) comeback(ctx context.Context, reason error) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		conn, err := c.dial(ctx, "", "")
-		if err == nil {
-			_ = conn.Close()
+		if c.answers(ctx) {
 			c.enter()
 			return nil
 		}
@@ -81,6 +79,20 @@ func (c *Client) comeback(ctx context.Context, reason error) error {
 			return executor.Errorf(executor.CodeOf(reason), "%w; it has not come back within %s", reason, c.Patience)
 		}
 	}
+}
+
+// answers reports whether a host answers. That of one which is being killed still accepts
+// connections, and says nothing on them. One that starts may answer late, and within Patience.
+func (c *Client) answers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, c.Patience)
+	defer cancel()
+	conn, err := c.dial(ctx, "", "")
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	_, err = c.Version(ctx)
+	return !Unreachable(err) && ctx.Err() == nil
 }
 
 // leave records that the host is away, and returns since when.

@@ -2,11 +2,13 @@ package config
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/davit-run/davit/host/diag"
+	"github.com/davit-run/davit/host/internal/places"
 	"github.com/docker/go-units"
 )
 
@@ -170,14 +172,20 @@ type Runtime struct {
 //	Network         enabled, with subnets from DefaultPool
 //	DefaultBackend  the backend, if there is exactly one
 //
+// For users other than root StateDir is davit in XDG_DATA_HOME (~/.local/share), RunDir is
+// davit in XDG_RUNTIME_DIR (/run/user/UID), or else run in StateDir, and Cgroup is CgroupOff.
+//
 // The Defaults of each backend have the rest of those of c.
 func (c Config) WithDefaults() Config {
-	setDefault(&c.StateDir, "/var/lib/davit")
-	setDefault(&c.RunDir, "/run/davit")
+	setDefault(&c.StateDir, places.State())
+	setDefault(&c.RunDir, places.Run())
 	if len(c.ExecutorDirs) == 0 {
 		c.ExecutorDirs = []string{"/usr/libexec/davit"}
 	}
-	setDefault(&c.Cgroup, "/davit")
+	if os.Geteuid() == 0 {
+		setDefault(&c.Cgroup, "/davit")
+	}
+	setDefault(&c.Cgroup, CgroupOff)
 	setDefault(&c.API.Socket, filepath.Join(c.RunDir, "davit.sock"))
 	setDefault(&c.Log.Level, "info")
 	setDefault(&c.Log.Format, "text")

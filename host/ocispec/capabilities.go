@@ -22,6 +22,10 @@ const (
 	allCapabilities = "ALL"
 )
 
+// Capabilities returns the names of the capabilities that CapAdd and CapDrop of [Options] may
+// have, without CAP_.
+func Capabilities() []string { return slices.Clone(capabilityNames) }
+
 // capability returns the number of a capability, or -1 for ALL.
 func capability(name string) (int, error) {
 	short := strings.TrimPrefix(strings.ToUpper(name), capPrefix)

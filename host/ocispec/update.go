@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // Limits are the limits that can be changed while a container runs. They mean what the
@@ -26,6 +27,38 @@ func LimitsOf(o Options) Limits {
 		MemoryBytes: o.MemoryBytes, MemorySwap: o.MemorySwap, MemoryReservation: o.MemoryReservation, CPUs: o.CPUs,
 		CPUShares: o.CPUShares, CPUSet: o.CPUSet, MemSet: o.MemSet, PidsLimit: o.PidsLimit, BlkioWeight: o.BlkioWeight,
 	}
+}
+
+// LimitsOfSpec returns the limits that a spec has.
+func LimitsOfSpec(spec *specs.Spec) (l Limits) {
+	if spec.Linux == nil || spec.Linux.Resources == nil {
+		return l
+	}
+	r := spec.Linux.Resources
+	if m := r.Memory; m != nil {
+		l.MemoryBytes, l.MemorySwap, l.MemoryReservation = value(m.Limit), value(m.Swap), value(m.Reservation)
+	}
+	if c := r.CPU; c != nil {
+		l.CPUShares, l.CPUSet, l.MemSet = value(c.Shares), c.Cpus, c.Mems
+		if period := value(c.Period); period > 0 && value(c.Quota) > 0 {
+			l.CPUs = float64(*c.Quota) / float64(period)
+		}
+	}
+	if r.Pids != nil {
+		l.PidsLimit = value(r.Pids.Limit)
+	}
+	if r.BlockIO != nil {
+		l.BlkioWeight = value(r.BlockIO.Weight)
+	}
+	return l
+}
+
+// value returns what p points to, or zero.
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
 }
 
 func (l Limits) options() *Options {

@@ -47,6 +47,10 @@ const (
 	Copy Action = "copy"
 	// Size writes the rows and columns of the terminal that is stdin to Stream.
 	Size Action = "size"
+	// Hostname writes the host name to Stream.
+	Hostname Action = "hostname"
+	// PID writes the workload's pid, as the workload sees it, to Stream.
+	PID Action = "pid"
 	// Exec runs File in place of the program. It is the only step, and File
 	// either does not exist or is not executable.
 	Exec Action = "exec"
@@ -87,7 +91,7 @@ func (s Step) words(dir string) []string {
 		return []string{verb, s.Stream, s.Text}
 	case Count:
 		return []string{verb, s.Stream, n}
-	case Copy, Size:
+	case Copy, Size, Hostname, PID:
 		return []string{verb, s.Stream}
 	case Mark:
 		return []string{verb, file, s.Text}
@@ -125,6 +129,10 @@ func (s Step) shell(dir string) string {
 		return "cat" + to
 	case Size:
 		return "stty size" + to
+	case PID:
+		return "echo $$" + to
+	case Hostname:
+		return "cat /proc/sys/kernel/hostname" + to
 	case Mark:
 		return fmt.Sprintf("echo '%s' >> %s", s.Text, file)
 	case Await:

@@ -10,11 +10,12 @@ import (
 	"strings"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/honoured"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // Usual stands in a list of ignored fields for the isolation that every container
-// spec has: see [IsUsual].
+// spec has: see [honoured.IsUsual].
 const Usual = "usual"
 
 // Filter knows the fields that an executor honours.
@@ -86,10 +87,10 @@ func (f Filter) Sift(w executor.Workload, ignore []string) (*specs.Spec, error) 
 	if err := numbers.Decode(&tree); err != nil {
 		return nil, executor.Errorf(executor.Invalid, "spec: %w", err)
 	}
-	if name, _ := tree["hostname"].(string); slices.Contains(ignore, Usual) && isUsualName(w.Ref.ID, name) && !slices.Contains(f.Honoured, "hostname") {
+	if name, _ := tree["hostname"].(string); slices.Contains(ignore, Usual) && honoured.IsUsualName(w.Ref.ID, name) && !slices.Contains(f.Honoured, "hostname") {
 		dropHostname(tree, name)
 	}
-	forgetUnasked(tree)
+	honoured.ForgetUnasked(tree)
 	var refused []string
 	if f.sift(w.Ref.ID, "", tree, ignore, &refused); len(refused) > 0 {
 		hint := `add "` + strings.Join(refused, `", "`) + `" to "ignore" in the backend's config`
@@ -135,7 +136,7 @@ func (f Filter) sift(id, path string, object map[string]any, ignore []string, re
 			value = takeNetwork(object, name)
 		}
 		switch {
-		case slices.Contains(ignore, p), empty(value), slices.Contains(ignore, Usual) && IsUsual(id, p, value):
+		case slices.Contains(ignore, p), honoured.Empty(value), slices.Contains(ignore, Usual) && honoured.IsUsual(id, p, value):
 			if !slices.Contains(f.Honoured, p) && !(f.NetNS && p == namespaces) || slices.Contains(ignore, p) {
 				delete(object, name)
 			}
@@ -146,24 +147,4 @@ func (f Filter) sift(id, path string, object map[string]any, ignore []string, re
 			*refused = append(*refused, p)
 		}
 	}
-}
-
-// empty reports whether a value asks for nothing.
-func empty(value any) bool {
-	switch v := value.(type) {
-	case nil:
-		return true
-	case bool:
-		return !v
-	case json.Number:
-		n, err := v.Float64()
-		return err == nil && n == 0
-	case string:
-		return v == ""
-	case []any:
-		return len(v) == 0
-	case map[string]any:
-		return !slices.ContainsFunc(slices.Collect(maps.Values(v)), func(m any) bool { return !empty(m) })
-	}
-	return false
 }

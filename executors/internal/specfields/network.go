@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/honoured"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -38,21 +39,6 @@ func Network(w executor.Workload, ignore []string) (path string, alone bool, err
 	return path, found && path == "" && spec.Annotations[executor.AnnotationNetwork] == executor.NetworkAlone, nil
 }
 
-// forgetUnasked makes a network namespace that nobody has asked for in a spec a new one.
-func forgetUnasked(spec map[string]any) {
-	annotations, _ := spec["annotations"].(map[string]any)
-	linux, _ := spec["linux"].(map[string]any)
-	list, _ := linux["namespaces"].([]any)
-	if annotations[executor.AnnotationNetwork] != executor.NetworkUnasked {
-		return
-	}
-	for _, v := range list {
-		if n, ok := v.(map[string]any); ok && n["type"] == string(specs.NetworkNamespace) {
-			delete(n, "path")
-		}
-	}
-}
-
 // takeNetwork leaves only the network namespace in a list of namespaces, a member of object,
 // and returns the others.
 func takeNetwork(object map[string]any, name string) (others any) {
@@ -79,7 +65,7 @@ func EtcMounts(w executor.Workload) (mounts []specs.Mount) {
 		return nil
 	}
 	for _, m := range spec.Mounts {
-		if isUsualFile(w.Ref.ID, m.Destination, m.Source) {
+		if honoured.IsUsualFile(w.Ref.ID, m.Destination, m.Source) {
 			mounts = append(mounts, m)
 		}
 	}

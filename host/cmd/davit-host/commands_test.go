@@ -108,6 +108,8 @@ func TestUsage(t *testing.T) {
 	}{
 		{"pss", 1, `unknown command "pss"; did you mean ps?`},
 		{"isnpect x", 1, `unknown command "isnpect"; did you mean inspect?`},
+		{"help isnpect", 1, `unknown command "isnpect"; did you mean inspect?`},
+		{"help network crate", 1, `unknown command "crate"; did you mean create?`},
 		{"frobnicate", 1, `unknown command "frobnicate"; see davit --help`},
 		{"ps --al", 1, "unknown flag: --al; did you mean --all?"},
 		{"ps --frobnicate", 1, "unknown flag: --frobnicate; see davit ps --help"},
@@ -126,7 +128,9 @@ func TestUsage(t *testing.T) {
 		{"run --rootfs /r", 125, "no command is given; write it after the flags: davit run --rootfs DIR CMD [ARG...]"},
 		{"run --rootfs /r --bundle /b x", 125, "both --rootfs and --bundle are given; use one"},
 		{"run --memroy 4m x", 125, "unknown flag: --memroy; did you mean --memory?"},
-		{"run -m 4x x", 125, `--memory "4x": memory "4x" is not a size; write a number with b, k, m or g, such as 512m`},
+		{"run -m 4x x", 125, `--memory "4x" is not a size; write a number with b, k, m or g, such as 512m`},
+		{"run -v vol:x y", 125, `--volume "vol:x": mount target "x" is not an absolute path`},
+		{"update --cpus 0 web", 1, "--cpus 0: a limit that a container has can be changed, and not be taken off; give as much as this machine has"},
 		{"serve -c /nowhere.hcl", 1, "/nowhere.hcl: cannot be read: no such file or directory\ndavit: /nowhere.hcl is not valid"},
 	} {
 		t.Run(tt.args, func(t *testing.T) {

@@ -8,15 +8,16 @@ import (
 
 	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/host/diag"
+	"github.com/davit-run/davit/host/internal/places"
 	"github.com/davit-run/davit/shared/trust"
 	"github.com/spf13/cobra"
 )
 
-const defaultConfig = "/etc/davit"
-
 // configFlag adds --config to a command.
 func configFlag(cmd *cobra.Command) *string {
-	return cmd.Flags().StringP("config", "c", defaultConfig, "config `PATH`: a file, or a directory with files *.hcl")
+	path := cmd.Flags().StringP("config", "c", places.Config(), "config `PATH`: a file, or a directory with files *.hcl (default: /etc/davit, or, without root, ~/.config/davit)")
+	cmd.Flags().Lookup("config").DefValue = "" // manual pages are for all users
+	return path
 }
 
 // loadConfig loads the config of a command with --config. If the user names none and none
@@ -61,9 +62,18 @@ func installed(path string) bool {
 	return len(files) > 0
 }
 
-// builtinConfig returns a config with one backend that needs no daemon.
+// builtinConfig returns a config whose backends need no daemon, and no root if this process has
+// none.
 func builtinConfig() *config.Config {
 	cfg := &config.Config{Backends: []config.Backend{{Name: "main", Executor: "shim"}}}
+	if os.Geteuid() != 0 {
+		cfg.DefaultBackend = "main"
+		cfg.Backends = []config.Backend{
+			// Without root no other files can be its root than this machine's.
+			{Name: "main", Executor: "process", Config: map[string]any{"ignore": []string{"usual", "root"}}},
+			{Name: "wasm", Executor: "wasm"},
+		}
+	}
 	searchBeside(cfg)
 	return cfg
 }

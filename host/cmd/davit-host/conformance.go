@@ -18,6 +18,7 @@ import (
 	"github.com/davit-run/davit/host"
 	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/host/internal/cli"
+	"github.com/davit-run/davit/host/internal/places"
 	"github.com/davit-run/davit/shared/conformance"
 	"github.com/davit-run/davit/shared/conformance/workload"
 	"github.com/davit-run/davit/shared/executor"
@@ -141,13 +142,11 @@ func runConformance(ctx context.Context, a *cli.App, flags conformanceFlags, pat
 	if target.Spec, err = flags.specs(dir); err != nil {
 		return err
 	}
-	// An executor that cannot even be described fails the first check, which says
-	// more about why.
-	info, described := describeFile(ctx, path)
+	info, err := describeFile(ctx, path)
+	if err != nil { // each check would say no more
+		return fmt.Errorf("%s is no executor that can be tested: %w", path, err)
+	}
 	if flags.config != "" || flags.backend != "" {
-		if described != nil {
-			return described
-		}
 		if target.Settings, err = settings(a, flags, info); err != nil {
 			return err
 		}
@@ -220,7 +219,7 @@ func isStatic(path string) (bool, error) {
 
 // settings returns the settings of the backend that the flags name.
 func settings(a *cli.App, flags conformanceFlags, info host.ExecutorInfo) (executor.Settings, error) {
-	path := cmp.Or(flags.config, defaultConfig)
+	path := cmp.Or(flags.config, places.Config())
 	cfg, diags := config.Load(path)
 	if diags.HasErrors() {
 		return executor.Settings{}, errors.Join(diags.WriteText(a.Stderr), refusal(path, diags))

@@ -67,6 +67,7 @@ func TestConformanceRefuses(t *testing.T) {
 	}{
 		{nil, "no executor is given; usage: davit conformance [flags] PATH"},
 		{[]string{"/none"}, "stat /none: no such file or directory"},
+		{[]string{"/bin/true"}, "/bin/true is no executor that can be tested: the executor ended before it was ready (exit status 0)"},
 		{[]string{"--process", "--only", "creat", program}, `the target has only "creat", but there is no such check`},
 		{[]string{"--process", "--skip", "creat=x", program}, `the target skips "creat", but there is no such check`},
 		{[]string{"--process", "--rootfs", "/", program}, "if any flags in the group [rootfs process spec] are set none of the others can be; [process rootfs] were all set"},

@@ -77,10 +77,11 @@ const pageHead = `# The config
 <!-- This page is what ` + "`davit config describe --markdown`" + ` prints. -->
 
 A config is a file in HCL, or a directory with files ` + "`*.hcl`" + ` which make one config together;
-` + "`/etc/davit`" + ` unless ` + "`--config`" + ` says otherwise. All values are literal. Only a backend and its
-executor are needed. ` + "`davit validate`" + ` checks a config, and ` + "`davit reload`" + ` applies what has changed
-while containers run on: all but ` + "`state_dir`, `run_dir`, `cgroup`, `api.socket`, `api.tls.listen`, `log.format`" + `
-and ` + "`network.enabled`" + `, which take a restart of the host.
+` + "`/etc/davit`" + `, or without root ` + "`~/.config/davit`" + `, unless ` + "`--config`" + ` says otherwise. All values
+are literal. Only a backend and its executor are needed. ` + "`davit validate`" + ` checks a config, and
+` + "`davit reload`" + ` applies what has changed while containers run on: all but ` + "`state_dir`" + `, ` + "`run_dir`" + `,
+` + "`cgroup`" + `, ` + "`api.socket`" + `, ` + "`api.tls.listen`" + `, ` + "`log.format`" + ` and ` + "`network.enabled`" + `, which take a
+restart of the host.
 `
 
 // writePage writes the reference as a page.

@@ -19,7 +19,7 @@ var _ = cli.Command(cli.Host, 25, doctorCommand)
 func doctorCommand(a *cli.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor [flags]",
-		Short: "Look for what keeps containers from running here, and say what to do",
+		Short: "Look for what keeps containers from running, and what to do",
 		Long: `Look at this machine, the config, and the host if one runs, and say what keeps
 containers from running, or would let them out, and what to do about it: kernel,
 cgroups, runtimes and their known holes, backends, daemons, directories, disk,

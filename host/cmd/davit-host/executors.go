@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/davit-run/davit/host"
@@ -41,11 +42,18 @@ describe itself; neither a host nor its backends need to run.`,
 		if len(infos) == 0 {
 			fmt.Fprintf(a.Stderr, "no executor is installed in %s\n", strings.Join(cfg.ExecutorDirs, ", "))
 		}
-		rows := make([][]string, len(infos))
-		for i, info := range infos {
-			rows[i] = []string{info.Name, info.Version, cli.Number(info.Protocol), info.Path, info.Problem}
+		header, rows := []string{"NAME", "VERSION", "PROTOCOL", "PATH"}, make([][]string, len(infos))
+		problems := slices.ContainsFunc(infos, func(info host.ExecutorInfo) bool { return info.Problem != "" })
+		if problems {
+			header = append(header, "PROBLEM")
 		}
-		return cli.PrintTable(a.Stdout, []string{"NAME", "VERSION", "PROTOCOL", "PATH", "PROBLEM"}, rows)
+		for i, info := range infos {
+			rows[i] = []string{info.Name, info.Version, cli.Number(info.Protocol), info.Path}
+			if problems {
+				rows[i] = append(rows[i], info.Problem)
+			}
+		}
+		return cli.PrintFitted(a.Stdout, header, rows, nil, []string{"PROTOCOL"})
 	}
 	cmd.AddCommand(describeCommand(a))
 	return cmd

@@ -43,8 +43,11 @@ that. A second signal ends it at once. On SIGHUP it reads its config again, as w
 With --ephemeral, containers end with the host, however it ends: also when it is
 killed.
 
-Without --config and without a config in ` + defaultConfig + `, it has one backend, main, that
-runs containers with runc and needs no daemon.`,
+Without --config and without a config in /etc/davit, it has one backend, main, that
+runs containers with runc and needs no daemon. Without root, all is in directories of the
+user (~/.config/davit, ~/.local/share/davit, $XDG_RUNTIME_DIR/davit), and without a config
+there it has the backends main, which runs processes of this machine on its own files,
+and wasm, which runs WebAssembly modules.`,
 		Example: "  davit serve\n  davit serve --config ./davit.hcl\n  davit serve --drain=30s\n  davit serve --ephemeral",
 		Args:    cli.AtMost(0),
 	}
@@ -140,6 +143,7 @@ func serve(ctx context.Context, a *cli.App, cfg config.Config, o serveOptions) e
 	defer aside.Wait()
 	defer stopAPI()
 	aside.Go(func() { unit.watch(apiCtx, listener.Addr().String()) })
+	aside.Go(func() { sayUnready(apiCtx, h.Backends, logger) })
 	aside.Go(func() { reloadOn(apiCtx, reloads, reloader) })
 
 	select {

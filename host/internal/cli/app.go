@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/host/internal/places"
 	"github.com/spf13/cobra"
 )
 
@@ -22,8 +23,6 @@ const (
 	exitNotExecutable = 126
 	exitNotFound      = 127
 )
-
-const defaultSocket = "/run/davit/davit.sock"
 
 // App is one invocation of the program.
 type App struct {
@@ -132,18 +131,15 @@ TCP with TLS.`,
 			if a.missing != nil {
 				return fmt.Errorf("command %q: %w", args[0], a.missing)
 			}
-			var names []string
-			for _, c := range cmd.Commands() {
-				names = append(names, c.Name())
-			}
-			return fmt.Errorf("unknown command %q; %s", args[0], Suggest(args[0], names, cmd.CommandPath()))
+			return noSuchCommand(cmd, args[0])
 		},
 	}
 	socket, ok := a.Env("DAVIT_HOST")
 	if !ok || socket == "" {
-		socket = defaultSocket
+		socket = places.Socket()
 	}
-	root.PersistentFlags().StringVar(&a.socket, "host", socket, "`ADDRESS` of the host: a socket, or tcp://NAME:PORT (environment: DAVIT_HOST)")
+	root.PersistentFlags().StringVar(&a.socket, "host", socket, "`ADDRESS` of the host: a socket, or tcp://NAME:PORT (default: /run/davit/davit.sock, or, without root, that of the user's own host; environment: DAVIT_HOST)")
+	root.PersistentFlags().Lookup("host").DefValue = "" // manual pages are for all users
 	root.PersistentFlags().StringVar(&a.tlsDir, "tls-dir", "", "`DIR` with ca.pem, cert.pem and key.pem, for a host on TCP (environment: DAVIT_CERT_PATH)")
 	_ = root.MarkPersistentFlagDirname("tls-dir")
 	root.SetFlagErrorFunc(flagError)
@@ -151,10 +147,13 @@ TCP with TLS.`,
 	root.SetVersionTemplate("davit {{.Version}}\n")
 
 	a.addCommands(root)
+	root.SetHelpCommand(helpCommand())
 	// Without a command the program prints help, though cobra must be able to run it.
 	usage := strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable .HasParent}}", 1)
 	usage = strings.ReplaceAll(usage, ".FlagUsages", ".FlagUsagesWrapped "+strconv.Itoa(HelpWidth(a.Stdout)))
+	usage = strings.ReplaceAll(usage, "rpad .Name .NamePadding", "rpad .Name 11") // hidden commands have longer names
 	root.SetUsageTemplate(usage)
+	wrapHelp(root, HelpWidth(a.Stdout))
 	cobra.EnableCommandSorting = false
 	return root
 }

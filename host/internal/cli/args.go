@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/davit-run/davit/shared/nearest"
@@ -13,7 +14,7 @@ import (
 // flagError explains a wrong flag.
 func flagError(cmd *cobra.Command, err error) error {
 	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok && wrong.Unwrap() != nil {
-		return fmt.Errorf("--%s %q: %w", wrong.GetFlag().Name, wrong.GetValue(), wrong.Unwrap())
+		return wrongValue(wrong)
 	}
 	var names []string
 	written := ""
@@ -23,6 +24,26 @@ func flagError(cmd *cobra.Command, err error) error {
 	}
 	return fmt.Errorf("%w; %s", err, Suggest(written, names, cmd.CommandPath()))
 }
+
+// wrongValue explains a wrong value of a flag. What is wrong with it may begin with what it is,
+// as in `memory "4x" is not a size`: the flag's name takes the place of that.
+func wrongValue(wrong *pflag.InvalidValueError) error {
+	name, value, why := wrong.GetFlag().Name, strconv.Quote(wrong.GetValue()), wrong.Unwrap()
+	what, rest, ok := strings.Cut(why.Error(), value)
+	if ok && strings.Trim(what, "abcdefghijklmnopqrstuvwxyz ") == "" && (strings.HasPrefix(rest, " ") || strings.HasPrefix(rest, ": ")) {
+		return &reworded{fmt.Sprintf("--%s %s%s", name, value, rest), why}
+	}
+	return fmt.Errorf("--%s %s: %w", name, value, why)
+}
+
+// reworded is an error in other words.
+type reworded struct {
+	text string
+	err  error
+}
+
+func (e *reworded) Error() string { return e.text }
+func (e *reworded) Unwrap() error { return e.err }
 
 // Suggest returns a hint: the nearest names, or where to find help.
 func Suggest(written string, names []string, path string) string {
@@ -56,9 +77,5 @@ func NoSuchSubcommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	var names []string
-	for _, c := range cmd.Commands() {
-		names = append(names, c.Name())
-	}
-	return fmt.Errorf("unknown command %q; %s", args[0], Suggest(args[0], names, cmd.CommandPath()))
+	return noSuchCommand(cmd, args[0])
 }

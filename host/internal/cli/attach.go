@@ -55,9 +55,7 @@ func (a *App) attach(ctx context.Context, opts api.ContainerOptions, cidfile *ci
 	if err != nil {
 		return runError(unfinished(err, id))
 	}
-	err = a.ended("container "+api.ShortID(id), end)
-	a.explain(end, opts)
-	return err
+	return a.ended("container "+api.ShortID(id), end, opts.Process.MemoryBytes)
 }
 
 // sendSignal sends a signal to a container, and reports whether a host was there to take it.
@@ -84,14 +82,14 @@ func unfinished(err error, id string) error {
 }
 
 // explain prints, on a terminal, the reason of an end that the code alone does not
-// explain.
-func (a *App) explain(end *api.End, opts api.ContainerOptions) {
+// explain. memory is the limit in bytes, 0 if it is not known.
+func (a *App) explain(end *api.End, memory int64) {
 	if end.OOM == nil || !*end.OOM || !isTerminal(a.Stderr) {
 		return
 	}
 	limit := ""
-	if opts.Process.MemoryBytes > 0 {
-		limit = fmt.Sprintf(" (limit %s)", units.BytesSize(float64(opts.Process.MemoryBytes)))
+	if memory > 0 {
+		limit = fmt.Sprintf(" (limit %s)", units.BytesSize(float64(memory)))
 	}
 	a.complain(fmt.Errorf("killed: out of memory%s", limit))
 }

@@ -76,5 +76,5 @@ func (a *App) follow(ctx context.Context, id string, f *foreground, call func(co
 	case err != nil:
 		return runError(unfinished(err, id))
 	}
-	return a.ended("container "+api.ShortID(id), end)
+	return a.ended("container "+api.ShortID(id), end, f.memory)
 }

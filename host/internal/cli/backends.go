@@ -48,10 +48,10 @@ next. With --check the command fails if a backend is not ready.`,
 				name += " (default)"
 			}
 			if problem != "" && !b.LastErrorAt.IsZero() {
-				problem = since(b.LastErrorAt, now) + " ago: " + problem
+				problem = ago(b.LastErrorAt, now) + ": " + problem
 			}
 			if !full {
-				problem = shorten(problem, 80)
+				problem = shorten(problem, 240)
 			}
 			capabilities := make([]string, len(b.Capabilities))
 			for i, c := range b.Capabilities {
@@ -69,7 +69,9 @@ next. With --check the command fails if a backend is not ready.`,
 		if full {
 			header = slices.Insert(header, len(header)-1, "CAPABILITIES")
 		}
-		err = listing{header: header, rows: rows, items: backends}.print(a.Stdout, *form)
+		err = listing{header: header, rows: rows, items: backends, dispensable: []string{"VERSION", "PID", "RESTARTS"}, more: func(i int) fields {
+			return fields{"Name": backends[i].Name} // without what is added to it for people
+		}}.print(a.Stdout, *form)
 		return errors.Join(err, failed)
 	}
 	return cmd
@@ -83,7 +85,7 @@ func stateOf(b api.BackendInfo, now time.Time) string {
 		s += " " + since(b.Since, now)
 	}
 	if !b.NextTry.IsZero() {
-		s += ", next try in " + since(now, b.NextTry)
+		s += ", next try " + in(b.NextTry, now)
 	}
 	return s
 }

@@ -76,7 +76,7 @@ func checkpointListing(list []api.Checkpoint) listing {
 		}
 		rows[i] = []string{k.Name, Number(k.Attempt), then, ago(k.CreatedAt, now)}
 	}
-	return listing{[]string{"CHECKPOINT NAME", "ATTEMPT", "CONTAINER", "CREATED"}, rows, list, func(i int) fields {
+	return listing{header: []string{"CHECKPOINT NAME", "ATTEMPT", "CONTAINER", "CREATED"}, rows: rows, items: list, more: func(i int) fields {
 		k := list[i]
 		return fields{"Name": k.Name, "Attempt": k.Attempt, "LeftRunning": k.LeftRunning, "CreatedAt": k.CreatedAt.Format(time.RFC3339)}
 	}}

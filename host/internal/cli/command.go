@@ -50,6 +50,5 @@ func (a *App) addCommands(root *cobra.Command) {
 		made.GroupID = string(c.group)
 		root.AddCommand(made)
 	}
-	root.SetHelpCommandGroupID(string(Host))
 	root.SetCompletionCommandGroupID(string(Host))
 }

@@ -35,14 +35,16 @@ func (a *App) completeNames(root *cobra.Command) {
 				cmd.ValidArgsFunction = a.completion(volumeNames, true)
 			case strings.Contains(cmd.Use, "NETWORK..."):
 				cmd.ValidArgsFunction = a.completion(networkNames, true)
+			case strings.Contains(cmd.Use, "STRAY"):
+				cmd.ValidArgsFunction = a.completion(strayIDs, true)
 			case strings.Contains(cmd.Use, "BACKEND"):
 				cmd.ValidArgsFunction = a.completion(backendNames, true)
 			}
 		}
 		for flag, of := range map[string]values{
 			"backend": backendNames, "runtime": runtimeNames, "signal": signalNames, "stop-signal": signalNames, "network": networkModes,
-			"volumes-from": containerNames,
-			"pid":          pidModes, "ipc": ipcModes,
+			"volumes-from": containerNames, "cap-add": capabilityNames, "cap-drop": capabilityNames,
+			"pid": pidModes, "ipc": ipcModes,
 			"uts":         words(ocispec.NamespacePrivate, ocispec.NamespaceHost),
 			"cgroupns":    words(ocispec.NamespacePrivate, ocispec.NamespaceHost),
 			"attach":      words("stdin", "stdout", "stderr"),
@@ -184,6 +186,19 @@ func runtimeNames(ctx context.Context, c *api.Client) (names []string) {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// strayIDs returns the ids of strays as people see them.
+func strayIDs(ctx context.Context, c *api.Client) (ids []string) {
+	all, _ := c.Strays(ctx)
+	for _, s := range all {
+		ids = append(ids, api.ShortID(s.ID))
+	}
+	return ids
+}
+
+func capabilityNames(context.Context, *api.Client) []string {
+	return append(ocispec.Capabilities(), "ALL")
 }
 
 func signalNames(context.Context, *api.Client) (names []string) {

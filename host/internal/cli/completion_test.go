@@ -12,16 +12,18 @@ import (
 // TestCompletion completes what needs no host, and nothing where none answers.
 func TestCompletion(t *testing.T) {
 	for args, want := range map[string][]string{
-		"run --restart ":      {"no", "on-failure", "always", "unless-stopped"},
-		"ps --format ":        {"table", "json"},
-		"kill --signal TER":   {"TERM"},
-		"rm ":                 nil,
-		"rename web ":         nil,
-		"run --backend ":      nil,
-		"run --ipc s":         {"shareable"},
-		"run -a std":          {"stdin", "stdout", "stderr"},
-		"backend restart ":    nil,
-		"run --stop-signal W": {"WINCH"},
+		"run --restart ":       {"no", "on-failure", "always", "unless-stopped"},
+		"ps --format ":         {"table", "json"},
+		"kill --signal TER":    {"TERM"},
+		"rm ":                  nil,
+		"rename web ":          nil,
+		"run --backend ":       nil,
+		"run --ipc s":          {"shareable"},
+		"run --cap-add SYS_A":  {"SYS_ADMIN"},
+		"create --cap-drop AL": {"ALL"},
+		"run -a std":           {"stdin", "stdout", "stderr"},
+		"backend restart ":     nil,
+		"run --stop-signal W":  {"WINCH"},
 	} {
 		var out bytes.Buffer
 		a := &App{Stdout: &out, Stderr: &out, Env: hostAt(t.TempDir() + "/none.sock")}

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/davit-run/davit/host/api"
 )
@@ -28,7 +29,8 @@ func (a *App) each(args []string, do func(arg string) error) error {
 var errSkipped = errors.New("skipped")
 
 // together calls do for containers, several at once, and prints those for which it
-// succeeded, in the order of refs.
+// succeeded, in the order of refs. At a terminal it shows for which one it waits, if that
+// takes a while.
 func (a *App) together(refs []string, do func(ref string) error) error {
 	results := make([]chan error, len(refs))
 	slots := make(chan struct{}, 16)
@@ -42,7 +44,7 @@ func (a *App) together(refs []string, do func(ref string) error) error {
 	}
 	next := 0
 	return a.each(refs, func(ref string) error {
-		err := <-results[next]
+		err := a.awaited(ref, results[next])
 		next++
 		if err == nil {
 			fmt.Fprintln(a.Stdout, ref)
@@ -52,4 +54,22 @@ func (a *App) together(refs []string, do func(ref string) error) error {
 		}
 		return err
 	})
+}
+
+// awaited returns what comes from result, and shows meanwhile that it is waited for.
+func (a *App) awaited(ref string, result <-chan error) error {
+	line := a.statusLine(false)
+	defer line.done()
+	tick := time.NewTicker(silence)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-result:
+			return err
+		case <-tick.C:
+			if line.due(silence) {
+				line.show(fmt.Sprintf("waiting for %s, %s", shorten(Printable(ref), 40), since(line.began, time.Now())))
+			}
+		}
+	}
 }

@@ -21,7 +21,7 @@ func (a *App) eventsCommand() *cobra.Command {
 	only := eventFilters{}
 	cmd := &cobra.Command{
 		Use:   "events [flags]",
-		Short: "Print what happened to containers, images, volumes, networks and backends",
+		Short: "Print what happened to containers, images, networks, backends",
 		Long: `Print what happened to containers, images, volumes, networks and backends, from the
 host's journal: time, number, type and details of each event. As JSON, an event is one line. With --until and
 --follow it ends at the first event after that time.`,

@@ -110,5 +110,5 @@ func (a *App) exec(ctx context.Context, reference string, o api.ExecOptions, fla
 	case err != nil:
 		return runError(err)
 	}
-	return a.ended("the command", end)
+	return a.ended("the command", end, 0)
 }

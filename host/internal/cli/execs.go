@@ -10,7 +10,6 @@ import (
 
 	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/shared/executor"
-	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
 )
 
@@ -58,9 +57,13 @@ func execListing(list []api.Exec, full bool, now time.Time) listing {
 		if !full {
 			command = shorten(command, 40)
 		}
-		rows[i] = []string{e.ID, command, Number(e.PID), units.HumanDuration(now.Sub(e.CreatedAt)) + " ago", execStatus(e, now)}
+		rows[i] = []string{e.ID, command, Number(e.PID), ago(e.CreatedAt, now), execStatus(e, now)}
 	}
-	return listing{header: []string{"ID", "COMMAND", "PID", "CREATED", "STATUS"}, rows: rows, items: list}
+	l := listing{header: []string{"ID", "COMMAND", "PID", "CREATED", "STATUS"}, rows: rows, items: list}
+	if !full {
+		l.shorter, l.dispensable = []string{"COMMAND"}, []string{"PID", "CREATED"}
+	}
+	return l
 }
 
 // execStatus describes the state of an exec as that of a container is described.

@@ -30,7 +30,10 @@ const leastColumn = 12
 func fit(width int, header []string, rows [][]string, shorter, dispensable []string) ([]string, [][]string) {
 	for {
 		over := tableWidth(header, rows) - width
-		first := slices.Index(header, shorter[0])
+		first := -1
+		if len(shorter) > 0 {
+			first = slices.Index(header, shorter[0])
+		}
 		if over <= 0 || len(dispensable) == 0 || first >= 0 && columnWidth(header, rows, first)-over >= leastColumn {
 			break
 		}

@@ -58,6 +58,7 @@ type foreground struct {
 	terminal terminal
 	wishes   chan api.Control
 	started  func(api.StreamsBegun)
+	memory   int64 // limit in bytes, 0 if it is not known
 }
 
 // newForeground returns the foreground for a command with flags.
@@ -207,11 +208,12 @@ func (f *foreground) watchSize(ctx context.Context, wg *sync.WaitGroup) {
 }
 
 // ended returns the error for the end of a process in the foreground: its exit code, if that
-// is not 0.
-func (a *App) ended(what string, end *api.End) error {
+// is not 0. memory is the limit that it had, in bytes, 0 if it is not known.
+func (a *App) ended(what string, end *api.End, memory int64) error {
 	if end.Output == executor.Truncated {
 		a.complain(fmt.Errorf("the output of %s may be incomplete", what))
 	}
+	a.explain(end, memory)
 	code, known := end.ExitCode()
 	if !known {
 		return &ExitError{Code: exitRunFailed, Err: fmt.Errorf("%s was lost, so its exit code is not known: %s", what, end.Reason)}

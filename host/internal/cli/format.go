@@ -1,17 +1,16 @@
 package cli
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
 )
 
@@ -80,26 +79,6 @@ func PrintJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// PrintTable prints rows as a table. Empty cells become a dash.
-func PrintTable(w io.Writer, header []string, rows [][]string) error {
-	whole := bufio.NewWriter(w) // tabwriter writes each cell on its own
-	tw := tabwriter.NewWriter(whole, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(tw, strings.Join(header, "\t"))
-	for _, row := range rows {
-		for i, cell := range row {
-			if cell == "" {
-				cell = "-"
-			}
-			row[i] = Printable(cell)
-		}
-		fmt.Fprintln(tw, strings.Join(row, "\t"))
-	}
-	if err := tw.Flush(); err != nil {
-		return err
-	}
-	return whole.Flush()
-}
-
 // Printable returns text on one line, without characters that could harm a terminal.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
@@ -130,7 +109,8 @@ func commandLine(args []string) string {
 	return strings.Join(quoted, " ")
 }
 
-// since returns the time from then to now in its largest unit, such as 5s or 3h.
+// since returns the time from then to now in its largest unit, such as 5s or 3h. All tables
+// say it so: words such as "About an hour" leave no room for the rest.
 func since(then, now time.Time) string {
 	d := max(now.Sub(then), 0)
 	switch {
@@ -141,7 +121,37 @@ func since(then, now time.Time) string {
 	case d < 48*time.Hour:
 		return fmt.Sprintf("%dh", d/time.Hour)
 	}
-	return fmt.Sprintf("%dd", d/(24*time.Hour))
+	const day, year = 24 * time.Hour, 365 * 24 * time.Hour
+	if d < 2*year {
+		return fmt.Sprintf("%dd", d/day)
+	}
+	return fmt.Sprintf("%dy", d/year)
+}
+
+// in returns when something is to happen: in 5s, or now.
+func in(then, now time.Time) string {
+	if then.Sub(now) < time.Second {
+		return "now"
+	}
+	return "in " + since(now, then)
+}
+
+// ago returns how long ago something was, or nothing if that is not known. Templates have
+// what docker says, which is longer; see agoInWords.
+func ago(then, now time.Time) string {
+	if then.IsZero() || then.Unix() <= 0 {
+		return ""
+	}
+	return since(then, now) + " ago"
+}
+
+// agoInWords returns how long ago something was as docker says it, or nothing if that is not
+// known.
+func agoInWords(then, now time.Time) string {
+	if then.IsZero() || then.Unix() <= 0 {
+		return ""
+	}
+	return units.HumanDuration(now.Sub(then)) + " ago"
 }
 
 // yes returns "yes" for true, and nothing for false.

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -34,22 +33,12 @@ func TestStatus(t *testing.T) {
 		{"exited (0, output incomplete) 2m ago", ended(executor.Exit{Code: code(0)}, executor.Truncated)},
 		{"lost: the machine was restarted", ended(executor.Exit{Source: executor.Lost, Reason: "the machine was restarted"}, executor.Truncated)},
 		{"restarting (1) in 3s", api.Container{State: api.StateRestarting, RestartAt: now.Add(3 * time.Second), Exit: &api.End{Exit: executor.Exit{Code: code(1)}}}},
-		{"restarting (no such file) in 0s", api.Container{State: api.StateRestarting, RestartAt: now, Error: "no such file"}},
+		{"restarting (no such file) now", api.Container{State: api.StateRestarting, RestartAt: now, Error: "no such file"}},
 		{"failed: no such file", api.Container{State: api.StateFailed, Error: "no such file"}},
 	} {
 		if got := status(tt.c, now); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)
 		}
-	}
-}
-
-func TestTable(t *testing.T) {
-	var b strings.Builder
-	if err := PrintTable(&b, []string{"NAME", "STATUS"}, [][]string{{"é", "a\nb\x1b[31m"}, {"", "x"}}); err != nil {
-		t.Fatal(err)
-	}
-	if want := "NAME   STATUS\né      a b [31m\n-      x\n"; b.String() != want {
-		t.Errorf("got\n%swant\n%s", b.String(), want)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/host/api"
-	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
 )
 
@@ -45,6 +44,9 @@ itself. Only the last one has left an image.`,
 			}
 			return nil
 		}
+		if o.whole {
+			l.shorter, l.dispensable = nil, nil
+		}
 		return l.print(a.Stdout, *form)
 	}
 	return cmd
@@ -52,7 +54,7 @@ itself. Only the last one has left an image.`,
 
 // listing returns the steps of an image as docker lists them.
 func (o historyOptions) listing(steps []api.ImageStep, now time.Time) listing {
-	l := listing{header: []string{"IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"}, items: steps}
+	l := listing{header: []string{"IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"}, items: steps, shorter: []string{"COMMENT", "CREATED BY"}, dispensable: []string{"COMMENT"}}
 	for _, step := range steps {
 		id := cmp.Or(step.Image, "<missing>")
 		by, created, bytes := Printable(step.CreatedBy), ago(step.CreatedAt, now), size(step.Size)
@@ -65,17 +67,9 @@ func (o historyOptions) listing(steps []api.ImageStep, now time.Time) listing {
 		l.rows = append(l.rows, []string{id, created, by, bytes, step.Comment})
 	}
 	l.more = func(i int) fields {
-		return fields{"ID": l.rows[i][0], "CreatedSince": ago(steps[i].CreatedAt, now), "CreatedAt": rfc3339(steps[i].CreatedAt)}
+		return fields{"ID": l.rows[i][0], "CreatedSince": agoInWords(steps[i].CreatedAt, now), "CreatedAt": rfc3339(steps[i].CreatedAt)}
 	}
 	return l
-}
-
-// ago returns how long ago something was, or nothing if that is not known.
-func ago(then, now time.Time) string {
-	if then.IsZero() || then.Unix() <= 0 {
-		return ""
-	}
-	return units.HumanDuration(now.Sub(then)) + " ago"
 }
 
 // rfc3339 returns a time for programs, or nothing if it is not known.

@@ -15,7 +15,7 @@ func TestHistoryListing(t *testing.T) {
 	id := "sha256:" + strings.Repeat("0", 64)
 	steps := []api.ImageStep{{Image: id, CreatedBy: strings.Repeat("x", 50), CreatedAt: now.Add(-time.Hour), Comment: "c"}, {CreatedBy: "ADD\tfile", Size: 2048}}
 	got := historyOptions{human: true}.listing(steps, now).rows
-	want := [][]string{{strings.Repeat("0", 12), "About an hour ago", strings.Repeat("x", 44) + "…", "0B", "c"}, {"<missing>", "", "ADD file", "2KiB", ""}}
+	want := [][]string{{strings.Repeat("0", 12), "1h ago", strings.Repeat("x", 44) + "…", "0B", "c"}, {"<missing>", "", "ADD file", "2KiB", ""}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}

@@ -131,7 +131,7 @@ func imagesNamed(list []api.Image, name string) []api.Image {
 // imageListing returns the table of images, with a row for each name of each image. A digest
 // of nil leaves out the column.
 func imageListing(list []api.Image, id, digest func(api.Image) string, now time.Time) listing {
-	l := listing{header: []string{"NAME", "ID", "PLATFORM", "CREATED", "SIZE"}}
+	l := listing{header: []string{"NAME", "ID", "PLATFORM", "CREATED", "SIZE"}, dispensable: []string{"PLATFORM", "CREATED"}}
 	if digest != nil {
 		l.header = append(l.header, "DIGEST")
 	}
@@ -154,7 +154,7 @@ func imageListing(list []api.Image, id, digest func(api.Image) string, now time.
 		repository, tag := cutTag(l.rows[i][0])
 		return fields{
 			"ID": l.rows[i][1], "Repository": cmp.Or(repository, "<none>"), "Tag": cmp.Or(tag, "<none>"), "Digest": each[i].Digest,
-			"CreatedSince": ago(each[i].CreatedAt, now), "CreatedAt": rfc3339(each[i].CreatedAt), "Containers": each[i].Containers,
+			"CreatedSince": agoInWords(each[i].CreatedAt, now), "CreatedAt": rfc3339(each[i].CreatedAt), "Containers": each[i].Containers,
 		}
 	}
 	return l

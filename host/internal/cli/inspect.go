@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/davit-run/davit/host/api"
 	"github.com/spf13/cobra"
@@ -78,13 +79,29 @@ func inspectFields(c api.Container) fields {
 	if c.Health != nil { // as in docker, templates ask for it by if
 		state["Health"] = healthFields(c.Health)
 	}
+	d := api.Details{}
+	if c.Details != nil {
+		d = *c.Details
+	}
+	for _, m := range d.Mounts {
+		if named := func(v api.MountedVolume) bool { return v.Target == m.Destination }; m.Type == "bind" && !slices.ContainsFunc(c.Volumes, named) {
+			mounts = append(mounts, map[string]any{"Type": "bind", "Source": m.Source, "Destination": m.Destination, "RW": !slices.Contains(m.Options, "ro")})
+		}
+	}
 	return fields{
-		"Id": c.ID, "ID": c.ID, "Name": c.Name, "Created": c.CreatedAt, "RestartCount": c.Restarts, "Backend": c.Backend, "Runtime": c.Runtime,
+		"LogPath": d.Logs[api.Stdout.String()],
+		"Id":      c.ID, "ID": c.ID, "Name": c.Name, "Created": c.CreatedAt, "RestartCount": c.Restarts, "Backend": c.Backend, "Runtime": c.Runtime,
 		"State":           state,
 		"Mounts":          mounts,
 		"NetworkSettings": map[string]any{"IPAddress": first, "GlobalIPv6Address": first6, "MacAddress": firstMAC, "Networks": networks, "Ports": ports},
-		"Config":          map[string]any{"Labels": labels, "Cmd": c.Command, "Healthcheck": healthCheckFields(c.HealthCheck)},
-		"HostConfig":      map[string]any{"NetworkMode": c.Network, "PidMode": c.PIDMode, "IpcMode": c.IPCMode, "PortBindings": bindings, "AutoRemove": c.AutoRemove, "RestartPolicy": map[string]any{"Name": cmp.Or(c.Restart, api.RestartNo)}},
+		"Config": map[string]any{
+			"Labels": labels, "Cmd": c.Command, "Healthcheck": healthCheckFields(c.HealthCheck), "Image": c.Image,
+			"Env": d.Env, "User": d.User, "WorkingDir": d.Cwd, "Hostname": d.Hostname, "Tty": c.Terminal, "OpenStdin": c.Stdin,
+		},
+		"HostConfig": map[string]any{
+			"Memory": d.Limits.MemoryBytes, "NanoCpus": int64(d.Limits.CPUs * 1e9), "PidsLimit": d.Limits.PidsLimit, "ReadonlyRootfs": d.ReadOnly,
+			"NetworkMode": c.Network, "PidMode": c.PIDMode, "IpcMode": c.IPCMode, "PortBindings": bindings, "AutoRemove": c.AutoRemove, "RestartPolicy": map[string]any{"Name": cmp.Or(c.Restart, api.RestartNo)},
+		},
 	}
 }
 

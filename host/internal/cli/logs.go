@@ -119,7 +119,7 @@ func (t *tailValue[N]) String() string {
 
 // Set implements pflag.Value.
 func (t *tailValue[N]) Set(s string) error {
-	if s == "all" {
+	if s == "all" || s == "-1" { // as in docker
 		*t.n = nil
 		return nil
 	}

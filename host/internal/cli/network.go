@@ -123,19 +123,19 @@ func networkListing(list []api.Network) listing {
 	now := time.Now()
 	rows := make([][]string, len(list))
 	for i, n := range list {
-		created := ""
-		if !n.CreatedAt.IsZero() {
-			created = ago(n.CreatedAt, now)
-		}
-		rows[i] = []string{n.Name, n.Driver, subnets(n), n.Bridge, leadsTo(n), Number(len(n.Containers)), created}
+		rows[i] = []string{n.Name, n.Driver, subnets(n), n.Bridge, leadsTo(n), Number(len(n.Containers)), ago(n.CreatedAt, now)}
 	}
-	return listing{[]string{"NAME", "DRIVER", "SUBNET", "BRIDGE", "REACH", "CONTAINERS", "CREATED"}, rows, list, func(i int) fields {
+	more := func(i int) fields {
 		n := list[i]
 		return fields{
 			"Name": n.Name, "ID": n.Name, "Driver": n.Driver, "Scope": "local", "Internal": n.Internal, "IPv4": true, "IPv6": n.Subnet6.IsValid(),
 			"Labels": labelList(n.Labels), "CreatedAt": n.CreatedAt.Format(time.RFC3339),
 		}
-	}}
+	}
+	return listing{
+		header: []string{"NAME", "DRIVER", "SUBNET", "BRIDGE", "REACH", "CONTAINERS", "CREATED"}, rows: rows, items: list, more: more,
+		dispensable: []string{"CREATED", "BRIDGE", "DRIVER"},
+	}
 }
 
 // eitherFamily returns what sets four, or six if it is given something of IPv6, once each.

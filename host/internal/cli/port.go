@@ -82,7 +82,7 @@ func addBinding(all map[string]any, p publish.Port) {
 
 // publishFlags registers the flags of `davit run` for ports.
 func publishFlags(fs *pflag.FlagSet, o *api.ContainerOptions) {
-	fs.FuncP("publish", "p", "`PORT` to open on this machine: [[IP:]HOST:]CONTAINER[/tcp|udp], with ports or ranges; without HOST, one that is free", func(s string) error {
+	fs.FuncP("publish", "p", "`PORT` to open on this machine, [[IP:]HOST:]CONTAINER[/udp], with ports or ranges; without HOST, one that is free", func(s string) error {
 		ports, err := publish.Parse(s)
 		o.Publish = append(o.Publish, ports...)
 		return err

@@ -64,7 +64,7 @@ func (a *App) systemCommand() *cobra.Command {
 	}
 	df := &cobra.Command{
 		Use:     "df [flags]",
-		Short:   "Show how much of the disk the output of containers and volumes take",
+		Short:   "Show how much of the disk output and volumes take",
 		Example: "  davit system df\n  davit system df --format json",
 		Args:    AtMost(0),
 	}
@@ -77,11 +77,11 @@ func (a *App) systemCommand() *cobra.Command {
 		if *form == AsJSON {
 			return PrintJSON(a.Stdout, usage)
 		}
-		if err := PrintTable(a.Stdout, []string{"ID", "NAME", "STATE", "SIZE", "RECLAIMABLE"}, usageRows(usage, time.Now())); err != nil || len(usage.Volumes) == 0 {
+		if err := PrintFitted(a.Stdout, []string{"ID", "NAME", "STATE", "SIZE", "RECLAIMABLE"}, usageRows(usage, time.Now()), []string{"NAME"}, nil); err != nil || len(usage.Volumes) == 0 {
 			return err
 		}
 		fmt.Fprintln(a.Stdout)
-		return PrintTable(a.Stdout, []string{"VOLUME NAME", "CONTAINERS", "SIZE", "RECLAIMABLE"}, volumeUsageRows(usage.Volumes))
+		return PrintFitted(a.Stdout, []string{"VOLUME NAME", "CONTAINERS", "SIZE", "RECLAIMABLE"}, volumeUsageRows(usage.Volumes), []string{"VOLUME NAME"}, nil)
 	}
 	cmd.AddCommand(df)
 	return cmd
@@ -97,7 +97,7 @@ func usageRows(usage api.DiskUsage, now time.Time) [][]string {
 		case c.Lost:
 			state, reclaimable = "record lost", c.Bytes
 		case c.Ended:
-			state, reclaimable = "ended "+since(c.EndedAt, now)+" ago", c.Bytes
+			state, reclaimable = "ended "+ago(c.EndedAt, now), c.Bytes
 		}
 		total, free = total+c.Bytes, free+reclaimable
 		rows = append(rows, []string{api.ShortID(c.ID), c.Name, state, size(c.Bytes), size(reclaimable)})

@@ -115,7 +115,7 @@ func (a *App) ps(ctx context.Context, o psOptions) error {
 	for i, c := range containers {
 		rows[i] = []string{
 			id(c.ID), c.Name, c.Backend, c.Runtime, cut(commandLine(c.Command), 30),
-			units.HumanDuration(now.Sub(c.CreatedAt)) + " ago", cut(status(c, now), 60),
+			ago(c.CreatedAt, now), cut(status(c, now), 60),
 		}
 	}
 	header := []string{"ID", "NAME", "BACKEND", "RUNTIME", "COMMAND", "CREATED", "STATUS"}
@@ -131,16 +131,17 @@ func (a *App) ps(ctx context.Context, o psOptions) error {
 			rows[i] = append(rows[i], publish.Format(c.Ports))
 		}
 	}
-	if width := terminalWidth(a.Stdout); width > 0 && !o.full && !o.form.templated() {
-		header, rows = fit(width, header, rows, []string{"COMMAND", "PORTS", "STATUS"}, []string{"RUNTIME", "BACKEND", "CREATED"})
+	l := listing{header: header, rows: rows, items: containers, more: func(i int) fields { return psFields(containers[i], now, sizes[containers[i].ID]) }}
+	if !o.full {
+		l.shorter, l.dispensable = []string{"COMMAND", "PORTS", "STATUS"}, []string{"RUNTIME", "BACKEND", "CREATED"}
 	}
-	return listing{header, rows, containers, func(i int) fields { return psFields(containers[i], now, sizes[containers[i].ID]) }}.print(a.Stdout, o.form)
+	return l.print(a.Stdout, o.form)
 }
 
 // psFields are the fields that docker ps has, other than the columns here.
 func psFields(c api.Container, now time.Time, size int64) fields {
 	return fields{
-		"Names": c.Name, "State": string(c.State), "CreatedAt": c.CreatedAt.Format(time.RFC3339), "RunningFor": units.HumanDuration(now.Sub(c.CreatedAt)) + " ago",
+		"Names": c.Name, "State": string(c.State), "CreatedAt": c.CreatedAt.Format(time.RFC3339), "RunningFor": agoInWords(c.CreatedAt, now),
 		"Health": string(healthStatus(c)), "Labels": labelList(c.Labels), "Size": units.BytesSize(float64(size)), "PID": c.PID, "RestartCount": c.Restarts,
 		"Networks": c.Network, "Addresses": addressList(c), "Ports": publish.Format(c.Ports),
 	}
@@ -162,7 +163,7 @@ func status(c api.Container, now time.Time) string {
 		if c.Exit != nil {
 			why = strings.Join(exitDetails(c.Exit), ", ")
 		}
-		return fmt.Sprintf("restarting (%s) in %s", why, since(now, c.RestartAt))
+		return fmt.Sprintf("restarting (%s) %s", why, in(c.RestartAt, now))
 	case api.StateFailed:
 		return "failed: " + c.Error
 	case api.StateExited:
@@ -173,9 +174,9 @@ func status(c api.Container, now time.Time) string {
 			return "lost: " + c.Exit.Reason
 		}
 		if c.Checkpointed != "" {
-			return fmt.Sprintf("checkpointed as %s %s ago", c.Checkpointed, since(c.FinishedAt, now))
+			return strings.TrimSpace(fmt.Sprintf("checkpointed as %s %s", c.Checkpointed, ago(c.FinishedAt, now)))
 		}
-		return fmt.Sprintf("exited (%s) %s ago", strings.Join(exitDetails(c.Exit), ", "), since(c.FinishedAt, now))
+		return strings.TrimSpace(fmt.Sprintf("exited (%s) %s", strings.Join(exitDetails(c.Exit), ", "), ago(c.FinishedAt, now)))
 	}
 	return string(c.State)
 }

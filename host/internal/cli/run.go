@@ -79,7 +79,7 @@ func (a *App) runStreams(ctx context.Context, opts api.ContainerOptions, ids *ci
 	}
 	client := a.Client()
 	f := a.newForeground(flags)
-	f.output, f.signals = a.attachedOutput(attached), attached.signals
+	f.output, f.signals, f.memory = a.attachedOutput(attached), attached.signals, opts.Process.MemoryBytes
 	if size := f.terminal.size(); size != nil {
 		opts.Process.ConsoleSize = &specs.Box{Width: uint(size.Width), Height: uint(size.Height)}
 	}
@@ -88,11 +88,7 @@ func (a *App) runStreams(ctx context.Context, opts api.ContainerOptions, ids *ci
 		a.complain(ids.write(b.Container.ID))
 	}
 	return a.follow(ctx, "", f, func(ctx context.Context, to api.Streams) (*api.End, error) {
-		end, err := client.RunStreams(ctx, opts, "", to)
-		if err == nil {
-			a.explain(end, opts)
-		}
-		return end, err
+		return client.RunStreams(ctx, opts, "", to)
 	})
 }
 

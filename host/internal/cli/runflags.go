@@ -67,7 +67,7 @@ func (f *runFlags) register(fs *pflag.FlagSet, env func(string) (string, bool)) 
 		p.Mounts = append(p.Mounts, m)
 		return err
 	})
-	fs.Func("mount", "`MOUNT` such as type=bind,source=/a,target=/b,readonly or type=volume,source=data,target=/b", func(s string) error {
+	fs.Func("mount", "`MOUNT`, as type=bind,source=/a,target=/b or type=volume,target=/b, with readonly or not", func(s string) error {
 		m, err := ocispec.ParseMount(s)
 		p.Mounts = append(p.Mounts, m)
 		return err

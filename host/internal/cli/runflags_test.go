@@ -147,7 +147,7 @@ func TestRunFlags(t *testing.T) {
 		"--rootfs /r --memory-swap 0 x", "--rootfs /r --shm-size -1 x", "--rootfs /r -c 0 x", "--rootfs /r --blkio-weight 99999 x", "--rootfs /r --entrypoint= x", "--rootfs /r --label-file nowhere x",
 		"--rootfs /r -v /a:/b:ro,rw x", "--rootfs /r -p 65536:80 x", "--rootfs /r -p= x", "--rootfs /r --pids-limit -2 x",
 		"--rootfs /r -e =x x", "--rootfs /r --env-file nowhere x", "--rootfs /r -v a/b:/b x", "--rootfs /r --mount x x",
-		"--rootfs /r -m 1k x", "--rootfs /r --cpus 0 x", "--rootfs /r --pids-limit many x", "--rootfs /r --label =x x",
+		"--rootfs /r -m 1k x", "--rootfs /r --pids-limit many x", "--rootfs /r --label =x x",
 		"--rootfs /r --output-max 0 x", "--rootfs /r --stop-signal NOPE x", "--rootfs /r --stop-timeout soon x", "--rootfs /r --start-timeout 0 x", "--rootfs= x", "",
 		"--health-cmd= i", "--health-interval 0s i", "--health-interval -1s i", "--health-interval 30 i", "--health-interval 1us i", "--health-retries 0 i", "--health-tcp x i", "--health-tcp a:80 i",
 		"--health-http x i", "--health-http :0/ i", "--health-tcp 80 --health-cmd x i", "--no-healthcheck --health-retries 3 i", "--no-healthcheck --health-start-period 0s i",

@@ -11,15 +11,19 @@ import (
 
 // limitFlags registers the flags for limits.
 func limitFlags(fs *pflag.FlagSet, p *ocispec.Options) {
-	fs.FuncP("memory", "m", "memory limit, a `SIZE` such as 64m", func(s string) (err error) {
-		p.MemoryBytes, err = ocispec.ParseMemory(s)
+	fs.FuncP("memory", "m", "memory limit, a `SIZE` such as 64m; 0 is none", func(s string) (err error) {
+		if p.MemoryBytes = 0; s != "0" {
+			p.MemoryBytes, err = ocispec.ParseMemory(s)
+		}
 		return err
 	})
-	fs.Func("cpus", "CPU limit, a `NUMBER` such as 1.5", func(s string) (err error) {
-		p.CPUs, err = ocispec.ParseCPUs(s)
+	fs.Func("cpus", "CPU limit, a `NUMBER` such as 1.5; 0 is none", func(s string) (err error) {
+		if p.CPUs = 0; s != "0" {
+			p.CPUs, err = ocispec.ParseCPUs(s)
+		}
 		return err
 	})
-	fs.Func("pids-limit", "limit on processes and threads, a `NUMBER`; -1 is none", func(s string) (err error) {
+	fs.Func("pids-limit", "limit on processes and threads, a `NUMBER`; 0 and -1 are none", func(s string) (err error) {
 		p.PidsLimit, err = parsePidsLimit(s)
 		return err
 	})

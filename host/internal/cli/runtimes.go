@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"strings"
 
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/spf13/cobra"
@@ -16,9 +17,10 @@ func (a *App) runtimesCommand() *cobra.Command {
 		Short:   "List the runtimes of backends, of all if none is named",
 		Example: "  davit runtimes\n  davit runtimes main --format json",
 	}
+	full := cmd.Flags().Bool("no-trunc", false, "do not shorten what is wrong with those that cannot be used")
 	form := listFormatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.runtimes(cmd.Context(), args, *form)
+		return a.runtimes(cmd.Context(), args, *full, *form)
 	}
 	return cmd
 }
@@ -29,7 +31,7 @@ type backendRuntime struct {
 	executor.RuntimeInfo
 }
 
-func (a *App) runtimes(ctx context.Context, backends []string, form Format) error {
+func (a *App) runtimes(ctx context.Context, backends []string, full bool, form Format) error {
 	client := a.Client()
 	if len(backends) == 0 {
 		all, err := client.Backends(ctx)
@@ -54,13 +56,31 @@ func (a *App) runtimes(ctx context.Context, backends []string, form Format) erro
 	if form == AsJSON {
 		return cmp.Or(err, PrintJSON(a.Stdout, found))
 	}
-	return cmp.Or(err, runtimeTable(found).print(a.Stdout, form))
+	return cmp.Or(err, runtimeTable(found, full).print(a.Stdout, form))
 }
 
-func runtimeTable(found []backendRuntime) listing {
+// runtimeTable returns the table of runtimes. Most of those that cannot be used nobody has
+// asked for, so that what to do about it is left out unless all of it is wanted.
+func runtimeTable(found []backendRuntime, full bool) listing {
 	rows := make([][]string, len(found))
 	for i, r := range found {
-		rows[i] = []string{r.Backend, r.Name, yes(r.Default), r.Shim, r.Path, r.Version, r.Problem}
+		name, version := r.Name, r.Version
+		if r.Default {
+			name += " (default)"
+		}
+		if r.Problem != "" {
+			version = "cannot be used: " + r.Problem
+			if why, _, more := strings.Cut(version, ";"); more && !full {
+				version = why
+			}
+		}
+		rows[i] = []string{r.Backend, name, r.Shim, r.Path, version}
 	}
-	return listing{header: []string{"BACKEND", "NAME", "DEFAULT", "SHIM", "PATH", "VERSION", "PROBLEM"}, rows: rows, items: found}
+	return listing{
+		header: []string{"BACKEND", "NAME", "SHIM", "PATH", "VERSION"}, rows: rows, items: found, dispensable: []string{"SHIM", "PATH"},
+		more: func(i int) fields {
+			r := found[i]
+			return fields{"Name": r.Name, "Default": yes(r.Default), "Version": r.Version, "Problem": r.Problem}
+		},
+	}
 }

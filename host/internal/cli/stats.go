@@ -36,6 +36,7 @@ sent on its networks; what passes the network of the machine is not its own.`,
 	cmd.Flags().BoolVarP(&o.all, "all", "a", false, "also those that do not run")
 	cmd.Flags().BoolVar(&o.once, "no-stream", false, "show it once")
 	cmd.Flags().BoolVar(&o.full, "no-trunc", false, "do not shorten ids and names")
+	a.patienceFlag(cmd)
 	form := listFormatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		o.form = *form
@@ -65,13 +66,26 @@ type usage struct {
 func (a *App) stats(ctx context.Context, refs []string, o statsOptions) error {
 	screen := isTerminal(a.Stdout) && !o.once && o.form == AsTable
 	var before map[string]usage
+	var gone time.Time // since when the host is; zero while it is there
 	for {
 		now, err := a.measure(ctx, refs, o.all, before)
 		switch {
 		case ctx.Err() != nil:
 			return nil
+		case before != nil && !o.once && api.Unreachable(err) && (gone.IsZero() || time.Since(gone) < a.patience.Or(0)):
+			if gone.IsZero() {
+				gone = time.Now()
+				a.complain(fmt.Errorf("the host is gone, waiting for it to come back: %w", err))
+			}
+			if !pause(ctx, statsPause) {
+				return nil
+			}
+			continue
 		case err != nil:
 			return err
+		case !gone.IsZero():
+			gone = time.Time{}
+			a.complain(errors.New("the host is back"))
 		}
 		first := before == nil
 		before = make(map[string]usage, len(now))
@@ -86,11 +100,19 @@ func (a *App) stats(ctx context.Context, refs []string, o statsOptions) error {
 				return err
 			}
 		}
-		select {
-		case <-time.After(statsPause):
-		case <-ctx.Done():
+		if !pause(ctx, statsPause) {
 			return nil
 		}
+	}
+}
+
+// pause waits, and reports whether ctx has not ended meanwhile.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -195,7 +217,11 @@ func printUsage(a *App, list []usage, o statsOptions) error {
 			"CPUPerc": rows[i][1], "MemUsage": rows[i][2], "MemPerc": rows[i][3], "PIDs": rows[i][4], "NetIO": rows[i][5], "BlockIO": rows[i][6],
 		}
 	}
-	return listing{[]string{"CONTAINER", "CPU", "MEMORY / LIMIT", "MEM", "TASKS", "NET I/O", "READ / WRITTEN"}, rows, list, more}.print(a.Stdout, o.form)
+	l := listing{
+		header: []string{"CONTAINER", "CPU", "MEMORY / LIMIT", "MEM", "TASKS", "NET I/O", "READ / WRITTEN"}, rows: rows, items: list, more: more,
+		dispensable: []string{"MEM", "TASKS", "READ / WRITTEN", "NET I/O"},
+	}
+	return l.print(a.Stdout, o.form)
 }
 
 // netIO returns what was received and sent, where that is known.

@@ -60,7 +60,7 @@ func (a *App) psStrays(ctx context.Context, quiet, full bool, form Format) error
 		}
 		rows[i] = []string{id(s.ID), s.Name, s.Backend, cut(commandLine(s.Command), 30), strayState(s, now), Number(s.PID), cut(what, 100)}
 	}
-	return listing{header: []string{"ID", "NAME", "BACKEND", "COMMAND", "STATE", "PID", "WHAT"}, rows: rows, items: strays}.print(a.Stdout, form)
+	return listing{header: []string{"ID", "NAME", "BACKEND", "COMMAND", "STATE", "PID", "WHAT"}, rows: rows, items: strays, shorter: []string{"COMMAND"}, dispensable: []string{"PID", "BACKEND"}}.print(a.Stdout, form)
 }
 
 // strayState describes the state of a stray.

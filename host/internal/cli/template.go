@@ -185,12 +185,15 @@ type listing struct {
 	items any
 	// more returns further fields of an item, nil if there are none.
 	more func(i int) fields
+	// shorter are the columns that are shortened where a terminal is too narrow, and
+	// dispensable those that are left out; see fit.
+	shorter, dispensable []string
 }
 
 // print prints a listing as a table or by a template.
 func (l listing) print(w io.Writer, form Format) error {
 	if !form.templated() {
-		return PrintTable(w, l.header, l.rows)
+		return PrintFitted(w, l.header, l.rows, l.shorter, l.dispensable)
 	}
 	t, table, err := form.parse()
 	if err != nil {

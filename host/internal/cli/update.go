@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+
 	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/ocispec"
 	"github.com/spf13/cobra"
@@ -22,6 +24,11 @@ given stays as it is. The limits of one that does not run are those of its next 
 	limitFlags(cmd.Flags(), &o)
 	cmd.Flags().Var((*filled)(&restart), "restart", "restart `POLICY`: no, on-failure[:N], always or unless-stopped")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		for flag, unset := range map[string]bool{"memory": o.MemoryBytes == 0, "cpus": o.CPUs == 0} {
+			if unset && cmd.Flags().Changed(flag) {
+				return fmt.Errorf("--%s 0: a limit that a container has can be changed, and not be taken off; give as much as this machine has", flag)
+			}
+		}
 		opts := api.UpdateOptions{Limits: ocispec.LimitsOf(o)}
 		if restart != "" {
 			opts.Restart = &restart

@@ -15,7 +15,7 @@ var _ = Command(Containers, 130, (*App).volumeCommand)
 func (a *App) volumeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "volume",
-		Short: "Make, list and remove volumes, which keep files longer than containers",
+		Short: "Make, list and remove volumes, which outlive containers",
 		Long: `Make, list and remove volumes: directories of the host's with names, whose files outlive
 the containers that have them. A container gets one with -v NAME:/path. One that does not
 exist is made, and if the container is made from an image, it gets the files that the
@@ -95,13 +95,14 @@ func volumeListing(list []api.Volume) listing {
 	for i, v := range list {
 		rows[i] = []string{driver, v.Name, Number(len(v.Containers)), ago(v.CreatedAt, now)}
 	}
-	return listing{[]string{"DRIVER", "VOLUME NAME", "CONTAINERS", "CREATED"}, rows, list, func(i int) fields {
+	more := func(i int) fields {
 		v := list[i]
 		return fields{
 			"Name": v.Name, "Driver": driver, "Scope": scope, "Mountpoint": v.Mountpoint,
 			"Labels": labelList(v.Labels), "CreatedAt": v.CreatedAt.Format(time.RFC3339),
 		}
-	}}
+	}
+	return listing{header: []string{"DRIVER", "VOLUME NAME", "CONTAINERS", "CREATED"}, rows: rows, items: list, more: more, dispensable: []string{"CREATED", "CONTAINERS", "DRIVER"}}
 }
 
 func (a *App) volumePruneCommand() *cobra.Command {

@@ -3,6 +3,8 @@ package cli
 import (
 	"strings"
 	"unicode/utf8"
+
+	"github.com/spf13/cobra"
 )
 
 // Wrap returns text as lines of at most width columns, as far as its words allow that. The
@@ -27,4 +29,23 @@ func Wrap(head, indent string, width int, text string) string {
 	}
 	b.WriteByte('\n')
 	return b.String()
+}
+
+// wrapHelp wraps the help texts of a command and of those below it.
+func wrapHelp(cmd *cobra.Command, width int) {
+	cmd.Long = wrapParagraphs(cmd.Long, width)
+	for _, c := range cmd.Commands() {
+		wrapHelp(c, width)
+	}
+}
+
+// wrapParagraphs wraps each paragraph of a text, but for those that are indented.
+func wrapParagraphs(text string, width int) string {
+	paragraphs := strings.Split(text, "\n\n")
+	for i, p := range paragraphs {
+		if p != "" && !strings.HasPrefix(p, " ") {
+			paragraphs[i] = strings.TrimSuffix(Wrap("", "", width, strings.ReplaceAll(p, "\n", " ")), "\n")
+		}
+	}
+	return strings.Join(paragraphs, "\n\n")
 }

@@ -22,7 +22,7 @@ import (
 
 // etcDir returns the directory of a container's files for /etc, which is beside its
 // output. The executor finds it by its end, ID/etc, which is part of the contract with
-// package specfields.
+// package honoured.
 func (m *Manager) etcDir(id string) string {
 	return filepath.Join(m.outputs.ContainerDir(id), "etc")
 }

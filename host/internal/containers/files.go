@@ -249,13 +249,13 @@ func (t *tree) find(path string, follow bool) (*os.File, string, error) {
 	f, err := t.Open(path, follow)
 	if errors.Is(err, unix.ELOOP) {
 		err = errors.New("it leads through a link of /proc to elsewhere, or through too many links")
-		return nil, "", executor.Errorf(executor.FailedPrecondition, "%s in container %s: %w", path, t.id, err)
+		return nil, "", executor.Errorf(executor.FailedPrecondition, "%s in container %s: %w", path, api.ShortID(t.id), err)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		err = cmp.Or(t.mountedOver(filepath.Clean("/"+path)), err) // a place that is made at the start
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("%s in container %s: %w", path, t.id, err)
+		return nil, "", fmt.Errorf("%s in container %s: %w", path, api.ShortID(t.id), err)
 	}
 	inside, err := t.seen(f)
 	if err != nil {

@@ -2,6 +2,7 @@ package containers
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 
@@ -133,16 +134,18 @@ func failed(c *store.Container) error {
 // Inspect returns a container by id, name or the beginning of an id.
 func (m *Manager) Inspect(reference string) (c api.Container, err error) {
 	var record *store.Container
+	var spec json.RawMessage
 	err = m.store.View(func(tx *store.Tx) error {
 		if record, err = tx.Find(reference); err == nil {
 			c = m.view(tx, record)
+			spec, _ = tx.Spec(record.ID) // without it there is less to see
 		}
 		return err
 	})
 	if err != nil {
 		return c, err
 	}
-	c.Health = m.viewHealth(record)
+	c.Health, c.Details = m.viewHealth(record), m.details(record, spec)
 	// Of one that failed to start there may be no files.
 	if stdout, stderr, err := m.files(record, record.Ref()).Usage(); err == nil {
 		c.Output = map[string]api.OutputUsage{api.Stdout.String(): api.OutputUsage(stdout)}

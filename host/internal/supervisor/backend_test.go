@@ -9,7 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -380,11 +382,37 @@ func TestRunDirTooLongForASocket(t *testing.T) {
 	t.Log(b.Info().LastError)
 }
 
+// saidErrors keeps the errors that are logged.
+type saidErrors struct {
+	hclog.Logger
+	mu  sync.Mutex
+	all []string
+}
+
+func (l *saidErrors) Log(level hclog.Level, msg string, args ...any) {
+	if level == hclog.Error {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.all = append(l.all, fmt.Sprint(append([]any{msg}, args...)...))
+	}
+}
+
+func (l *saidErrors) texts() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.all)
+}
+
 func TestBreaker(t *testing.T) {
 	config := testConfig(t, runDir(t), "exits")
+	said := &saidErrors{Logger: config.Logger}
+	config.Logger = said
 	b := started(config)
 	defer b.Close()
 	wait.Until(t, "the breaker is open", func() bool { return b.Info().State == Failed })
+	if n := len(said.texts()); n != 1 {
+		t.Errorf("the log has %d errors, want one for what goes on: %q", n, said.texts())
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	asked := time.Now()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/transport"
+	"github.com/hashicorp/go-hclog"
 )
 
 const (
@@ -34,7 +35,7 @@ func (b *Backend) run(ctx context.Context) {
 	if b.config.Cgroup != nil {
 		defer b.config.Cgroup.Remove() // fails if the executor runs on in it
 	}
-	failures := 0
+	failures, said := 0, ""
 	for ctx.Err() == nil && !b.isLeaving() {
 		b.set(func(i *Info) { i.State, i.NextTry = Starting, time.Time{} })
 		served := time.Now()
@@ -51,7 +52,12 @@ func (b *Backend) run(ctx context.Context) {
 		failures++
 		wait := min(backoffMin<<min(failures-1, 16), backoffMax)
 		wait -= rand.N(wait / 2)
-		b.config.Logger.Error("backend is down", "error", err, "failures", failures, "next_try", wait.Round(time.Millisecond).String())
+		level := hclog.Error
+		if b.Info().Failures > 0 && err.Error() == said { // it has not served meanwhile
+			level = hclog.Debug
+		}
+		said = err.Error()
+		b.config.Logger.Log(level, "backend is down, and is tried again and again", "error", err, "failures", failures, "next_try", wait.Round(time.Millisecond).String())
 		b.set(func(i *Info) {
 			i.State, i.PID, i.Failures = Waiting, 0, failures
 			i.LastError, i.LastErrorAt = err.Error(), time.Now()

@@ -22,7 +22,7 @@ func TestTemplates(t *testing.T) {
 		{"ps --format {{.ID}}", ""},
 		{"inspect -f {{.State.ExitCode}}|{{.exit.code}}|{{.Name}}|{{.Config.Labels.app}} web", "7|7|web|x"},
 		{"inspect --format {{.State.Running|json}}|{{.error}} web", "false|"},
-		{"backends --format {{.Name}}|{{.state}}", "bare (default)|ready"},
+		{"backends --format {{.Name}}|{{.state}}", "bare|ready"},
 		{"runtimes --format {{.Backend}}|{{.Default}}", ""},
 		{"events --format {{.Action}}|{{.ID}}", ""},
 		{"stats --no-stream --format {{.Name}}|{{.PIDs}} web", "web|-"},

@@ -17,6 +17,7 @@ import (
 	program "github.com/davit-run/davit/shared/conformance/workload"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/fifo"
+	"github.com/davit-run/davit/shared/honoured"
 	"github.com/davit-run/davit/shared/lifecycle"
 )
 
@@ -69,6 +70,11 @@ func (d *driver) Prepare(_ context.Context, w executor.Workload) (order, error) 
 	if err != nil {
 		return order{}, err
 	}
+	if !d.further {
+		if err := fields.Check(w); err != nil {
+			return order{}, err
+		}
+	}
 	if err := d.settings.runnable(w.Runtime); err != nil && !d.further {
 		return order{}, err
 	}
@@ -84,6 +90,10 @@ func (d *driver) Prepare(_ context.Context, w executor.Workload) (order, error) 
 	}
 	return o, nil
 }
+
+// fields are those of a spec that are honoured, or pretended to be: limits are only figures.
+// There are no mounts, and no host names.
+var fields = honoured.Fields{"ociVersion", "annotations", "process", "root", "linux"}
 
 // processSpec is what is heeded of the process of an OCI spec.
 type processSpec struct {

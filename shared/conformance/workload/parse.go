@@ -39,7 +39,7 @@ var operands = map[string][]operand{
 	"trap":   {{kind: number, low: 1, high: 64}, {kind: code, high: 255}},
 	"exit":   {{kind: number, high: 255}}, "die": {{kind: number, low: 1, high: 64}},
 	"oom": {}, "exec": {{kind: command}},
-	"copy": {{kind: stream}}, "size": {{kind: stream}},
+	"copy": {{kind: stream}}, "size": {{kind: stream}}, "hostname": {{kind: stream}}, "pid": {{kind: stream}},
 }
 
 type operand struct {

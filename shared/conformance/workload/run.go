@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strconv"
 	"syscall"
 	"time"
@@ -93,6 +94,15 @@ func (r *run) step(s step) (end *End, err error) {
 			rows, columns = r.Size()
 		}
 		_, err = fmt.Fprintf(r.stream(s), "%d %d\n", rows, columns)
+	case "hostname":
+		var name string
+		if name, err = os.Hostname(); err == nil {
+			_, err = io.WriteString(r.stream(s), name+"\n")
+		}
+	case "pid":
+		if runtime.GOOS != "wasip1" { // where there are no processes
+			_, err = fmt.Fprintln(r.stream(s), os.Getpid())
+		}
 	case "sleep":
 		over := time.Now().Add(s.wait)
 		return r.until(func() time.Duration { return time.Until(over) }), nil
