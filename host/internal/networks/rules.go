@@ -3,6 +3,7 @@ package networks
 import (
 	"fmt"
 	"net/netip"
+	"sync"
 
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/google/nftables"
@@ -10,6 +11,10 @@ import (
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 )
+
+// numbering guards a variable of package nftables, by which it numbers the sets of all
+// connections. There may be several hosts in a process.
+var numbering sync.Mutex
 
 // replaceTable replaces the table by what the records say, and translations, in one transaction
 // of nftables.
@@ -26,6 +31,8 @@ func (m *Manager) replaceTable(wanted []translation) error {
 	if err != nil {
 		return err
 	}
+	numbering.Lock()
+	defer numbering.Unlock()
 	table := &nftables.Table{Name: m.table, Family: nftables.TableFamilyIPv4}
 	c.AddTable(table) // what is not there cannot be removed
 	c.DelTable(table)
