@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,10 +67,7 @@ var hostile = []struct {
 		return put(t, blobs, v1.MediaTypeImageManifest, append([]byte(`{"schemaVersion":2`), bytes.Repeat([]byte{' '}, manifest.MaxSize)...))
 	}, executor.Invalid, "more than 4194304 bytes"},
 	{"a large index", func(t *testing.T, blobs map[string]string) v1.Descriptor {
-		many := make([]v1.Descriptor, 1001)
-		for i := range many {
-			many[i] = sample(t).blobs(t, blobs)
-		}
+		many := slices.Repeat([]v1.Descriptor{sample(t).blobs(t, blobs)}, 1001)
 		return put(t, blobs, v1.MediaTypeImageIndex, map[string]any{"schemaVersion": 2, "manifests": many})
 	}, executor.Invalid, "1001 manifests"},
 	{"many layers", func(t *testing.T, blobs map[string]string) v1.Descriptor {
