@@ -21,70 +21,72 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// large has the layers of the image of the benchmarks: ten of together 300 MB, or DAVIT_PULL_MB,
-// compressed, of the files of this machine's /usr. It is made once.
+// large has the bases of the image of the benchmarks: ten of together 300 MB, or DAVIT_PULL_MB,
+// compressed, of the files of this machine's /usr. They are made once.
 var large struct {
 	once   sync.Once
-	layers []blobOf
-	size   int64
+	bases  []base
+	rounds int
 }
 
-// onShelf returns a registry that has the large image, its name and its size.
-func onShelf(b *testing.B) (s *shelf, name string, size int64) {
+// largeShelf returns a registry for large images.
+func largeShelf(b *testing.B) *shelf {
 	b.Helper()
 	dir := filepath.Join(filepath.Dir(bin), "shelf")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		b.Fatal(err)
 	}
-	s = newShelf(b, dir)
+	s := newShelf(b, dir)
 	large.once.Do(func() {
 		mb := 300
 		if n, err := strconv.Atoi(os.Getenv("DAVIT_PULL_MB")); err == nil {
 			mb = n
 		}
-		large.layers = s.addUsr(b, 10, int64(mb)<<20/10)
-		for _, layer := range large.layers {
-			large.size += layer.size
-		}
+		large.bases = s.usrBases(b, 10, int64(mb)<<20/10)
 	})
-	return s, s.put(b, "bench/large", large.layers, map[string]any{"Cmd": []string{"/bin/true"}}), large.size
+	return s
+}
+
+// large returns a large image of which nobody has any layer, and its size. With that nothing
+// needs to be removed between two pulls: for minutes ext4 makes files more slowly where many
+// were removed.
+func (s *shelf) large(b *testing.B) (name string, size int64) {
+	b.Helper()
+	large.rounds++
+	var layers []blobOf
+	for _, base := range large.bases {
+		l := s.variant(b, base, fmt.Sprint("round-", large.rounds))
+		layers = append(layers, l)
+		size += l.size
+	}
+	return s.put(b, fmt.Sprint("bench/large", large.rounds), layers, map[string]any{"Cmd": []string{"/bin/true"}}), size
 }
 
 // puller is somebody who pulls images.
 type puller struct {
 	name string
 	// dir is in the command line, or the working directory, of all its daemons.
-	dir          string
-	pull, remove func(image string) *exec.Cmd
+	dir  string
+	pull func(image string) *exec.Cmd
 }
 
 // pullers are davit, ctr on two containerds, and docker, where that is installed.
 func pullers(b *testing.B) (all []puller) {
 	need(b, debian, newest)
 	s := newSite(b, "backend \"shim\" {\n  executor = \"shim\"\n}\n")
-	all = append(all, puller{
-		"davit", s.dir, func(image string) *exec.Cmd { return s.command("pull", "-q", image) },
-		func(image string) *exec.Cmd { return s.command("rmi", "-f", image) },
-	})
+	all = append(all, puller{"davit", s.dir, func(image string) *exec.Cmd { return s.command("pull", "-q", image) }})
 	for _, version := range []string{realtest.V16, realtest.V24} {
 		d := realtest.Start(b, version)
-		ctr := func(args ...string) *exec.Cmd {
-			return exec.Command(filepath.Join(realtest.Bin(b, version), "ctr"), append([]string{"-a", d.Address}, args...)...)
-		}
-		all = append(all, puller{
-			"ctr-" + version, d.Dir, func(image string) *exec.Cmd { return ctr("images", "pull", "--plain-http", image) },
-			func(image string) *exec.Cmd { return ctr("images", "rm", "--sync", image) },
-		})
+		all = append(all, puller{"ctr-" + version, d.Dir, func(image string) *exec.Cmd {
+			return exec.Command(filepath.Join(realtest.Bin(b, version), "ctr"), "-a", d.Address, "images", "pull", "--plain-http", image)
+		}})
 	}
 	d, why := newDockerd(b)
 	if d == nil {
 		b.Logf("without docker: %s", why)
 		return all
 	}
-	return append(all, puller{
-		"docker", d.dir, func(image string) *exec.Cmd { return d.command("pull", "-q", image) },
-		func(image string) *exec.Cmd { return d.command("rmi", "-f", image) },
-	})
+	return append(all, puller{"docker", d.dir, func(image string) *exec.Cmd { return d.command("pull", "-q", image) }})
 }
 
 // run runs a command, and returns the CPU time that it and the puller's daemons took. What
@@ -125,10 +127,13 @@ func cpuOf(dir string) (sum time.Duration) {
 // the CPU time of all who take part, and their ratios to the fastest and the thriftiest peer.
 // davit's time includes that all is on disk.
 func BenchmarkPull(b *testing.B) {
-	s, name, size := onShelf(b)
+	s := largeShelf(b)
 	all := pullers(b)
 	wall, cpu := make([][]time.Duration, len(all)), make([][]time.Duration, len(all))
+	var size int64
 	for b.Loop() {
+		var name string
+		name, size = s.large(b)
 		for i, p := range all {
 			unix.Sync() // what others have written
 			sent, begin := s.sent.Load(), time.Now()
@@ -137,7 +142,6 @@ func BenchmarkPull(b *testing.B) {
 			if got := s.sent.Load() - sent; got < size {
 				b.Errorf("%s fetched %d bytes of %d", p.name, got, size)
 			}
-			p.run(b, p.remove(name))
 		}
 	}
 	b.ReportMetric(0, "ns/op")
@@ -162,11 +166,12 @@ func BenchmarkPull(b *testing.B) {
 // how much of the image was fetched in all.
 func BenchmarkPullKilled(b *testing.B) {
 	const kills = 6
-	shelf, name, size := onShelf(b)
+	shelf := largeShelf(b)
 	need(b)
 	s := newSite(b, "backend \"shim\" {\n  executor = \"shim\"\n}\n")
 	var fetched []float64
 	for b.Loop() {
+		name, size := shelf.large(b)
 		shelf.rate.Store(50 << 20) // of each connection
 		before := shelf.sent.Load()
 		pull := s.command("pull", "-q", name)
@@ -183,7 +188,6 @@ func BenchmarkPullKilled(b *testing.B) {
 		}
 		fetched = append(fetched, float64(shelf.sent.Load()-before)/float64(size))
 		shelf.rate.Store(0)
-		s.must("rmi", "-f", name)
 	}
 	slices.Sort(fetched)
 	b.ReportMetric(0, "ns/op")
@@ -266,8 +270,9 @@ func BenchmarkImageList(b *testing.B) {
 // BenchmarkPullMemory measures the host's peak of memory while it pulls a small image and a
 // large one, in MiB.
 func BenchmarkPullMemory(b *testing.B) {
-	shelf, name, _ := onShelf(b)
+	shelf := largeShelf(b)
 	need(b)
+	name, _ := shelf.large(b)
 	small := shelf.put(b, "bench/small", []blobOf{shelf.addArchive(b, tarball(b, tarFile{Header: tar.Header{Name: "a"}}))}, map[string]any{})
 	for b.Loop() {
 		for size, image := range map[string]string{"small": small, "large": name} {

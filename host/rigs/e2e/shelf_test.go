@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -164,10 +165,18 @@ type blobOf struct {
 	size           int64
 }
 
-// add adds a layer: what write writes, compressed.
-func (s *shelf) add(t testing.TB, write func(w *tar.Writer, size func() int64) error) blobOf {
+// base is a layer without its end, compressed, from which layers are made that differ in one
+// file.
+type base struct {
+	file          string
+	packed, plain []byte // states of hashes
+	size          int64
+}
+
+// newBase makes one of what write writes.
+func (s *shelf) newBase(t testing.TB, write func(w *tar.Writer, size func() int64) error) base {
 	t.Helper()
-	f, err := os.CreateTemp(s.dir, "new")
+	f, err := os.CreateTemp(s.dir, "base")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,14 +184,47 @@ func (s *shelf) add(t testing.TB, write func(w *tar.Writer, size func() int64) e
 	z := gzip.NewWriter(io.MultiWriter(f, packed, size))
 	w := tar.NewWriter(io.MultiWriter(z, plain))
 	err = write(w, func() int64 { return size.n })
-	if err = errors.Join(err, w.Close(), z.Close(), f.Close()); err != nil {
+	if err = errors.Join(err, w.Flush(), z.Close(), f.Close()); err != nil {
 		t.Fatal(err)
 	}
-	b := blobOf{fmt.Sprintf("sha256:%x", packed.Sum(nil)), fmt.Sprintf("sha256:%x", plain.Sum(nil)), size.n}
-	if err := os.Rename(f.Name(), s.path(b.digest)); err != nil {
+	b := base{file: f.Name(), size: size.n}
+	if b.packed, err = packed.(encoding.BinaryMarshaler).MarshalBinary(); err != nil {
+		t.Fatal(err)
+	}
+	if b.plain, err = plain.(encoding.BinaryMarshaler).MarshalBinary(); err != nil {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// variant adds a layer that is a base with one more file.
+func (s *shelf) variant(t testing.TB, b base, name string) blobOf {
+	t.Helper()
+	end := tarball(t, tarFile{Header: tar.Header{Name: name}})
+	compressed := gzipped(t, end)
+	sumWith := func(state, end []byte) string {
+		h := sha256.New()
+		if err := h.(encoding.BinaryUnmarshaler).UnmarshalBinary(state); err != nil {
+			t.Fatal(err)
+		}
+		h.Write(end)
+		return fmt.Sprintf("sha256:%x", h.Sum(nil))
+	}
+	l := blobOf{sumWith(b.packed, compressed), sumWith(b.plain, end), b.size + int64(len(compressed))}
+	from, err := os.Open(b.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	to, err := os.Create(s.path(l.digest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = io.Copy(to, io.MultiReader(from, bytes.NewReader(compressed)))
+	if err = errors.Join(err, to.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return l
 }
 
 type byteCount struct{ n int64 }
@@ -190,10 +232,10 @@ type byteCount struct{ n int64 }
 // Write implements io.Writer.
 func (c *byteCount) Write(p []byte) (int, error) { c.n += int64(len(p)); return len(p), nil }
 
-// addUsr adds n layers of size bytes each, compressed, of what this machine has in /usr:
+// usrBases makes n bases of size bytes each, compressed, of what this machine has in /usr:
 // directories in an order that is the same each time, and no file that is very large. Their
 // sizes, and how far they can be compressed, are those of real images.
-func (s *shelf) addUsr(t testing.TB, n int, size int64) (layers []blobOf) {
+func (s *shelf) usrBases(t testing.TB, n int, size int64) (bases []base) {
 	t.Helper()
 	byDir := map[string][]string{}
 	err := filepath.WalkDir("/usr", func(path string, d fs.DirEntry, err error) error {
@@ -216,7 +258,7 @@ func (s *shelf) addUsr(t testing.TB, n int, size int64) (layers []blobOf) {
 		files = append(files, byDir[dir]...)
 	}
 	for range n {
-		layers = append(layers, s.add(t, func(w *tar.Writer, written func() int64) error {
+		bases = append(bases, s.newBase(t, func(w *tar.Writer, written func() int64) error {
 			for ; written() < size && len(files) > 0; files = files[1:] {
 				if err := addFile(w, files[0]); err != nil {
 					return err
@@ -225,7 +267,7 @@ func (s *shelf) addUsr(t testing.TB, n int, size int64) (layers []blobOf) {
 			return nil
 		}))
 	}
-	return layers
+	return bases
 }
 
 // addFile adds a file of this machine to an archive, unless it is very large.
