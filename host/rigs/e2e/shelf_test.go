@@ -259,8 +259,9 @@ func (s *shelf) usrBases(t testing.TB, n int, size int64) (bases []base) {
 	}
 	for range n {
 		bases = append(bases, s.newBase(t, func(w *tar.Writer, written func() int64) error {
+			seen := map[string]bool{"/": true}
 			for ; written() < size && len(files) > 0; files = files[1:] {
-				if err := addFile(w, files[0]); err != nil {
+				if err := addFile(w, files[0], seen); err != nil {
 					return err
 				}
 			}
@@ -270,18 +271,28 @@ func (s *shelf) usrBases(t testing.TB, n int, size int64) (bases []base) {
 	return bases
 }
 
-// addFile adds a file of this machine to an archive, unless it is very large.
-func addFile(w *tar.Writer, path string) error {
+// addFile adds a file of this machine to an archive, unless it is very large, and before it
+// the directories above it that are not in it yet.
+func addFile(w *tar.Writer, path string, seen map[string]bool) error {
 	info, err := os.Lstat(path)
 	if err != nil || info.Size() > 16<<20 {
 		return err
+	}
+	if dir := filepath.Dir(path); !seen[dir] {
+		seen[dir] = true
+		if err := addFile(w, dir, seen); err != nil {
+			return err
+		}
 	}
 	h, err := tar.FileInfoHeader(info, "")
 	if err != nil {
 		return err
 	}
 	h.Name = path[1:]
-	if err := w.WriteHeader(h); err != nil {
+	if info.IsDir() {
+		h.Name += "/"
+	}
+	if err := w.WriteHeader(h); err != nil || info.IsDir() {
 		return err
 	}
 	f, err := os.Open(path)
