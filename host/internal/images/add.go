@@ -24,6 +24,8 @@ type candidate struct {
 	event    string // is the type of that of its coming
 	// commit makes blobs of its config and layers.
 	commit func() error
+	// arrived, if it is not nil, waits until a layer that commit has not made is a blob.
+	arrived func(digest.Digest) error
 }
 
 // add makes an image of a candidate. If it fails, what was made of it is removed.
@@ -56,7 +58,7 @@ func (m *Manager) add(ctx context.Context, c candidate, progress func(api.Progre
 	}
 	releaseLayers := m.hold(keysOf(image)...)
 	defer releaseLayers() // before the sweep
-	if err := m.unpack(ctx, image, progress); err != nil {
+	if err := m.unpackAll(ctx, image, c, progress); err != nil {
 		return nil, err
 	}
 	image.Size = m.layers.Size(config.RootFS.DiffIDs)
@@ -111,16 +113,36 @@ func platformOf(config *v1.Image) manifest.Platform {
 	return p
 }
 
-// unpack unpacks those layers of an image that are missing.
-func (m *Manager) unpack(ctx context.Context, image *store.Image, progress func(api.Progress)) error {
-	if ok, err := m.layers.Has(digests(image.DiffIDs)); ok || err != nil {
+// unpackAll unpacks those layers of a candidate that are missing, each when its blob has come
+// and those below it are unpacked. While it waits, others may unpack theirs.
+func (m *Manager) unpackAll(ctx context.Context, image *store.Image, c candidate, progress func(api.Progress)) error {
+	if c.arrived == nil {
+		return m.unpack(ctx, image, len(image.Layers), progress)
+	}
+	for n := 0; n < len(c.layers); {
+		if err := c.arrived(c.layers[n].Digest); err != nil {
+			return err
+		}
+		here := func(d v1.Descriptor) bool { return m.blobs.Has(d.Digest) && m.blobs.Size(d.Digest) == d.Size }
+		for n++; n < len(c.layers) && here(c.layers[n]); n++ {
+		}
+		if err := m.unpack(ctx, image, n, progress); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unpack unpacks those of the first n layers of an image that are missing.
+func (m *Manager) unpack(ctx context.Context, image *store.Image, n int, progress func(api.Progress)) error {
+	if ok, err := m.layers.Has(digests(image.DiffIDs)[:n]); ok || err != nil {
 		return err // without waiting for those who unpack others
 	}
 	layers := make([]layer.Layer, len(image.Layers))
 	for i, d := range digests(image.Layers) {
 		layers[i] = layer.Layer{Digest: d, DiffID: digest.Digest(image.DiffIDs[i]), Open: func() (io.ReadCloser, error) { return m.blobs.Open(d) }}
 	}
-	return m.layers.Make(ctx, layers, func(i int) {
+	return m.layers.Make(ctx, layers[:n], func(i int) {
 		progress(api.Progress{Step: api.StepUnpack, What: image.Layers[i], Done: int64(i), Total: int64(len(layers))})
 	})
 }

@@ -2,6 +2,7 @@
 //
 //	images/blobs/sha256/HEX  manifests, configs and layers as they came
 //	images/ingest            blobs that are being written
+//	images/ingest/partial    what there is of the blobs of pulls, for a day
 //	images/layers/NAME       layers, unpacked; see package layer
 //	images/tmp               what is being made or removed
 //
@@ -14,6 +15,18 @@
 // A sweep keeps what images need, what the root file systems of containers need, and what
 // somebody holds who is about to record it. It removes everything else. So an image can be
 // removed while containers run from it: the layers go with the last of them.
+//
+// What a pull has fetched is needed by nobody until the whole image is there, so that a sweep
+// takes its blobs. They have a second name, in images/ingest/partial, by which the next pull
+// finds them, also that of the next host: nothing is fetched twice. A pull that has ended
+// well, or found that the image cannot be right, removes those names.
+//
+// # What runs side by side
+//
+// The layers of a pull are unpacked in their order, each as soon as its blob is there, while
+// further blobs are fetched. A layer is decompressed and hashed by one goroutine while
+// another one writes its files. Others may unpack between two layers, so that a registry that
+// is slow keeps nobody waiting.
 //
 // # What goes out
 //

@@ -51,7 +51,7 @@ func (m *Manager) pull(ctx context.Context, name string, opts api.PullOptions, p
 		return api.Image{}, err
 	}
 	named = reference.TagNameOnly(named)
-	c := candidate{event: api.EventImagePulled, commit: func() error { return nil }}
+	c := candidate{event: api.EventImagePulled}
 	ref := ""
 	if digested, ok := named.(reference.Canonical); ok {
 		ref = digested.Digest().String()
@@ -72,17 +72,22 @@ func (m *Manager) pull(ctx context.Context, name string, opts api.PullOptions, p
 		keys[i] = string(d.Digest)
 	}
 	release := m.hold(keys...)
-	err = m.fetchAll(ctx, repo, wanted, progress)
-	if err == nil {
-		image, aerr := m.add(ctx, c, progress)
-		if err = aerr; err == nil {
-			release()
-			return m.show(image, 0), nil
-		}
-	}
+	report, silence := inTurn(progress)
+	defer silence()
+	f := m.fetchAll(ctx, repo, wanted, report)
+	c.commit = func() error { return f.wait(c.config) }
+	c.arrived = f.wait
+	image, err := m.add(ctx, c, report)
+	f.end()
 	release()
-	m.sweepQuietly()
-	return api.Image{}, err
+	if code := executor.CodeOf(err); err == nil || code == executor.Invalid || code == executor.Unsupported {
+		m.forget(ctx, wanted)
+	}
+	if err != nil {
+		m.sweepQuietly()
+		return api.Image{}, err
+	}
+	return m.show(image, 0), nil
 }
 
 // resolve fetches the manifest of a platform.
@@ -106,16 +111,66 @@ func resolve(ctx context.Context, repo *registry.Repository, ref string, platfor
 	return nil, manifest.Document{}, executor.Errorf(executor.Invalid, "it has more than %d indexes in each other", maxDepth)
 }
 
-// fetchAll fetches blobs, several at once.
-func (m *Manager) fetchAll(ctx context.Context, repo *registry.Repository, blobs []v1.Descriptor, progress func(api.Progress)) error {
-	report, end := inTurn(progress)
-	defer end()
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(fetchParallel)
+// fetches are blobs that are on their way.
+type fetches struct {
+	group  *errgroup.Group
+	ctx    context.Context
+	cancel context.CancelFunc
+	here   map[digest.Digest]chan struct{} // closed when it is
+}
+
+// fetchAll begins to fetch blobs, several at once, the first ones first.
+func (m *Manager) fetchAll(ctx context.Context, repo *registry.Repository, blobs []v1.Descriptor, report func(api.Progress)) *fetches {
+	f := &fetches{here: map[digest.Digest]chan struct{}{}}
+	ctx, f.cancel = context.WithCancel(ctx)
+	f.group, f.ctx = errgroup.WithContext(ctx)
+	f.group.SetLimit(fetchParallel + 1)
+	var once []v1.Descriptor // layers may be the same
 	for _, d := range blobs {
-		group.Go(func() error { return m.fetch(ctx, repo, d, report) })
+		if f.here[d.Digest] == nil {
+			f.here[d.Digest] = make(chan struct{})
+			once = append(once, d)
+		}
 	}
-	return group.Wait()
+	f.group.Go(func() error {
+		for _, d := range once {
+			f.group.Go(func() error {
+				err := m.fetch(f.ctx, repo, d, report)
+				if err == nil {
+					close(f.here[d.Digest])
+				}
+				return err
+			})
+		}
+		return nil
+	})
+	return f
+}
+
+// wait waits until a blob is here. The error is the first one that there was with any.
+func (f *fetches) wait(d digest.Digest) error {
+	select {
+	case <-f.here[d]:
+		return nil
+	case <-f.ctx.Done():
+		return f.group.Wait()
+	}
+}
+
+// end gives up what is still on its way.
+func (f *fetches) end() {
+	f.cancel()
+	_ = f.group.Wait() // was told to whoever waited
+}
+
+// forget removes what a next pull would have gone on with.
+func (m *Manager) forget(ctx context.Context, blobs []v1.Descriptor) {
+	for _, d := range blobs {
+		if unlock, err := m.fetching.Lock(context.WithoutCancel(ctx), string(d.Digest)); err == nil {
+			m.blobs.Forget(d.Digest)
+			unlock()
+		}
+	}
 }
 
 // fetch fetches a blob, unless it is here. Whoever else wants it waits, and finds it. It

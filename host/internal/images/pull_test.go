@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/host/internal/images/blob"
 	"github.com/davit-run/davit/host/internal/images/manifest"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/opencontainers/go-digest"
@@ -299,5 +301,51 @@ func TestPullResumed(t *testing.T) {
 	}
 	if want := []int64{quarter, 2 * quarter, 3 * quarter}; !slices.Equal(from, want) {
 		t.Errorf("the pulls went on at %v, want %v", from, want)
+	}
+}
+
+// TestPullKeepsWholeBlobs ends a pull when one of its blobs is whole and another one is
+// refused, and opens the images again. Nothing of the image is there then but for that blob,
+// which the next pull does not fetch again.
+func TestPullKeepsWholeBlobs(t *testing.T) {
+	f := newRegistry(t)
+	f.tags["1"] = largePicture(t).blobs(t, f.blobs)
+	dir := t.TempDir()
+	var refused atomic.Bool
+	f.fault = func(w http.ResponseWriter, r *http.Request, content []byte) bool {
+		if len(content) > 1<<20 || !bytes.HasPrefix(content, []byte{0x1f, 0x8b}) {
+			return false
+		}
+		for r.Context().Err() == nil { // the large one is fetched beside this one
+			blobs, _ := filepath.Glob(filepath.Join(dir, "images/blobs/sha256/*"))
+			for _, at := range blobs {
+				if st, err := os.Stat(at); err == nil && st.Size() > 1<<20 {
+					refused.Store(true)
+					w.WriteHeader(http.StatusForbidden)
+					return true
+				}
+			}
+			time.Sleep(time.Millisecond)
+		}
+		return true
+	}
+	m, stop := openImages(t, dir)
+	if _, err := m.Pull(t.Context(), f.host+"/app:1", api.PullOptions{}, nil); executor.CodeOf(err) != executor.FailedPrecondition || !refused.Load() {
+		t.Fatalf("got %v", err)
+	}
+	stop()
+	if got := onDisk(dir); got["sha256"] > 0 || got["layers"] > 0 {
+		t.Errorf("left: %v", got)
+	}
+	f.mu.Lock()
+	f.fault, f.sent = nil, 0
+	f.mu.Unlock()
+	m, stop = openImages(t, dir)
+	if _, err := m.Pull(t.Context(), f.host+"/app:1", api.PullOptions{}, nil); err != nil || f.sent > 1<<20 {
+		t.Errorf("again: %v, %d bytes were fetched", err, f.sent)
+	}
+	stop()
+	if left := contents(filepath.Join(dir, "images/ingest", blob.PartialDir)); len(left) > 0 {
+		t.Errorf("left: %v", left)
 	}
 }

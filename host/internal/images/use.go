@@ -49,7 +49,7 @@ func (m *Manager) Use(ctx context.Context, ref string) (*Use, error) {
 	}
 	config, err := m.config(image)
 	if err == nil {
-		err = m.unpack(ctx, image, func(api.Progress) {})
+		err = m.unpack(ctx, image, len(image.Layers), func(api.Progress) {})
 	}
 	if err != nil {
 		release()

@@ -97,10 +97,10 @@ func sum(b []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(b)) }
 // noImages checks that nothing is left of images and of root file systems.
 func (s *site) noImages() {
 	s.t.Helper()
-	for _, dir := range []string{"images/blobs/sha256", "images/ingest", "images/layers", "images/tmp", "roots"} {
+	for _, dir := range []string{"images/blobs/sha256", "images/ingest", "images/ingest/partial", "images/layers", "images/tmp", "roots"} {
 		s.waitFor("nothing is in "+dir, func() bool {
 			left, _ := os.ReadDir(filepath.Join(s.dir, "state", dir))
-			return len(left) == 0
+			return len(left) == 0 || len(left) == 1 && left[0].Name() == "partial"
 		})
 	}
 }

@@ -44,6 +44,8 @@ type picture struct {
 	name string
 	tree string // its sum
 	size int64  // of its blobs
+	// saved is an archive of the image, and flat one of its root file system.
+	saved, flat []byte
 }
 
 // dataDir is the directory of an image's files. The root file system of the storm is beside it.
@@ -61,14 +63,13 @@ func newGallery(rootfs string, seed uint64, n int) (*gallery, error) {
 		_ = listener.Close()
 		return nil, err
 	}
+	g.layers[digestOf(make([]byte, 1024))] = nil // of a commit that has changed nothing
 	for i := range n {
-		name := fmt.Sprintf("storm/i%d", i)
-		p, err := g.paint(name, base)
+		p, err := g.paint(listener.Addr().String(), fmt.Sprintf("storm/i%d", i), base)
 		if err != nil {
 			_ = listener.Close()
 			return nil, err
 		}
-		p.name = listener.Addr().String() + "/" + name
 		g.images = append(g.images, p)
 	}
 	g.server.Handler = g
@@ -93,7 +94,7 @@ func rootLayer(rootfs string) ([]byte, error) {
 
 // paint makes an image of a layer and two more, of which the last changes, removes and hides
 // files of the other.
-func (g *gallery) paint(name string, base []byte) (picture, error) {
+func (g *gallery) paint(host, name string, base []byte) (picture, error) {
 	all := map[string]string{} // what a container sees
 	second := map[string]string{}
 	for i := range 30 {
@@ -107,7 +108,7 @@ func (g *gallery) paint(name string, base []byte) (picture, error) {
 			all[at] = content
 		}
 	}
-	var p picture
+	p := picture{name: host + "/" + name}
 	type descriptor struct {
 		MediaType string `json:"mediaType"`
 		Digest    string `json:"digest"`
@@ -121,6 +122,7 @@ func (g *gallery) paint(name string, base []byte) (picture, error) {
 	}
 	var layers []descriptor
 	var diffIDs []string
+	saved := map[string]string{}
 	for _, files := range []map[string]string{nil, second, third} {
 		archive := base
 		if files != nil {
@@ -129,6 +131,7 @@ func (g *gallery) paint(name string, base []byte) (picture, error) {
 		id := digestOf(archive)
 		diffIDs = append(diffIDs, id)
 		g.layers[id] = files
+		saved[id+".tar"] = string(archive)
 		layers = append(layers, add("application/vnd.oci.image.layer.v1.tar+gzip", zipped(archive)))
 	}
 	config, err := json.Marshal(map[string]any{
@@ -143,6 +146,14 @@ func (g *gallery) paint(name string, base []byte) (picture, error) {
 		return p, err
 	}
 	g.blobs[name], g.blobs[digestOf(manifest)] = manifest, manifest
+	list, err := json.Marshal([]map[string]any{{"Config": "config.json", "RepoTags": []string{p.name}, "Layers": []string{diffIDs[0] + ".tar", diffIDs[1] + ".tar", diffIDs[2] + ".tar"}}})
+	if err != nil {
+		return p, err
+	}
+	saved["config.json"], saved["manifest.json"] = string(config), string(list)
+	p.saved = archiveOf(saved)
+	p.flat = append(bytes.Clone(base[:len(base)-1024]), archiveOf(all)...) // without its end
+	g.layers[digestOf(p.flat)] = all
 	p.tree, err = sumOf(all)
 	return p, err
 }

@@ -1,9 +1,14 @@
 package storm
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -11,7 +16,7 @@ import (
 	"time"
 )
 
-// images pulls, runs and removes images while n kills come of the host, of executors, and of
+// images pulls, loads, imports, runs, commits, saves and removes images while n kills come of the host, of executors, and of
 // both. Whatever runs sees its image's files and no others; at the end nothing is left.
 func images(n int) func(context.Context, *storm) {
 	return func(ctx context.Context, s *storm) {
@@ -78,7 +83,7 @@ func (i *imageStorm) round(ctx context.Context, n int, seed uint64) {
 // host was killed, or the image was removed meanwhile.
 func (i *imageStorm) do(ctx context.Context, rnd *rand.Rand) {
 	p, t := i.images[rnd.IntN(len(i.images))], i.site.targets[rnd.IntN(len(i.site.targets))]
-	switch rnd.IntN(8) {
+	switch rnd.IntN(12) {
 	case 0:
 		_, _ = i.davit(ctx, "pull", "-q", p.name)
 	case 1:
@@ -87,6 +92,12 @@ func (i *imageStorm) do(ctx context.Context, rnd *rand.Rand) {
 		_, _ = i.davit(ctx, "image", "prune", "-a", "-f")
 	case 3:
 		i.commit(ctx, t, p)
+	case 4:
+		_, _ = i.reads(ctx, p.saved, "load", "-q")
+	case 5:
+		i.imports(ctx, t, p)
+	case 6:
+		i.saves(ctx, p)
 	default:
 		_ = i.runs(ctx, t, p.name, p)
 	}
@@ -94,9 +105,17 @@ func (i *imageStorm) do(ctx context.Context, rnd *rand.Rand) {
 
 // davit runs a davit command, and returns what it prints.
 func (i *imageStorm) davit(ctx context.Context, args ...string) (string, error) {
+	return i.reads(ctx, nil, args...)
+}
+
+// reads runs a davit command that reads input.
+func (i *imageStorm) reads(ctx context.Context, input []byte, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	cmd := i.site.client.command(ctx, args...)
+	if input != nil {
+		cmd.Stdin = bytes.NewReader(input)
+	}
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -132,6 +151,54 @@ func (i *imageStorm) commit(ctx context.Context, t target, p picture) {
 		i.report.bad(leftovers, "%s cannot be removed: %v", name, err)
 	}
 	_, _ = i.davit(ctx, "rmi", "-f", name) // or the end does it
+}
+
+// imports makes an image of a root file system, runs that and removes it.
+func (i *imageStorm) imports(ctx context.Context, t target, p picture) {
+	name := fmt.Sprintf("import-%d", i.names.Add(1))
+	if _, err := i.reads(ctx, p.flat, "import", "-q", "-c", "ENTRYPOINT [\"/bin/"+workload+"\"]", "-", name); err == nil {
+		_ = i.runs(ctx, t, name, p)
+	}
+	_, _ = i.davit(ctx, "rmi", "-f", name) // or the end does it
+}
+
+// saves writes an archive of an image. It is there only if it is whole.
+func (i *imageStorm) saves(ctx context.Context, p picture) {
+	file := filepath.Join(i.site.dir, fmt.Sprintf("saved-%d.tar", i.names.Add(1)))
+	_, err := i.davit(ctx, "save", "-q", "-o", file, p.name)
+	archive, rerr := os.ReadFile(file)
+	switch {
+	case err == nil && rerr != nil:
+		i.report.bad(damaged, "the archive of %s is not there: %v", p.name, rerr)
+	case rerr == nil:
+		i.report.count("archives saved", 1)
+		if err := checkArchive(archive); err != nil {
+			i.report.bad(damaged, "the archive of %s: %v", p.name, err)
+		}
+		_ = os.Remove(file)
+	}
+}
+
+// checkArchive checks that each blob of an OCI layout is what its name says, and that the
+// archive has an end.
+func checkArchive(archive []byte) error {
+	r := tar.NewReader(bytes.NewReader(archive))
+	for {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) && len(archive) > 1024 && len(bytes.Trim(archive[len(archive)-1024:], "\x00")) == 0 {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		content, err := io.ReadAll(r)
+		if err != nil {
+			return err
+		}
+		if digest, ok := strings.CutPrefix(h.Name, "blobs/sha256/"); ok && digestOf(content) != "sha256:"+digest && h.Typeflag == tar.TypeReg {
+			return fmt.Errorf("blob %s is %s", digest, digestOf(content))
+		}
+	}
 }
 
 // end pulls and runs each image in calm weather, on each target, and then removes all there

@@ -127,7 +127,7 @@ func (opts Options) rows() []row {
 			}),
 		},
 		{
-			name: "images", about: "images pulled, run, committed and removed, with host and executors killed",
+			name: "images", about: "images pulled, loaded, imported, run, committed, saved and removed, with host and executors killed",
 			targets: Options.imageTargets, do: images(n(200, 30)),
 		},
 		{

@@ -129,7 +129,7 @@ type Draft struct {
 	sum   hash.Hash
 	size  int64
 	over  bool
-	kept  bool // also when it is given up
+	kept  bool // also when it is given up, or has become a blob
 }
 
 func newDraft(s *Store, f *os.File) *Draft { return &Draft{store: s, f: f, sum: sha256.New()} }
@@ -187,7 +187,7 @@ func (d *Draft) Commit() error {
 	if err := d.f.Sync(); err != nil {
 		return d.store.explain(err)
 	}
-	if err := os.Rename(d.f.Name(), d.store.path(d.Digest())); err != nil {
+	if err := d.publish(); err != nil {
 		return d.store.explain(err)
 	}
 	d.over = true
@@ -196,6 +196,20 @@ func (d *Draft) Commit() error {
 		return d.store.explain(err)
 	}
 	return nil
+}
+
+// publish gives a draft the name of a blob.
+func (d *Draft) publish() error {
+	from, to := d.f.Name(), d.store.path(d.Digest())
+	if d.kept {
+		second := filepath.Join(d.store.ingest, filepath.Base(to)+".link")
+		_ = os.Remove(second)
+		if err := os.Link(from, second); err == nil {
+			from = second
+			defer os.Remove(second) // it stays where the blob is the same file
+		} // else the file system has no links
+	}
+	return os.Rename(from, to)
 }
 
 // Abort removes what was written, unless it has become a blob, or can be gone on with.

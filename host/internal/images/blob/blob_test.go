@@ -53,6 +53,46 @@ func TestDraft(t *testing.T) {
 	}
 }
 
+// TestKept goes on with a blob that was removed since nobody needed it yet.
+func TestKept(t *testing.T) {
+	s := newTestStore(t)
+	d := digest.FromString("xy")
+	for _, text := range []string{"x", "y", ""} { // given up, committed, there
+		draft, err := s.Resume(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := draft.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if text != "x" {
+			if err := draft.Commit(); err != nil || !s.Has(d) || draft.Size() != 2 {
+				t.Fatalf("%q: %v", text, err)
+			}
+			if err := s.Remove(d); err != nil {
+				t.Fatal(err)
+			}
+		}
+		draft.Abort()
+	}
+	for range 2 { // the second time the blob is the same file
+		if draft, err := s.Resume(d); err != nil || draft.Commit() != nil {
+			t.Fatal(err)
+		}
+	}
+	if left, _ := os.ReadDir(s.ingest); len(left) != 1 {
+		t.Errorf("left: %v", left)
+	}
+	s.Forget(d)
+	s.Forget(d)
+	if left, _ := os.ReadDir(filepath.Join(s.ingest, PartialDir)); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+	if text, err := s.Read(d, 10); err != nil || string(text) != "xy" {
+		t.Errorf("got %q, %v", text, err)
+	}
+}
+
 // TestDamaged reads a blob that was changed on disk, and writes it again.
 func TestDamaged(t *testing.T) {
 	s := newTestStore(t)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
@@ -15,7 +16,9 @@ import (
 const PartialDir = "partial"
 
 // Resume goes on with a blob that was begun, perhaps by an earlier host, or begins it. The
-// draft is kept when it is given up. Nobody else may have the draft of that blob.
+// draft is kept when it is given up, and when it becomes a blob: that is removed if nobody
+// comes to need it, as when the pull of an image is cut off after some of its blobs. Nobody
+// else may have the draft of that blob, until [Store.Forget].
 func (s *Store) Resume(d digest.Digest) (*Draft, error) {
 	dir := filepath.Join(s.ingest, PartialDir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -45,6 +48,11 @@ func (d *Draft) Reset() error {
 	return nil
 }
 
+// Forget removes the draft of a blob that could be gone on with. Nobody else may have it.
+func (s *Store) Forget(d digest.Digest) {
+	_ = os.Remove(filepath.Join(s.ingest, PartialDir, d.Encoded())) // or [Store.RemovePartial] does it
+}
+
 // RemovePartial removes the drafts that nobody has gone on with since a time.
 func (s *Store) RemovePartial(before time.Time, inUse func(digest.Digest) bool) (freed int64, err error) {
 	dir := filepath.Join(s.ingest, PartialDir)
@@ -61,7 +69,9 @@ func (s *Store) RemovePartial(before time.Time, inUse func(digest.Digest) bool) 
 			err = errors.Join(err, executor.Errorf(executor.Unavailable, "images: %w", rerr))
 			continue
 		}
-		freed += info.Size()
+		if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Nlink == 1 { // or it is a blob too
+			freed += info.Size()
+		}
 	}
 	return freed, err
 }

@@ -124,19 +124,28 @@ func (u *unpacker) setAttributes(at place, a attributes) error {
 	return disk0(setTimes(at.proc(), unix.AT_SYMLINK_NOFOLLOW, a.times))
 }
 
-// setAttributes sets the attributes of an open file or directory. The owner comes first: a
-// change of it takes set-uid bits and capabilities away.
+// setAttributes sets the attributes of an open file or directory, as far as it has others.
+// The owner comes first: a change of it takes set-uid bits and capabilities away.
 func setAttributes(fd int, a attributes) error {
-	if err := unix.Fchown(fd, a.uid, a.gid); err != nil {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
 		return disk(err)
 	}
-	if err := unix.Fchmod(fd, a.mode); err != nil {
-		return disk(err)
+	moved := int(st.Uid) != a.uid || int(st.Gid) != a.gid
+	if moved {
+		if err := unix.Fchown(fd, a.uid, a.gid); err != nil {
+			return disk(err)
+		}
+	}
+	if moved || st.Mode&0o7777 != a.mode {
+		if err := unix.Fchmod(fd, a.mode); err != nil {
+			return disk(err)
+		}
 	}
 	if err := setXattrs(a, func(name string, value []byte) error { return unix.Fsetxattr(fd, name, value, 0) }); err != nil {
 		return err
 	}
-	return disk0(setTimes(linux.FDPath(fd), 0, a.times))
+	return disk0(linux.SetTimes(fd, a.times))
 }
 
 // setXattrs sets extended attributes. Those that the file system does not have, or that

@@ -136,22 +136,11 @@ func (u *unpacker) copyFile(at place, f found) error {
 	}
 	src := os.NewFile(uintptr(from), f.path)
 	defer src.Close()
-	to, err := unix.Openat(at.dir, at.base, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
-	if err != nil {
-		return disk(err)
-	}
-	dst := os.NewFile(uintptr(to), at.path)
-	defer dst.Close()
-	n, err := u.write(dst, src)
-	if err != nil {
-		return err
-	}
-	u.size += n
 	a, err := attributesAt(f)
 	if err != nil {
 		return err
 	}
-	return setAttributes(to, a)
+	return u.create(at, src, a)
 }
 
 // finish gives directories without an entry the attributes of those below, and all
@@ -197,7 +186,7 @@ func (u *unpacker) finishDir(path string, a *attributes) error {
 		return setAttributes(fd, *a)
 	}
 	times := u.times[path]
-	return disk0(setTimes(linux.FDPath(fd), 0, times))
+	return disk0(linux.SetTimes(fd, times))
 }
 
 func disk0(err error) error {

@@ -180,6 +180,8 @@ func TestTree(t *testing.T) {
 		{"notes of aufs", []entries{{file(".wh..wh.plnk/x", ""), dir(".wh..wh.orph", 0o700)}}, map[string]string{}},
 		{"hard link", []entries{{file("a", "x"), hardlink("d/b", "/a")}}, map[string]string{"a": "file 644 x", "d": "dir 755 0:0", "d/b": "file 644 x"}},
 		{"hard link into a layer below", []entries{{private, file("d/a", "x")}, {hardlink("b", "d/a")}}, map[string]string{"d": "dir 700 1234:4321", "d/a": "file 644 x", "b": "file 644 x"}},
+		{"hard link to a link", []entries{{symlink("l", "/etc/passwd"), hardlink("b", "l")}}, map[string]string{"l": "link /etc/passwd", "b": "link /etc/passwd"}},
+		{"hard link out of the root", []entries{{file("a", "x"), hardlink("b", "../../a")}}, map[string]string{"a": "file 644 x", "b": "file 644 x"}},
 		{"devices and pipes", []entries{{tar.Header{Typeflag: tar.TypeChar, Name: "null", Devmajor: 1, Devminor: 3}, tar.Header{Typeflag: tar.TypeFifo, Name: "p", Mode: 0o600}}}, map[string]string{"null": "char 1:3", "p": fmt.Sprintf("mode %o", unix.S_IFIFO|0o600)}},
 		{"bits of the mode", []entries{{tar.Header{Typeflag: tar.TypeReg, Name: "s", Mode: 0o4755, Uid: 7}, dir("t", 0o1777)}}, map[string]string{"s": "file 4755 ", "t": "dir 1777 0:0"}},
 		{"names that are not UTF-8", []entries{{file("a\xff", "x")}}, map[string]string{"a\xff": "file 644 x"}},
@@ -229,10 +231,20 @@ func TestRefused(t *testing.T) {
 		{"no archive", plain([]byte(strings.Repeat("no archive ", 100))), executor.Invalid, "cannot be read"},
 		{"link to nowhere", of(hardlink("a", "b")), executor.Invalid, "does not exist"},
 		{"link to itself", of(hardlink("a", "a")), executor.Invalid, "does not exist"},
+		{"link to a file of this machine", of(hardlink("a", "../../../../../../etc/passwd")), executor.Invalid, "does not exist"},
+		{"link to a file of this machine through a link", of(symlink("l", "../../../../../../../etc"), hardlink("a", "l/passwd")), executor.Invalid, "does not exist"},
+		{"link to what is hidden", of(file(".wh.base", ""), hardlink("a", "base")), executor.Invalid, "does not exist"},
 		{"link to the root", of(hardlink("a", "/")), executor.Invalid, ""},
 		{"link to a directory", of(dir("d", 0o755), hardlink("a", "d")), executor.Invalid, "directory"},
 		{"below a file", of(file("a", ""), file("a/b", "")), executor.Invalid, "not a directory"},
 		{"below a circle of links", of(symlink("a", "b"), symlink("b", "a"), file("a/c", "")), executor.Invalid, ""},
+		{"below a pipe", of(tar.Header{Typeflag: tar.TypeFifo, Name: "p"}, file("p/a", "")), executor.Invalid, "not a directory"},
+		{"a path too deep", of(file(strings.Repeat("d/", 3000)+"a", "")), executor.Invalid, "too long"},
+		{"an entry of no type", of(tar.Header{Typeflag: 'Z', Name: "a"}), executor.Invalid, "not known"},
+		{"device of no number", of(tar.Header{Typeflag: tar.TypeChar, Name: "a", Devmajor: 1 << 12}), executor.Invalid, "no device"},
+		{"attribute too large", of(tar.Header{Typeflag: tar.TypeReg, Name: "a", PAXRecords: map[string]string{paxXattr + "user.a": strings.Repeat("x", 70<<10)}}), executor.Invalid, "too long"},
+		{"attribute of too long a name", of(tar.Header{Typeflag: tar.TypeReg, Name: "a", PAXRecords: map[string]string{paxXattr + "user." + strings.Repeat("n", 300): "x"}}), executor.Invalid, ""},
+		{"sparse, larger than any layer", plain(sparse(300 << 30)), executor.Invalid, "larger than is allowed"},
 		{"owner nobody can be", of(tar.Header{Typeflag: tar.TypeReg, Name: "a", Uid: 1<<32 - 1}), executor.Invalid, "owner"},
 		{"whiteout of no name", of(file(".wh.", "")), executor.Invalid, "hides no name"},
 		{"whiteout of the parent", of(file("d/.wh...", "")), executor.Invalid, "hides no name"},
@@ -260,13 +272,15 @@ func TestRefused(t *testing.T) {
 // TestBombs unpacks what is small and stands for much.
 func TestBombs(t *testing.T) {
 	s := newTestStore(t)
-	s.limits = Limits{Bytes: 1 << 20, Entries: 10}
-	sparse := tar.Header{Typeflag: tar.TypeReg, Name: "s", Size: 0, Format: tar.FormatPAX}
-	var many entries
+	s.limits = Limits{Bytes: 1 << 20, Entries: 10, Paths: 1000}
+	var many, paths entries
+	for i := range 9 {
+		paths = append(paths, dir(fmt.Sprint(i, strings.Repeat("n", 200)), 0o755))
+	}
 	for i := range 11 {
 		many = append(many, file(fmt.Sprint(i), ""))
 	}
-	large := entries{file("a", strings.Repeat("\x00", 2<<20)), sparse}.archive(t)
+	large := entries{file("a", strings.Repeat("\x00", 2<<20))}.archive(t)
 	var z bytes.Buffer
 	w := gzip.NewWriter(&z)
 	w.Write(large)
@@ -279,7 +293,10 @@ func TestBombs(t *testing.T) {
 	window.Reset(&wide)
 	window.Write(large)
 	window.Close()
-	for name, l := range map[string]Layer{"large": packed(z.Bytes(), large), "many": plain(many.archive(t)), "a large window": packed(wide.Bytes(), large)} {
+	for name, l := range map[string]Layer{
+		"large": packed(z.Bytes(), large), "many": plain(many.archive(t)), "a large window": packed(wide.Bytes(), large),
+		"holes": plain(sparse(1<<20 + 1)), "files with holes": plain(slices.Concat(sparse(1 << 19)[:512], sparse(1 << 19)[:512], sparse(1<<19))), "paths": plain(paths.archive(t)),
+	} {
 		if err := s.Make(t.Context(), []Layer{l}, nil); executor.CodeOf(err) != executor.Invalid {
 			t.Errorf("%s: got %v, want invalid", name, err)
 		}
@@ -423,6 +440,14 @@ func TestCanceled(t *testing.T) {
 func FuzzUnpack(f *testing.F) {
 	f.Add(entries{dir("d", 0o755), file("d/a", "x"), symlink("l", "../.."), hardlink("h", "d/a"), file("l/x", "y")}.archive(f))
 	f.Add(entries{file("a", "x"), file(".wh.a", ""), file("a/.wh..wh..opq", "")}.archive(f))
+	f.Add(sparse(1 << 40))
+	for _, path := range oddArchives(f) {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
 	f.Fuzz(func(t *testing.T, archive []byte) {
 		s := newTestStore(t)
 		s.limits = Limits{Bytes: 1 << 20, Entries: 100}

@@ -14,6 +14,9 @@ type Limits struct {
 	Bytes int64
 	// Entries is the number of files, directories and so on. 0 means [DefaultEntries].
 	Entries int
+	// Paths is how many bytes the paths of all directories take, which are kept in memory
+	// until the end. 0 means [DefaultPaths].
+	Paths int64
 }
 
 const (
@@ -22,6 +25,8 @@ const (
 	DefaultBytes = 256 << 30
 	// DefaultEntries is four times as many as the largest layer that was seen has.
 	DefaultEntries = 4 << 20
+	// DefaultPaths is enough for two million directories.
+	DefaultPaths = 256 << 20
 	// maxTrailer is how much may follow the end of an archive: padding to the size of a
 	// tape's record.
 	maxTrailer = 16 << 20
@@ -33,6 +38,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.Entries == 0 {
 		l.Entries = DefaultEntries
+	}
+	if l.Paths == 0 {
+		l.Paths = DefaultPaths
 	}
 	return l
 }

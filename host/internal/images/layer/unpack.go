@@ -24,7 +24,9 @@ func unpackBlob(ctx context.Context, blob io.Reader, l Layer, dir string, below 
 		return 0, err
 	}
 	defer z.Close()
-	archive := bufio.NewReader(io.TeeReader(&limited{ctx: ctx, r: z, left: limits.Bytes, what: "it unpacks to more than is allowed of a layer"}, unpacked))
+	content := readAhead(&limited{ctx: ctx, r: z, left: limits.Bytes, what: "it unpacks to more than is allowed of a layer"}, unpacked)
+	defer content.close()
+	archive := bufio.NewReader(content)
 	u, err := newUnpacker(dir, below, limits)
 	if err != nil {
 		return 0, err
@@ -76,9 +78,13 @@ func corrupt(err error) error {
 	return executor.Errorf(executor.Invalid, "its archive cannot be read: %w", err)
 }
 
+const tooLarge = "the files are larger than is allowed of a layer"
+
 // all unpacks an archive.
 func (u *unpacker) all(ctx context.Context, r io.Reader) error {
 	archive := tar.NewReader(r)
+	// Sparse files stand for more than is read of the archive.
+	content := &limited{ctx: ctx, r: archive, left: u.limits.Bytes, what: tooLarge}
 	for n := 0; ; n++ {
 		header, err := archive.Next()
 		switch {
@@ -91,7 +97,10 @@ func (u *unpacker) all(ctx context.Context, r io.Reader) error {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		}
-		if err := u.entry(header, archive); err != nil {
+		if header.Size > content.left {
+			return entryError(header.Name, executor.Errorf(executor.Invalid, "it has %d bytes; %s", header.Size, tooLarge))
+		}
+		if err := u.entry(header, content); err != nil {
 			return entryError(header.Name, err)
 		}
 	}

@@ -28,6 +28,8 @@ type unpacker struct {
 	implied map[string]bool
 	// times are set at the end: they change when something is made inside.
 	times map[string][2]unix.Timespec
+	// paths is how many bytes the paths in both take.
+	paths int64
 	size  int64
 	buf   []byte
 }
@@ -84,7 +86,7 @@ func (u *unpacker) forget() {
 // disk returns the error for what the disk refuses.
 func disk(err error) error {
 	switch {
-	case errors.Is(err, unix.ENAMETOOLONG), errors.Is(err, unix.ELOOP), errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOTDIR):
+	case errors.Is(err, unix.ENAMETOOLONG), errors.Is(err, unix.ELOOP), errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.E2BIG), errors.Is(err, unix.ERANGE):
 		return executor.Errorf(executor.Invalid, "%w", err)
 	}
 	return executor.Errorf(executor.Unavailable, "%w", err)
@@ -235,8 +237,22 @@ func (u *unpacker) open(dir string, links int) (int, error) {
 	if err := u.mkdir(at); err != nil {
 		return -1, err
 	}
+	if err := u.remember(at.path); err != nil {
+		return -1, err
+	}
 	u.implied[at.path] = true
 	return u.open(at.path, links+1)
+}
+
+// remember counts the path of a directory of which something is kept until the end.
+func (u *unpacker) remember(path string) error {
+	if _, timed := u.times[path]; timed || u.implied[path] {
+		return nil
+	}
+	if u.paths += int64(len(path)); u.paths > u.limits.Paths {
+		return executor.Errorf(executor.Invalid, "the paths of the layer's directories have more than %d bytes", u.limits.Paths)
+	}
+	return nil
 }
 
 // stat returns what is at a place.
@@ -292,40 +308,44 @@ func (u *unpacker) directory(at place, h *tar.Header) error {
 			return err
 		}
 	}
+	if err := u.remember(at.path); err != nil {
+		return err
+	}
 	delete(u.implied, at.path)
 	return u.setAttributes(at, attributesOf(h))
 }
 
 // file unpacks a file. Zeros become holes.
 func (u *unpacker) file(at place, h *tar.Header, r io.Reader) error {
-	fd, err := unix.Openat(at.dir, at.base, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	return u.create(at, r, attributesOf(h))
+}
+
+// create makes a file where nothing is.
+func (u *unpacker) create(at place, r io.Reader, a attributes) error {
+	// Mostly it has its mode and owner at once. Who may set bits of it is looked at later.
+	fd, err := unix.Openat(at.dir, at.base, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, a.mode&0o777)
 	if err != nil {
 		return disk(err)
 	}
-	f := os.NewFile(uintptr(fd), at.path)
-	defer f.Close()
-	n, err := u.write(f, r)
-	if err != nil {
-		return err
+	n, err := u.write(fd, r)
+	if err == nil {
+		u.size += n
+		err = setAttributes(fd, a)
 	}
-	u.size += n
-	if err := setAttributes(fd, attributesOf(h)); err != nil {
-		return err
+	if cerr := unix.Close(fd); err == nil {
+		err = disk0(cerr)
 	}
-	if err := f.Close(); err != nil {
-		return disk(err)
-	}
-	return nil
+	return err
 }
 
 // write writes the content of a file and returns its size.
-func (u *unpacker) write(f *os.File, r io.Reader) (size int64, err error) {
+func (u *unpacker) write(fd int, r io.Reader) (size int64, err error) {
 	hole := false // at the end
 	for {
 		n, err := io.ReadFull(r, u.buf)
 		if part := u.buf[:n]; n > 0 {
 			if hole = n == len(u.buf) && zeros(part); !hole {
-				if _, err := f.WriteAt(part, size); err != nil {
+				if err := writeAt(fd, part, size); err != nil {
 					return size, disk(err)
 				}
 			}
@@ -334,7 +354,7 @@ func (u *unpacker) write(f *os.File, r io.Reader) (size int64, err error) {
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF) && n > 0 && n < len(u.buf) && atEnd(r):
 			if hole {
-				if err := f.Truncate(size); err != nil {
+				if err := unix.Ftruncate(fd, size); err != nil {
 					return size, disk(err)
 				}
 			}
@@ -343,6 +363,18 @@ func (u *unpacker) write(f *os.File, r io.Reader) (size int64, err error) {
 			return size, corrupt(err)
 		}
 	}
+}
+
+// writeAt writes all of p.
+func writeAt(fd int, p []byte, at int64) error {
+	for len(p) > 0 {
+		n, err := unix.Pwrite(fd, p, at)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return os.NewSyscallError("pwrite", err)
+		}
+		p, at = p[max(n, 0):], at+int64(max(n, 0))
+	}
+	return nil
 }
 
 // atEnd reports whether a reader of an archive's entry has ended well. [io.ReadFull] says

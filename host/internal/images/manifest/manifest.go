@@ -3,8 +3,10 @@
 package manifest
 
 import (
+	"cmp"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/davit-run/davit/host/internal/images/blob"
@@ -26,9 +28,12 @@ const (
 const (
 	dockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
 	dockerList     = "application/vnd.docker.distribution.manifest.list.v2+json"
+	dockerConfig   = "application/vnd.docker.container.image.v1+json"
 	dockerLayer    = "application/vnd.docker.image.rootfs.diff.tar"
 	dockerGzip     = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 )
+
+var configTypes = []string{v1.MediaTypeImageConfig, dockerConfig, WasmConfig}
 
 // Accept has the media types of the documents that [Parse] knows.
 var Accept = []string{v1.MediaTypeImageIndex, v1.MediaTypeImageManifest, dockerList, dockerManifest}
@@ -101,7 +106,20 @@ func parseManifest(raw []byte) (Document, error) {
 			return Document{}, err
 		}
 	}
+	if !isImage(m) {
+		return Document{}, executor.Errorf(executor.Unsupported, "it is an artifact of type %q, which is no image", cmp.Or(m.ArtifactType, m.Config.MediaType))
+	}
 	return Document{Manifest: m}, nil
+}
+
+// isImage reports whether a manifest may be that of an image: what else is kept in
+// registries has configs and layers of other types. Some images have configs of types that
+// nobody knows, or do not say.
+func isImage(m *v1.Manifest) bool {
+	return m.Config.MediaType == "" || slices.Contains(configTypes, m.Config.MediaType) ||
+		slices.ContainsFunc(m.Layers, func(d v1.Descriptor) bool {
+			return d.MediaType == "" || strings.HasPrefix(d.MediaType, v1.MediaTypeImageLayer) || strings.HasPrefix(d.MediaType, dockerLayer)
+		})
 }
 
 // check checks a descriptor. Its URLs are of no interest: they may lead anywhere.

@@ -19,11 +19,15 @@ func TestParse(t *testing.T) {
 	if d, err := Parse([]byte(`{"schemaVersion":2,"manifests":[{"digest":"` + zero + `","size":1}]}`)); err != nil || d.Index == nil {
 		t.Errorf("index: got %+v, %v", d, err)
 	}
+	if d, err := Parse([]byte(strings.Replace(good, `"config":{`, `"config":{"mediaType":"text/odd",`, 1))); err != nil || d.Manifest == nil {
+		t.Errorf("a config of another type: got %+v, %v", d, err)
+	}
 	many := strings.Repeat(`{"digest":"`+zero+`","size":1},`, 1001)
 	for name, text := range map[string]string{
 		"no JSON": `x`, "no object": `[]`, "schema 1": `{"schemaVersion":1}`, "no schema": `{}`, "a size below 0": strings.ReplaceAll(good, `"size":1`, `"size":-1`),
 		"no digest": strings.ReplaceAll(good, zero, "x"), "index and image": `{"schemaVersion":2,"config":{},"manifests":[{}]}`, "too many": `{"schemaVersion":2,"manifests":[` + many[:len(many)-1] + `]}`,
 		"too many layers": strings.Replace(good, `"layers":[`, `"layers":[`+many, 1), "another type": `{"schemaVersion":2,"mediaType":"text/plain"}`,
+		"deep": strings.Repeat(`{"config":`, 20_000), "a chart": strings.NewReplacer(`"config":{`, `"config":{"mediaType":"application/vnd.cncf.helm.config.v1+json",`, `"layers":[{`, `"layers":[{"mediaType":"application/vnd.cncf.helm.chart.content.v1.tar+gzip",`).Replace(good),
 	} {
 		if d, err := Parse([]byte(text)); executor.CodeOf(err) != executor.Invalid && executor.CodeOf(err) != executor.Unsupported {
 			t.Errorf("%s: got %+v, %v", name, d, err)

@@ -29,7 +29,6 @@ import (
 
 	"github.com/davit-run/davit/host/internal/images/manifest"
 	"github.com/davit-run/davit/shared/executor"
-	"github.com/davit-run/davit/shared/linux"
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
 	"oras.land/oras-go/v2/registry/remote/auth"
@@ -237,9 +236,12 @@ func (r *Repository) Manifest(ctx context.Context, ref string, size int64) ([]by
 	if size == 0 || size > manifest.MaxSize {
 		size = manifest.MaxSize
 	}
-	raw, err := linux.ReadAll(resp.Body, size)
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, size+1))
 	if err != nil {
 		return nil, r.explain(ctx, fmt.Errorf("manifest %s: %w", ref, err))
+	}
+	if int64(len(raw)) > size {
+		return nil, executor.Errorf(executor.Invalid, "registry %s: what it sent as manifest %s has more than %d bytes", r.host, ref, size)
 	}
 	if d, err := digest.Parse(ref); err == nil && digest.FromBytes(raw) != d {
 		return nil, executor.Errorf(executor.Invalid, "registry %s: what it sent as manifest %s is %s", r.host, d, digest.FromBytes(raw))
