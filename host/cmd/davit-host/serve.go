@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -34,7 +35,8 @@ func serveCommand(a *cli.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve [flags]",
 		Short: "Run the host, in the foreground",
-		Long: `Run the host, in the foreground. It logs to stderr. On SIGTERM or SIGINT it ends
+		Long: `Run the host, in the foreground. It logs to stderr, and to systemd's journal with
+the priority of each line. On SIGTERM or SIGINT it ends
 and leaves containers running, and the next host goes on with them; with --drain
 it stops them first. So it does when systemd turns the machine off: nothing outlives
 that. A second signal ends it at once. On SIGHUP it reads its config again, as with
@@ -66,12 +68,15 @@ and wasm, which runs WebAssembly modules.`,
 			cfg, diags, _ := loadConfig(cmd, whole)
 			return cfg, diags
 		}
+		if a.Stderr == io.Writer(os.Stderr) && inJournal() {
+			a.Stderr = toJournal{os.Stderr, hclog.Error}
+		}
 		cfg, diags, name := loadConfig(cmd, *path)
-		if err := diags.WriteText(a.Stderr); err != nil {
+		if err := writeFindings(a.Stderr, diags); err != nil {
 			return err
 		}
 		if err := refusal(name, diags); err != nil {
-			return err
+			return &cli.ExitError{Code: exitConfig, Err: err}
 		}
 		var drain *time.Duration
 		if cmd.Flags().Changed("drain") {
@@ -91,10 +96,7 @@ type serveOptions struct {
 }
 
 func serve(ctx context.Context, a *cli.App, cfg config.Config, o serveOptions) error {
-	logger := hclog.New(&hclog.LoggerOptions{
-		Level: hclog.LevelFromString(cfg.Log.Level), JSONFormat: cfg.Log.Format == "json",
-		Output: a.Stderr, Color: hclog.AutoColor, ColorHeaderOnly: true,
-	})
+	logger := newLogger(a.Stderr, cfg.Log)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
@@ -161,6 +163,28 @@ func serve(ctx context.Context, a *cli.App, cfg config.Config, o serveOptions) e
 	signal.Stop(signals) // the next one ends the process
 	unit.stopping()
 	return stop(context.WithoutCancel(ctx), h, logger, o, func() error { stopAPI(); return errors.Join(<-served, watched(), remotely()) })
+}
+
+// newLogger returns the log of the host. The journal of systemd knows the time of a line.
+func newLogger(w io.Writer, c config.Log) hclog.Logger {
+	opts := hclog.LoggerOptions{
+		Level: hclog.LevelFromString(c.Level), JSONFormat: c.Format == "json",
+		Output: w, Color: hclog.AutoColor, ColorHeaderOnly: true,
+	}
+	if _, ok := w.(toJournal); ok {
+		opts.Color, opts.DisableTime = hclog.ColorOff, !opts.JSONFormat
+	}
+	return hclog.New(&opts)
+}
+
+// writeFindings writes the findings about a config. In the journal warnings alone are
+// warnings.
+func writeFindings(w io.Writer, diags diag.Diagnostics) error {
+	if j, ok := w.(toJournal); ok && !diags.HasErrors() {
+		j.level = hclog.Warn
+		w = j
+	}
+	return diags.WriteText(w)
 }
 
 // stop ends a host. Clients are served while containers are stopped, so that those who

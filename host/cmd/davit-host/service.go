@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/trust"
 	"github.com/hashicorp/go-hclog"
 )
 
@@ -105,6 +107,10 @@ func listen(socket api.Socket, logger hclog.Logger) (net.Listener, error) {
 		l.Close()
 		return nil, executor.Errorf(executor.FailedPrecondition, "the socket that systemd has passed, %s, is not a Unix socket; everybody could use the host", path)
 	}
+	if err := letThrough(path, socket.RunDir); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("the socket that systemd has passed: %w", err)
+	}
 	if path != socket.Path {
 		logger.Warn("systemd has made the API's socket elsewhere than the config says", "socket", path, "config", socket.Path)
 	}
@@ -112,4 +118,13 @@ func listen(socket api.Socket, logger hclog.Logger) (net.Listener, error) {
 		logger.Warn("systemd has made the API's socket, so that SocketGroup= and SocketMode= of its unit say who may connect, and not the config", "group", socket.Group)
 	}
 	return l, nil
+}
+
+// letThrough lets those who may connect to a socket through the run directory, if it is there.
+func letThrough(socket, runDir string) error {
+	info, err := os.Stat(socket)
+	if err != nil || info.Mode().Perm()&0o022 == 0 || filepath.Dir(socket) != filepath.Clean(runDir) {
+		return err
+	}
+	return trust.Passable(runDir)
 }

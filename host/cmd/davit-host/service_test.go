@@ -49,6 +49,9 @@ func TestService(t *testing.T) {
 		t.Fatal(err)
 	}
 	listener.SetUnlinkOnClose(false)
+	if err := os.Chmod(s.socket, 0o660); err != nil { // SocketMode=
+		t.Fatal(err)
+	}
 	file, err := listener.File()
 	if err != nil {
 		t.Fatal(err)
@@ -75,6 +78,9 @@ func TestService(t *testing.T) {
 	}
 	if got := next(); got != "READY=1" {
 		t.Errorf("first it is told %q, want READY=1", got)
+	}
+	if info, err := os.Stat(filepath.Dir(s.socket)); err != nil || info.Mode().Perm() != 0o711 {
+		t.Errorf("those who may connect cannot reach the socket: %v, %v", info.Mode(), err)
 	}
 	for range 3 {
 		if got := <-told; got != "WATCHDOG=1" {
