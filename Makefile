@@ -80,6 +80,7 @@ LONGEST := ./host/rigs/e2e # it comes first, beside all others
 
 matrix: setup build $(TOOLS)/gotestsum ## test what `make test` leaves out: each runtime on each containerd, each shim
 	DAVIT_REQUIRE_REAL=1 DAVIT_MATRIX=1 $(LEFTOVERS) $(TOOLS)/gotestsum $(SUMMARY) --jsonfile=.build/matrix.json -- $(TESTFLAGS) $(MATRIX)
+	DAVIT_REQUIRE_REAL=1 DAVIT_MATRIX=1 $(LEFTOVERS) $(TOOLS)/gotestsum $(SUMMARY) -- -run='^TestTerminalSession$$' ./host/rigs/e2e
 
 FOREIGN := $(foreach F,gvisor-$(GVISOR) $(RUNCS:%=runc-%) nvidia-$(NVIDIA),.build/foreign/$F/.done)
 foreign: setup $(FOREIGN) $(TOOLS)/gotestsum ## run OCI runtimes of others, and runtimes and shims that do everything wrong
