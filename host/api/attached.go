@@ -26,7 +26,8 @@ type attached struct {
 	base     int64
 	inputEnd bool
 	controls []Control
-	failed   error // of Input
+	size     *executor.TerminalSize // that was asked for last
+	failed   error                  // of Input
 }
 
 // attachTo makes the request that attaches the caller to a process, until the process has
@@ -71,8 +72,12 @@ func (a *attached) connect(ctx context.Context, c *Client, open func(context.Con
 	sink := func(s Stream, data []byte) error { return a.take(s, data, out) }
 	err = readFrames(bufio.NewReader(conn), sink, func(m message) error {
 		if m.Begun != nil {
+			again := a.once
 			if err := a.begin(*m.Begun, start); err != nil {
 				return err
+			}
+			if again {
+				a.resize()
 			}
 			wg.Go(func() { a.send(over, cancel, *m.Begun, out) })
 			return nil
@@ -245,8 +250,24 @@ func (a *attached) pumpControl(ctx context.Context) {
 		}
 		a.mu.Lock()
 		a.controls = append(a.controls, c)
+		switch {
+		case c.Resize != nil:
+			a.size = c.Resize
+		case c.Redraw != nil:
+			a.size = c.Redraw
+		}
 		a.changed.ring()
 		a.mu.Unlock()
+	}
+}
+
+// resize asks once more for the size that was asked for last: the host that has gone may not
+// have set it.
+func (a *attached) resize() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.size != nil {
+		a.controls = append([]Control{{Resize: a.size}}, a.controls...)
 	}
 }
 

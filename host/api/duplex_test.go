@@ -155,6 +155,41 @@ func TestAttachedAgain(t *testing.T) {
 	}
 }
 
+// TestSizeIsSetAgain: a host may die before it has set the size that it was asked for. The next
+// one is asked for the last size.
+func TestSizeIsSetAgain(t *testing.T) {
+	var got []string
+	rounds := 0
+	c, _ := serveFake(t, &fake{attached: func(ctx context.Context, _ string, to Streams) (*End, error) {
+		rounds++
+		if err := to.Begun(StreamsBegun{}); err != nil {
+			return nil, err
+		}
+		w, err := to.Control(ctx)
+		if err != nil || w.Resize == nil {
+			return nil, fmt.Errorf("got %+v, %w", w, err)
+		}
+		if rounds == 1 {
+			panic(http.ErrAbortHandler)
+		}
+		got = append(got, fmt.Sprintf("%d %d", w.Resize.Width, w.Resize.Height))
+		return &End{Exit: executor.Exit{Code: new(0)}}, nil
+	}})
+	c.Patience = 1 << 40
+	asked := false
+	_, err := c.AttachStreams(t.Context(), "web", AttachOptions{}, Streams{Control: func(ctx context.Context) (Control, error) {
+		if asked {
+			<-ctx.Done()
+			return Control{}, ctx.Err()
+		}
+		asked = true
+		return Control{Resize: &executor.TerminalSize{Width: 100, Height: 30}}, nil
+	}})
+	if err != nil || !slices.Equal(got, []string{"100 30"}) {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
 // TestAttachedErrors passes errors on, before and after the beginning.
 func TestAttachedErrors(t *testing.T) {
 	f := &fake{}

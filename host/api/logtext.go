@@ -37,7 +37,7 @@ var logTextRoute = define(route[logger, logsRequest, textStream]{
 	Path:   "/v1/containers/{ref}/logs/text",
 	Doc:    "streams the output of a container as it is, both streams together",
 	Stream: func(ctx context.Context, h logger, r *logsRequest, w http.ResponseWriter) error {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("Content-Type", "text/plain")
 		rc := http.NewResponseController(w)
 		begun := false
 		err := h.Logs(ctx, r.Ref, r.plain(), func(_ Stream, data []byte) error {

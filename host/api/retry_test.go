@@ -261,6 +261,10 @@ func TestWaitGoesOnBetweenItsRequests(t *testing.T) {
 		return l
 	}
 	first, second := listen(), http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.RequestURI == "/v1/version" { // the client asks whether it is back
+			_, _ = io.WriteString(w, `{}`)
+			return
+		}
 		if want := "/v1/containers/c1/wait?attempt=2"; r.RequestURI != want {
 			t.Errorf("got %s, want %s", r.RequestURI, want)
 		}
@@ -300,5 +304,32 @@ func TestUnreachable(t *testing.T) {
 	}})
 	if err := c.Kill(t.Context(), "web", syscall.SIGINT); err == nil || Unreachable(err) {
 		t.Errorf("with a host: %v", err)
+	}
+}
+
+// TestDyingHostIsNotBack: a host that is being killed accepts connections and says nothing on
+// them. It is reported once that it is gone, and once that one is back.
+func TestDyingHostIsNotBack(t *testing.T) {
+	socket := filepath.Join(shortDir(t), "davit.sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dying atomic.Int32
+	server := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if dying.Add(1) <= 3 {
+			panic(http.ErrAbortHandler)
+		}
+		_, _ = io.WriteString(w, `{}`)
+	})}
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { _ = server.Close() })
+	c := NewClient(socket)
+	defer c.Close()
+	c.Patience = time.Minute
+	gone, back := 0, 0
+	c.Gone, c.Back = func(error) { gone++ }, func() { back++ }
+	if err := c.retry(t.Context(), func() error { _, err := c.Version(t.Context()); return err }); err != nil || gone != 1 || back != 1 {
+		t.Errorf("got %v; it was gone %d times and back %d times, want once", err, gone, back)
 	}
 }

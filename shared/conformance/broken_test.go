@@ -85,19 +85,22 @@ var brokenExecutors = []broken{
 	}},
 	{name: "has no pids", fails: []string{"create-pid"}, backend: func(*faulty) {}},
 	{name: "names another process", fails: []string{"create-pid"}, backend: func(f *faulty) {
-		f.create = func(ctx context.Context, w executor.Workload) (executor.Status, error) {
-			status, err := f.complete.Create(ctx, w)
-			if status.State == executor.Running {
+		other := func(status executor.Status, err error) (executor.Status, error) {
+			if !status.State.Ended() {
 				status.PID = 1 // which is there, and is not it
 			}
 			return status, err
 		}
+		f.create = func(ctx context.Context, w executor.Workload) (executor.Status, error) {
+			return other(f.complete.Create(ctx, w))
+		}
+		f.restore = func(ctx context.Context, ref executor.Ref, stdio executor.Stdio) (executor.Status, error) {
+			return other(f.complete.Restore(ctx, ref, stdio))
+		}
 		f.list = func(ctx context.Context) ([]executor.Status, error) {
 			all, err := f.complete.List(ctx)
 			for i := range all {
-				if all[i].State == executor.Running {
-					all[i].PID = 1
-				}
+				all[i], _ = other(all[i], nil)
 			}
 			return all, err
 		}

@@ -130,6 +130,10 @@ func runConformance(ctx context.Context, a *cli.App, flags conformanceFlags, pat
 	pipes := make(chan os.Signal, 1)
 	signal.Notify(pipes, syscall.SIGPIPE)
 	defer signal.Stop(pipes)
+	info, err := describeFile(ctx, path)
+	if err != nil { // each check would say no more
+		return fmt.Errorf("%s is no executor that can be tested: %w", path, err)
+	}
 	dir, err := os.MkdirTemp("", "davit-conformance")
 	if err != nil {
 		return err
@@ -141,10 +145,6 @@ func runConformance(ctx context.Context, a *cli.App, flags conformanceFlags, pat
 	}
 	if target.Spec, err = flags.specs(dir); err != nil {
 		return err
-	}
-	info, err := describeFile(ctx, path)
-	if err != nil { // each check would say no more
-		return fmt.Errorf("%s is no executor that can be tested: %w", path, err)
 	}
 	if flags.config != "" || flags.backend != "" {
 		if target.Settings, err = settings(a, flags, info); err != nil {

@@ -9,16 +9,15 @@ import (
 	"github.com/davit-run/davit/host/rigs/realtest"
 )
 
-// TestTerminalSession does at a terminal what users of docker do there. With DAVIT_MATRIX=1 it
-// does so on containerd as well, and once more with a host that is killed in the middle of each
-// step: nobody at the terminal notices more than a message.
+// TestTerminalSession does at a terminal what users of docker do there, and once more with a
+// host that is killed in the middle of each step: nobody at the terminal notices more than a
+// message. It is a part of `make matrix`, since much of it is waiting.
 func TestTerminalSession(t *testing.T) {
-	backends, kills := []string{"shim"}, []bool{false}
-	if realtest.Matrix() {
-		backends, kills = append(backends, "containerd"), append(kills, true)
+	if !realtest.Matrix() {
+		t.Skip("set DAVIT_MATRIX=1")
 	}
-	for _, backend := range backends {
-		for _, kill := range kills {
+	for _, backend := range []string{"shim", "containerd"} {
+		for _, kill := range []bool{false, true} {
 			name := backend
 			if kill {
 				name += ", host killed"
