@@ -70,7 +70,7 @@ backend has itself, such as the images in a containerd.`,
 		case digests || whole && imageStore == api.ImageStoreBackend:
 			digest = func(image api.Image) string { return image.Digest }
 		case imageStore == api.ImageStoreBackend:
-			digest = func(image api.Image) string { return image.Digest[:min(len("sha256:")+12, len(image.Digest))] }
+			digest = func(image api.Image) string { return shortDigest(image.Digest) }
 		}
 		switch {
 		case quiet:

@@ -82,7 +82,7 @@ func TestImagesOfBackends(t *testing.T) {
 			if r := run("--rm", "--pull", "always", "app:1"); r.code == 0 || !strings.Contains(r.stderr, "--pull is about davit's own image store") {
 				t.Errorf("a pull: got %+v", r)
 			}
-			listed := s.must("images", "--image-store", "backend", "--backend", backend)
+			listed := s.must("images", "--digests", "--image-store", "backend", "--backend", backend)
 			if !strings.Contains(listed, "app:1") || !strings.Contains(listed, "sha256:") || strings.Count(listed, "\n") != 1 {
 				t.Errorf("listed is\n%s", listed)
 			}
