@@ -34,6 +34,12 @@ type conversation struct {
 	to       api.Streams
 	// keepInput leaves the process's input open when that of the client ends.
 	keepInput bool
+
+	// closed says whether the input had ended when closes, that of the manager, was read, and
+	// unchanged was got, which is closed when something happens. Only input uses them.
+	closed    bool
+	closes    int64
+	unchanged <-chan struct{}
 }
 
 // run serves the client until output has returned. output calls begin first.
@@ -99,7 +105,7 @@ func (v *conversation) input(ctx context.Context) error {
 // nobody has it open, and another client may end it at any time.
 func (v *conversation) give(ctx context.Context, data []byte) error {
 	counter := v.progress.Stdin
-	if !v.stdio.Stdin || v.manager.inputClosed(v.ref) {
+	if !v.stdio.Stdin || v.inputClosed() {
 		return counter.Skip(len(data))
 	}
 	w, err := pipes.OpenWriter(v.stdin, counter)
@@ -136,6 +142,22 @@ func (v *conversation) closeInput(ctx context.Context) error {
 	return nil
 }
 
+// inputClosed reports whether the process's input has ended. For each key that somebody
+// presses the record would cost more than all else that is done with the key.
+func (v *conversation) inputClosed() bool {
+	select {
+	case <-v.unchanged:
+		v.unchanged = nil
+	default:
+	}
+	if closes := v.manager.closes.Load(); v.unchanged == nil || closes != v.closes {
+		// First these: what changes after that is seen next time.
+		v.closes, v.unchanged = closes, v.manager.store.Changed()
+		v.closed = v.manager.inputClosed(v.ref)
+	}
+	return v.closed
+}
+
 // inputClosed reports whether the input of a process has ended.
 func (m *Manager) inputClosed(ref executor.Ref) (closed bool) {
 	_ = m.store.View(func(tx *store.Tx) error {
@@ -169,6 +191,9 @@ func (m *Manager) recordClose(ctx context.Context, ref executor.Ref) error {
 		c.InputClosed = true
 		return tx.PutContainer(c)
 	})
+	if err == nil {
+		m.closes.Add(1)
+	}
 	if errors.Is(err, executor.NotFound) {
 		return nil // it has ended, and was removed
 	}

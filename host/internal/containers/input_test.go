@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/shared/executor"
 )
 
 // The end of an input whose close fails comes later all the same: what is behind the backend
@@ -28,5 +29,32 @@ func TestInputIsClosedLater(t *testing.T) {
 	}
 	if end.Exit.Code == nil || *end.Exit.Code != 3 || got.String() != "all of it" {
 		t.Errorf("got %+v, %q", end.Exit, got.String())
+	}
+}
+
+// Who gives a process its input knows at once that another client has ended it.
+func TestInputClosedByAnother(t *testing.T) {
+	m := openManager(t, nil)
+	opts := program(t, "copy stdout")
+	opts.Stdin = true
+	c, err := m.Create(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref := executor.Ref{ID: c.ID, Attempt: 1}
+	v := &conversation{manager: m, ref: ref}
+	for range 2 {
+		if v.inputClosed() {
+			t.Error("it is closed before anybody has closed it")
+		}
+	}
+	if err := m.recordClose(t.Context(), ref); err != nil {
+		t.Fatal(err)
+	}
+	if !v.inputClosed() {
+		t.Error("another client has closed it, and that is not seen")
+	}
+	if err := m.Remove(t.Context(), c.ID, true); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -88,6 +88,9 @@ type Manager struct {
 	// holds has a lock for each container that is held, by id.
 	holds keyed.Mutex
 
+	// closes counts the ends of inputs that were recorded.
+	closes atomic.Int64
+
 	// copies has a lock for each container whose copy is being written, by id.
 	copies keyed.Mutex
 
