@@ -21,6 +21,9 @@ type Options struct {
 	Version Version
 	// Logger logs faults, and requests at debug level. Nil discards them.
 	Logger Logger
+	// Access decides which requests callers may make. Nil lets everybody do everything who can
+	// connect.
+	Access Access
 }
 
 // Logger logs messages with pairs of keys and values. hclog.Logger and *slog.Logger
@@ -45,6 +48,7 @@ type handler struct {
 	host    any
 	version Version
 	logger  Logger
+	access  Access
 	mux     *http.ServeMux
 	// duplexes are the requests whose connections the server has handed over.
 	duplexes sync.WaitGroup
@@ -58,7 +62,7 @@ func newHandler(h any, opts Options) *handler {
 
 // newHandlerOf returns a handler that has only some of the routes.
 func newHandlerOf(h any, opts Options, has func(entry) bool) *handler {
-	s := &handler{host: h, version: opts.Version, logger: opts.Logger, mux: http.NewServeMux(), bodyTime: bodyTime}
+	s := &handler{host: h, version: opts.Version, logger: opts.Logger, access: opts.Access, mux: http.NewServeMux(), bodyTime: bodyTime}
 	if s.logger == nil {
 		s.logger = silent{}
 	}

@@ -17,7 +17,8 @@ func fileSchema() executor.Schema {
 		Blocks: []executor.Block{
 			{Name: "api", Description: "the HTTP API", Schema: executor.Schema{Attributes: []executor.Attribute{
 				{Name: "socket", Type: executor.String, Description: "path of its Unix socket; davit.sock in run_dir"},
-				{Name: "group", Type: executor.String, Description: "group whose members may use it; they are as powerful as the host's user, mostly root"},
+				{Name: "group", Type: executor.String, Description: "group whose members may use it; they are as powerful as the host's user, mostly root, but with rules"},
+				{Name: "rules", Type: executor.Bool, Description: "others than root may do what a rule allows, and nothing else"},
 			}}},
 			{Name: "log", Description: "the host's own log, on stderr", Schema: executor.Schema{Attributes: []executor.Attribute{
 				{Name: "level", Type: executor.String, Description: "least severe level: trace, debug, info, warn, error or off"},
@@ -44,6 +45,7 @@ func fileSchema() executor.Schema {
 			}}},
 			defaultsBlock("what containers have that run a root file system and do not ask for something else"),
 			{Name: "backend"},
+			{Name: "rule"},
 		},
 	}
 }

@@ -12,6 +12,7 @@
 //	api {
 //	  socket = "/run/davit/davit.sock"
 //	  group  = "davit" # whose members are as powerful as the host's user, mostly root
+//	  rules  = false   # true lets others than root do only what a rule allows
 //	}
 //	log {
 //	  level  = "info"
@@ -38,6 +39,11 @@
 //	network "lan" { # optional: one that plugins of CNI make, for containers with --network lan
 //	  conflist    = "/etc/cni/net.d/lan.conflist"
 //	  plugin_dirs = ["/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"]
+//	}
+//	rule "ci" { # optional, with rules = true: what some users may do; see [Rule]
+//	  groups   = ["builders"]
+//	  allow    = ["run", "pull"]
+//	  backends = ["main"]
 //	}
 //	default_backend = "main"
 //
