@@ -211,6 +211,9 @@ type Container struct {
 	Error        string            `json:"error,omitempty"`
 	AutoRemove   bool              `json:"auto_remove,omitempty"`
 	Labels       map[string]string `json:"labels,omitempty"`
+	// Owner is the number of the user who made it over the API's socket; nil if that is not
+	// known. Rules let others do less with it.
+	Owner *int `json:"owner,omitempty"`
 	// Volumes are the volumes that it has.
 	Volumes []MountedVolume `json:"volumes,omitempty"`
 	// Network is the network as it was asked for; empty if a bundle decides. Addresses are
@@ -248,6 +251,10 @@ type Container struct {
 	// Details are what it is run with. Only Inspect sets them.
 	Details *Details `json:"details,omitempty"`
 }
+
+// OwnedBy reports whether a user has made the container. One of which nobody knows who made it
+// is owned by none.
+func (c *Container) OwnedBy(uid int) bool { return c.Owner != nil && *c.Owner == uid }
 
 // MountedVolume is a volume that a container has.
 type MountedVolume struct {

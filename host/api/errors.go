@@ -19,11 +19,14 @@ type failure struct {
 	Stopping bool `json:"stopping,omitempty"`
 	// Pending means that what was asked for is recorded, and will be done.
 	Pending bool `json:"pending,omitempty"`
+	// Denied means that rules of the host do not let the caller do it.
+	Denied bool `json:"denied,omitempty"`
 }
 
 func failureOf(err error) *failure {
 	_, pending := errors.AsType[*PendingError](err)
-	return &failure{Code: executor.CodeOf(err), Message: err.Error(), Stopping: errors.Is(err, errStopping), Pending: pending}
+	_, denied := errors.AsType[*DeniedError](err)
+	return &failure{Code: executor.CodeOf(err), Message: err.Error(), Stopping: errors.Is(err, errStopping), Pending: pending, Denied: denied}
 }
 
 // err returns the error that f stands for.
@@ -34,6 +37,8 @@ func (f *failure) err() error {
 		return &goneError{err}
 	case f.Pending:
 		return &PendingError{err}
+	case f.Denied:
+		return &DeniedError{err}
 	}
 	return err
 }
@@ -46,6 +51,9 @@ func statusOf(err error) int {
 	}
 	if _, ok := errors.AsType[*PendingError](err); ok {
 		return statusPending
+	}
+	if _, ok := errors.AsType[*DeniedError](err); ok {
+		return http.StatusForbidden
 	}
 	switch executor.CodeOf(err) {
 	case executor.NotFound:

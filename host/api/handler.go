@@ -25,6 +25,9 @@ type Options struct {
 	// Trace gets the spans of requests whose clients ask for a trace, with a header
 	// traceparent. Nil means that nobody traces.
 	Trace trace.Sink
+	// Access decides which requests callers may make. Nil lets everybody do everything who can
+	// connect.
+	Access Access
 }
 
 // Logger logs messages with pairs of keys and values. hclog.Logger and *slog.Logger
@@ -49,6 +52,7 @@ type handler struct {
 	host    any
 	version Version
 	logger  Logger
+	access  Access
 	mux     *http.ServeMux
 	// duplexes are the requests whose connections the server has handed over.
 	duplexes sync.WaitGroup
@@ -63,7 +67,7 @@ func newHandler(h any, opts Options) *handler {
 
 // newHandlerOf returns a handler that has only some of the routes.
 func newHandlerOf(h any, opts Options, has func(entry) bool) *handler {
-	s := &handler{host: h, version: opts.Version, logger: opts.Logger, mux: http.NewServeMux(), bodyTime: bodyTime, trace: opts.Trace}
+	s := &handler{host: h, version: opts.Version, logger: opts.Logger, access: opts.Access, mux: http.NewServeMux(), bodyTime: bodyTime, trace: opts.Trace}
 	if s.logger == nil {
 		s.logger = silent{}
 	}

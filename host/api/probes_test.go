@@ -94,7 +94,7 @@ func TestProfile(t *testing.T) {
 	if err := c.Profile(t.Context(), "profile", ProfileOptions{Seconds: MaxProfileSeconds + 1}, io.Discard); !errors.Is(err, executor.Invalid) {
 		t.Errorf("too long: got %v", err)
 	}
-	for name, ctx := range map[string]context.Context{"tcp": t.Context(), "another user": context.WithValue(t.Context(), peerKey{}, 12345)} {
+	for name, ctx := range map[string]context.Context{"tcp": t.Context(), "another user": WithCaller(t.Context(), Caller{UID: 12345})} {
 		if err := requireRoot(ctx, "profile"); !errors.Is(err, executor.FailedPrecondition) {
 			t.Errorf("%s: got %v", name, err)
 		}

@@ -50,6 +50,8 @@ type entry interface {
 	// streamed reports whether the body of requests is a stream.
 	streamed() bool
 	monitoring() bool
+	// allParameters returns the names of what requests may have, for Access.
+	allParameters() []string
 	operation(s *schemas) map[string]any
 }
 
@@ -147,6 +149,10 @@ func (r *route[H, Request, Reply]) answer(s *handler, w http.ResponseWriter, hr 
 	if err := readRequest(w, hr, &req, r.NeedsBody); err != nil {
 		return err
 	}
+	asked, err := s.admit(hr.Context(), r.Name, &req)
+	if err != nil {
+		return err
+	}
 	if r.streamed() {
 		defer untilDone(w, hr)()
 	}
@@ -168,6 +174,7 @@ func (r *route[H, Request, Reply]) answer(s *handler, w http.ResponseWriter, hr 
 	if err != nil {
 		return err
 	}
+	asked.hide(&reply)
 	status := http.StatusOK
 	if s, ok := any(reply).(statusReply); ok {
 		status = s.httpStatus()

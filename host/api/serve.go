@@ -29,6 +29,7 @@ func Serve(ctx context.Context, l net.Listener, h any, opts Options) error {
 // metrics, and whether it lives and is ready. They change nothing, and show whoever can
 // connect the names, images and chosen labels of containers.
 func ServeMonitoring(ctx context.Context, l net.Listener, h any, opts Options) error {
+	opts.Access = nil // they are for everybody
 	return serve(ctx, l, newHandlerOf(h, opts, entry.monitoring))
 }
 

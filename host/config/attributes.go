@@ -17,7 +17,8 @@ func fileSchema() executor.Schema {
 		Blocks: []executor.Block{
 			{Name: "api", Description: "the HTTP API", Schema: executor.Schema{Attributes: []executor.Attribute{
 				{Name: "socket", Type: executor.String, Description: "path of its Unix socket; davit.sock in run_dir"},
-				{Name: "group", Type: executor.String, Description: "group whose members may use it; they are as powerful as the host's user, mostly root"},
+				{Name: "group", Type: executor.String, Description: "group whose members may use it; they are as powerful as the host's user, mostly root, but with rules"},
+				{Name: "rules", Type: executor.Bool, Description: "others than root may do what a rule allows, and nothing else"},
 			}, Blocks: []executor.Block{
 				{Name: "tls", Description: "the same API over TCP, for clients with a certificate; all four attributes are needed", Schema: executor.Schema{Attributes: []executor.Attribute{
 					{Name: "listen", Type: executor.String, Description: "address and port, such as \"127.0.0.1:7443\""},
@@ -51,6 +52,7 @@ func fileSchema() executor.Schema {
 			}}},
 			defaultsBlock("what containers have that run a root file system and do not ask for something else"),
 			{Name: "backend"},
+			{Name: "rule"},
 		},
 	}
 }

@@ -43,6 +43,8 @@ type Config struct {
 	Debug Debug `json:"debug,omitzero"`
 	// CNINetworks are networks that plugins make.
 	CNINetworks []CNINetwork `json:"-"`
+	// Rules say what users may do, if API.Rules is set.
+	Rules []Rule `json:"-"`
 	// Defaults are those of all containers, unless their backend has others.
 	Defaults Defaults `json:"defaults,omitzero"`
 	// DefaultBackend is the backend of containers that name none. Empty, with
@@ -61,9 +63,13 @@ type API struct {
 	// the host runs as. They are as powerful as that user, mostly root: they can mount any
 	// directory of the machine into a container, and the hooks of their bundles run
 	// outside of it (see ForbidHooks, which takes the second alone). Empty means no group.
+	// With Rules they do what those allow.
 	Group string `json:"group"`
 	// TLS serves it over TCP as well, to clients with a certificate. Nil means not to.
 	TLS *TLS `json:"tls,omitempty"`
+	// Rules lets others than root and the host's user do only what one of Config.Rules allows,
+	// and nothing if there are none. The API's server enforces it, see package access.
+	Rules bool `json:"rules,omitempty"`
 }
 
 // Log configures the host's own log.

@@ -12,6 +12,7 @@
 //	api {
 //	  socket = "/run/davit/davit.sock"
 //	  group  = "davit" # whose members are as powerful as the host's user, mostly root
+//	  rules  = false   # true lets others than root do only what a rule allows
 //	  tls { # optional: over TCP as well, for clients with a certificate that client_ca has signed
 //	    listen      = "127.0.0.1:7443"
 //	    certificate = "/etc/davit/tls/cert.pem"
@@ -44,6 +45,11 @@
 //	network "lan" { # optional: one that plugins of CNI make, for containers with --network lan
 //	  conflist    = "/etc/cni/net.d/lan.conflist"
 //	  plugin_dirs = ["/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"]
+//	}
+//	rule "ci" { # optional, with rules = true: what some users may do; see [Rule]
+//	  groups   = ["builders"]
+//	  allow    = ["run", "pull"]
+//	  backends = ["main"]
 //	}
 //	default_backend = "main"
 //

@@ -15,7 +15,7 @@ func TestHostErrors(t *testing.T) {
 	long := strings.Repeat("x", 100)
 	for _, tt := range []struct{ name, text, want string }{
 		{"unknown attribute", "run_dri = 1" + ok, `davit.hcl:1,1: unknown attribute "run_dri"; did you mean "run_dir"?`},
-		{"far from any name", "colour = 1" + ok, `davit.hcl:1,1: unknown attribute "colour"; known here: api, backend, cgroup, debug, default_backend, defaults, executor_dirs, forbid_hooks, log, metrics, network, output, retention, run_dir, state_dir`},
+		{"far from any name", "colour = 1" + ok, `davit.hcl:1,1: unknown attribute "colour"; known here: api, backend, cgroup, debug, default_backend, defaults, executor_dirs, forbid_hooks, log, metrics, network, output, retention, rule, run_dir, state_dir`},
 		{"unknown block", "backnd \"x\" {}" + ok, `davit.hcl:1,1: unknown block "backnd"; did you mean "backend"?`},
 		{"unknown in a block", "log { levle = \"info\" }" + ok, `davit.hcl:1,7: unknown attribute "levle" in log; did you mean "level"?`},
 		{"unknown in a backend", "backend \"b\" {\n  executor = \"x\"\n  sha-256 = \"\"\n}", `davit.hcl:3,3: unknown attribute "sha-256" in backend "b"; did you mean "sha256"?`},

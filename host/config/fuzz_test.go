@@ -16,6 +16,7 @@ func FuzzParse(f *testing.F) {
 		"", "a", "a = ", "a {", "\"", "a = <<X\n${", "a = 1e999999999", "a = [-1, --1, {b : null}]", "backend \"a\" \"b\" {}",
 		"backend \"x\" {\n executor = \"x\"\n config {\n address = {}\n tls {\n ca = [[]]\n}\n}\n runtime \"r\" {\n args = [\"a\", null]\n}\n}",
 		"backend backend {}", "log = null\napi = [api]", "run_dir = \"\\u0000\"", strings.Repeat("a {\n", 40),
+		"api {\n rules = true\n}\nrule \"ci\" {\n users = [\"ci\", \"1001\"]\n allow = [\"run\"]\n backends = [\"*\", \"[\"]\n binds = [\"/srv:ro\", \"srv\"]\n features = [\"devices\"]\n capabilities = [\"all\"]\n}",
 	} {
 		f.Add([]byte(s))
 	}

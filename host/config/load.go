@@ -119,6 +119,7 @@ func build(root *body, diags diag.Diagnostics) (*Config, diag.Diagnostics) {
 	unread := diags.HasErrors()
 	backends, rest := root.take("backend", &diags)
 	c.CNINetworks, rest = takeNetworks(rest, &diags)
+	c.Rules, rest = takeRules(rest, &diags)
 	fill(c, decode(fileSchema(), rest, "", &diags), root.at, &diags)
 	for _, it := range backends {
 		c.Backends = append(c.Backends, buildBackend(it, &diags))

@@ -17,6 +17,10 @@ func Reference() executor.Schema {
 		backend.Attributes[i].Required = backend.Attributes[i].Name == "executor" // as Validate has it
 	}
 	for i := range s.Blocks {
+		if s.Blocks[i].Name == "rule" {
+			s.Blocks[i].Description = "what some users may do, with the name rule \"NAME\", if api has rules = true; one rule must allow all of a request"
+			s.Blocks[i].Schema = ruleSchema()
+		}
 		if s.Blocks[i].Name == "backend" {
 			s.Blocks[i].Description = "an executor that is loaded, with the name backend \"NAME\"; at least one is needed"
 			s.Blocks[i].Schema = backend

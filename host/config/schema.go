@@ -220,6 +220,9 @@ func example(a executor.Attribute) string {
 	}[a.Type]
 	if len(a.Enum) > 0 {
 		value = strconv.Quote(a.Enum[0])
+		if a.Type == executor.Strings {
+			value = "[" + value + "]"
+		}
 	}
 	return a.Name + " = " + value
 }

@@ -71,6 +71,7 @@ func (c *Config) Validate() diag.Diagnostics {
 		v.Fail(v.at("metrics", "labels"), `write such as ["team", "env"]`, "metrics.labels: %v", err)
 	}
 	v.cniNetworks(d.CNINetworks)
+	v.rules(&d)
 	v.defaults(c.Defaults, v.source, v.at())
 
 	if len(d.Backends) == 0 {

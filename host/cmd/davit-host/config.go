@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/davit-run/davit/host/access"
 	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/host/diag"
 	"github.com/davit-run/davit/host/internal/places"
@@ -29,6 +30,9 @@ func loadConfig(cmd *cobra.Command, path string) (cfg *config.Config, diags diag
 	cfg, diags = config.Load(path)
 	searchBeside(cfg)
 	distrust(path, &diags)
+	if !diags.HasErrors() {
+		diags = append(diags, access.Check(*cfg)...)
+	}
 	return cfg, diags, path
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/davit-run/davit/host"
+	"github.com/davit-run/davit/host/access"
 	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/host/diag"
@@ -23,6 +24,7 @@ type reloader struct {
 	logger   hclog.Logger
 	listener net.Listener
 	remote   *remote
+	guard    *access.Guard
 	service  *service
 
 	mu     sync.Mutex
@@ -96,6 +98,7 @@ func (r *reloader) apply(ctx context.Context) (api.Reload, error) {
 // applyOwn applies what is not the host's: the log and the API.
 func (r *reloader) applyOwn(next config.Config) (changes []api.ReloadChange) {
 	now := &r.config
+	changes = append(changes, r.applyRules(next)...)
 	note := func(before, after string, action api.ReloadAction, note string, path ...string) *api.ReloadChange {
 		if before == after {
 			return nil
@@ -123,6 +126,21 @@ func (r *reloader) applyOwn(next config.Config) (changes []api.ReloadChange) {
 		c.Place = next.At("api", "tls")
 		changes = append(changes, c)
 	}
+	return changes
+}
+
+// applyRules applies the access rules.
+func (r *reloader) applyRules(next config.Config) (changes []api.ReloadChange) {
+	now := &r.config
+	r.guard.Set(next) // also if only the backends have changed
+	if now.API.Rules != next.API.Rules {
+		changes = append(changes, api.ReloadChange{
+			What: "api.rules", Action: api.ReloadChanged, Place: next.At("api", "rules"),
+			Detail: fmt.Sprintf("%t to %t, for requests from now on", now.API.Rules, next.API.Rules),
+		})
+	}
+	changes = append(changes, access.Compare(now.Rules, next.Rules)...)
+	now.API.Rules, now.Rules = next.API.Rules, next.Rules
 	return changes
 }
 

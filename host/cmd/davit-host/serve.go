@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/host"
+	"github.com/davit-run/davit/host/access"
 	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/config"
 	"github.com/davit-run/davit/host/diag"
@@ -118,7 +119,8 @@ func serve(ctx context.Context, a *cli.App, cfg config.Config, o serveOptions) e
 	if err != nil {
 		return errors.Join(err, listener.Close(), watch.close())
 	}
-	reloader := &reloader{remote: overTCP, load: o.load, name: o.name, logger: logger, listener: listener, service: unit, config: cfg}
+	guard := access.New(cfg)
+	reloader := &reloader{remote: overTCP, load: o.load, name: o.name, logger: logger, listener: listener, guard: guard, service: unit, config: cfg}
 	h, err := host.Open(ctx, cfg, host.Options{
 		Logger: logger, Version: a.Build.Version, Linger: linger, Ephemeral: o.ephemeral, Observer: watch.metrics, Reload: reloader.reload,
 	})
@@ -134,9 +136,12 @@ func serve(ctx context.Context, a *cli.App, cfg config.Config, o serveOptions) e
 	watched, remotely := watch.serve(apiCtx, visible), overTCP.serve(apiCtx, visible, spans)
 	served := make(chan error, 1)
 	go func() {
-		served <- api.Serve(apiCtx, listener, visible, api.Options{Version: a.Build, Logger: logger.Named("api"), Trace: spans})
+		served <- api.Serve(apiCtx, listener, visible, api.Options{Version: a.Build, Logger: logger.Named("api"), Trace: spans, Access: guard})
 	}()
-	if cfg.API.Group != "" {
+	switch {
+	case cfg.API.Rules:
+		logger.Info("others than the host's user and root may do what the access rules allow", "group", cfg.API.Group, "rules", len(cfg.Rules))
+	case cfg.API.Group != "":
 		logger.Info("members of the API's group are as powerful as the host's user", "group", cfg.API.Group, "user", os.Geteuid(), "hooks_forbidden", cfg.ForbidHooks)
 	}
 	logger.Info("host is ready", "config", o.name, "socket", cfg.API.Socket, "version", a.Build.Version, "host_id", h.ID())

@@ -274,7 +274,7 @@ func (m *Manager) prepare(ctx context.Context, id string, opts api.ContainerOpti
 		attempt, desired, state = 0, store.WantStopped, store.Created
 	}
 	return &store.Container{
-		ID: id, Name: opts.Name, RequestID: opts.RequestID,
+		ID: id, Name: opts.Name, RequestID: opts.RequestID, Owner: ownerOf(ctx),
 		Backend: backend, Runtime: runtime, Command: command,
 		Network: opts.Network, Leases: leases, Joined: joined, Alone: m.isAlone(id, opts), Names: names, Publish: opts.Publish,
 		PIDMode: opts.Process.PID, IPCMode: opts.Process.IPC, ShmBytes: opts.Process.ShmBytes,
@@ -283,6 +283,15 @@ func (m *Manager) prepare(ctx context.Context, id string, opts api.ContainerOpti
 		Stdio: stdio, HealthCheck: check, CreatedAt: time.Now(),
 		Attempt: attempt, Desired: desired, State: state,
 	}, spec, session, nil
+}
+
+// ownerOf returns the user who makes a request, nil if that is not known.
+func ownerOf(ctx context.Context) *int {
+	caller, known := api.CallerOf(ctx)
+	if !known {
+		return nil
+	}
+	return &caller.UID
 }
 
 // resolve returns the runtime behind a name.

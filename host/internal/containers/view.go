@@ -18,7 +18,7 @@ func (m *Manager) view(tx *store.Tx, r *store.Container) api.Container {
 		ID: r.ID, Name: r.Name, Backend: r.Backend, Runtime: r.Runtime.Name, Command: r.Command,
 		Attempt: r.Attempt, PID: r.PID,
 		CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt,
-		Error: r.Error, AutoRemove: r.AutoRemove, Labels: r.Labels, OutputLost: r.Lost,
+		Error: r.Error, AutoRemove: r.AutoRemove, Labels: r.Labels, Owner: r.Owner, OutputLost: r.Lost,
 		Stdin: r.Stdio.Stdin, Terminal: r.Stdio.Terminal,
 		Network: r.Network, Addresses: addresses(r), NetworkAliases: r.Names.Aliases, Publish: r.Publish, Ports: boundPorts(r),
 		PIDMode: r.PIDMode, IPCMode: r.IPCMode,

@@ -50,6 +50,9 @@ type Container struct {
 	// RequestID names the request that made the container, so that the same
 	// request again finds it. It is unique, never changes, and may be empty.
 	RequestID string `json:"request_id,omitempty"`
+	// Owner is the user who made it over the API's socket; nil in records of older hosts, and
+	// if the program of the host made it. It never changes.
+	Owner *int `json:"owner,omitempty"`
 
 	Backend string           `json:"backend"`
 	Runtime executor.Runtime `json:"runtime"`
