@@ -11,7 +11,7 @@ import (
 )
 
 // Caller is the process that has connected to the API's socket: its user and groups as they
-// were then.
+// were then. A client with a certificate counts as root.
 type Caller struct {
 	UID, GID int
 	// Groups are the supplementary groups.
@@ -41,8 +41,8 @@ func withPeer(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, peerKey{}, Caller{UID: ids.UID, GID: ids.GID, Groups: ids.Groups})
 }
 
-// CallerOf returns who makes the request that ctx is of. It is not known of requests that did
-// not come over a Unix socket, and of calls within a program.
+// CallerOf returns who makes the request that ctx is of. It is not known of requests that came
+// neither over a Unix socket nor with a certificate, and of calls within a program.
 func CallerOf(ctx context.Context) (c Caller, known bool) {
 	c, known = ctx.Value(peerKey{}).(Caller)
 	return c, known

@@ -16,7 +16,7 @@ func withCertificate(ctx context.Context, conn *tls.Conn) context.Context {
 	if len(chains) == 0 { // not one of ListenTLS
 		return ctx
 	}
-	return context.WithValue(context.WithValue(ctx, peerKey{}, 0), clientKey{}, commonName(chains[0][0]))
+	return context.WithValue(WithCaller(ctx, Caller{UID: 0, GID: 0}), clientKey{}, commonName(chains[0][0]))
 }
 
 // logOf returns how a request is logged, and the name of its client as a pair, if it has one.

@@ -14,7 +14,7 @@ var _ = Command(Containers, 127, (*App).checkpointCommand)
 func (a *App) checkpointCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "checkpoint",
-		Short: "Write down the state of containers' processes, to go on from it later",
+		Short: "Write down the state of processes, to go on from it later",
 		Long: `Write down the state of a container's processes, and go on from it later, with davit start
 --checkpoint. This needs the program criu on the machine, and a runtime that uses it, such
 as runc.`,
