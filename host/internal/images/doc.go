@@ -28,6 +28,16 @@
 // another one writes its files. Others may unpack between two layers, so that a registry that
 // is slow keeps nobody waiting.
 //
+// # What a pull costs
+//
+// An image of 127 MB in ten layers, of files of /usr, from the loopback, on two cores that
+// others used as well (BenchmarkPull in host/rigs/e2e): 5.1 s of CPU, as many as ctr with
+// containerd 2.4; ctr with 1.6 took 1.5 times, and docker 20.10 1.8 times as many. That all is
+// on disk before a pull is over is in davit's time alone. Half of it is the file system's,
+// which makes a file for each of the image's, a quarter decompression, and an eighth hashes.
+// With six deaths of the host 1.014 times the image was fetched. The host needed 42 MiB of
+// memory at its peak, and 34 MiB for an image of one empty file.
+//
 // # What goes out
 //
 // Blobs are kept as they came, compressed or not, for as long as an image needs them. So a
