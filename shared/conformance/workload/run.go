@@ -100,9 +100,11 @@ func (r *run) step(s step) (end *End, err error) {
 			_, err = io.WriteString(r.stream(s), name+"\n")
 		}
 	case "pid":
-		if runtime.GOOS != "wasip1" { // where there are no processes
-			_, err = fmt.Fprintln(r.stream(s), os.Getpid())
+		pid := strconv.Itoa(os.Getpid())
+		if runtime.GOOS == "wasip1" { // where there are no processes
+			pid = ""
 		}
+		_, err = fmt.Fprintln(r.stream(s), pid)
 	case "sleep":
 		over := time.Now().Add(s.wait)
 		return r.until(func() time.Duration { return time.Until(over) }), nil
