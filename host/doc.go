@@ -22,6 +22,7 @@
 //   - internal/backends: the backends, and the one door through which they are called;
 //   - internal/supervisor: the executors' processes;
 //   - api: the types that users see, and all of this over HTTP, with a client;
+//   - access: what users may do by the rules of the config;
 //   - diag: findings about a config;
 //   - internal/cli, cmd/davit, cmd/davit-host: the command line.
 //

@@ -62,7 +62,7 @@ func checkRun(cfg *config.Config, r *config.Rule, warn func(r *config.Rule, attr
 		if readOnly || unix.Statfs(path, &fs) != nil || fs.Flags&unix.ST_NOSUID != 0 {
 			continue
 		}
-		warn(r, "binds", "if its users can reach it, put it on a file system that is mounted with nosuid and nodev, or write :ro",
-			"%s is not on a file system mounted with nosuid: root of a container can put a set-uid program there, which makes whoever can run it on this machine root", path)
+		warn(r, "binds", "keep users out of it, mount it with nosuid and nodev, or write :ro",
+			"%s is not mounted with nosuid: root of a container can leave a set-uid program there for users of this machine", path)
 	}
 }

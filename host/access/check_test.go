@@ -20,7 +20,7 @@ func TestCheck(t *testing.T) {
 		`there is no group "none-of-this-name" on this machine`,
 		`backend "plain" runs processes of this machine as root`,
 		`containers of backend "open" have the machine's network unless they ask for another`,
-		"/usr is not on a file system mounted with nosuid",
+		"/usr is not mounted with nosuid",
 	} {
 		if strings.Count(found.Error(), want) != 1 {
 			t.Errorf("%q is not there once:\n%v", want, found)
