@@ -17,6 +17,7 @@ import (
 	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/lifecycle"
+	"github.com/davit-run/davit/shared/trace"
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
@@ -239,11 +240,13 @@ func (d *driver) failed(ctx context.Context, p *plan, m mark, err error) error {
 }
 
 // createRecord creates the record: the first step of a create.
-func (d *driver) createRecord(ctx context.Context, p *plan) error {
+func (d *driver) createRecord(ctx context.Context, p *plan) (err error) {
 	inits, err := json.Marshal(p.errors)
 	if err != nil {
 		return err
 	}
+	ctx, span := trace.Start(ctx, "record")
+	defer func() { span.End(err) }()
 	_, err = d.conn.containers.Create(ctx, &containersapi.CreateContainerRequest{Container: &containersapi.Container{
 		ID: p.cid,
 		Labels: map[string]string{
@@ -267,6 +270,7 @@ func (d *driver) createRecord(ctx context.Context, p *plan) error {
 // createTask creates the task: the second step of a create. It returns the pid of the
 // container's first process, which waits for its start.
 func (d *driver) createTask(ctx context.Context, p *plan) (int, error) {
+	ctx, span := trace.Start(ctx, "task.create")
 	shielded := make(chan error, 1)
 	go func() { shielded <- d.shield(ctx, p) }()
 	resp, err := d.conn.tasks.Create(ctx, &tasksapi.CreateTaskRequest{
@@ -277,6 +281,7 @@ func (d *driver) createTask(ctx context.Context, p *plan) (int, error) {
 		Terminal:    p.spec.Terminal,
 		Options:     p.wire.Task,
 	})
+	span.End(err)
 	if serr := <-shielded; serr != nil && err == nil {
 		d.log.Warn("the exit may be lost if containerd is down at the end", "ref", p.ref, "error", serr)
 	}
@@ -289,7 +294,9 @@ func (d *driver) start(ctx context.Context, ref executor.Ref, cid string, pid in
 	if err := d.marks.write(cid, m, pid); err != nil {
 		return m, err
 	}
+	ctx, span := trace.Start(ctx, "task.start")
 	_, err := d.conn.tasks.Start(ctx, &tasksapi.StartRequest{ContainerID: cid})
+	span.End(err)
 	if err == nil {
 		// It runs. A mark that cannot be written leaves only a doubt that nobody may have.
 		if werr := d.marks.answered(cid, m); werr != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/davit-run/davit/executors/internal/runtimes"
 	"github.com/davit-run/davit/shared/executor"
 	"github.com/davit-run/davit/shared/lifecycle"
+	"github.com/davit-run/davit/shared/trace"
 )
 
 const (
@@ -199,14 +200,11 @@ func (d *driver) create(ctx context.Context, p *plan) (*process, executor.Status
 // createTask starts the shim, lets it create the task, and returns the task's pid. It
 // may return a connection to the shim together with an error.
 func (d *driver) createTask(ctx context.Context, p *plan) (*task, int, error) {
-	c, err := d.startShim(ctx, p)
+	t, err := d.launch(ctx, p)
 	if err != nil {
 		return nil, 0, err
 	}
-	t, err := dial(ctx, c, p.Namespace, p.CID)
-	if err != nil {
-		return nil, 0, err
-	}
+	ctx, span := trace.Start(ctx, "shim.create")
 	pid, err := t.create(ctx, &taskapi.CreateTaskRequest{
 		ID:       p.CID,
 		Bundle:   d.state.bundle(p.record),
@@ -216,7 +214,20 @@ func (d *driver) createTask(ctx context.Context, p *plan) (*task, int, error) {
 		Terminal: p.spec.Terminal,
 		Options:  p.wire.Container,
 	})
+	span.End(err)
 	return t, pid, err
+}
+
+// launch starts the shim and connects to it.
+func (d *driver) launch(ctx context.Context, p *plan) (t *task, err error) {
+	ctx, span := trace.Start(ctx, "shim.launch")
+	span.Set("davit.shim", p.Shim)
+	defer func() { span.End(err) }()
+	c, err := d.startShim(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return dial(ctx, c, p.Namespace, p.CID)
 }
 
 // start starts a task that was created.
@@ -236,7 +247,10 @@ func (d *driver) start(ctx context.Context, p *plan, t *task, pid int) (mark, er
 	if !p.spec.Scheduled {
 		oci.ResetNice(pid)
 	}
-	if err := t.start(ctx); err != nil {
+	ctx, span := trace.Start(ctx, "shim.start")
+	err = t.start(ctx)
+	span.End(err)
+	if err != nil {
 		return m, err
 	}
 	// It runs. A file that cannot be written leaves only a doubt that nobody may have.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/trace"
 )
 
 // Client calls a host. It is safe for concurrent use. Errors have the codes that the
@@ -134,6 +135,9 @@ func newRequest(ctx context.Context, method, target string, in any) (*http.Reque
 	}
 	if in != nil {
 		req.Header.Set("Content-Type", kind)
+	}
+	if parent := trace.Traceparent(ctx); parent != "" {
+		req.Header.Set(traceHeader, parent)
 	}
 	return req, nil
 }

@@ -71,6 +71,17 @@
 //
 // A client that closes its connection ends its request, never a container.
 //
+// # TCP
+//
+// [ListenTLS] makes a listener on TCP for [Serve], and [NewTLSClient] a client of it. Both ends
+// have certificates. There is no listener on TCP without: whoever can use the API is root. All
+// else is the same.
+//
+// # Traces
+//
+// A request with a header traceparent that is sampled is traced, if the host has somewhere to
+// send that: see Options.Trace, [WithTraceparent] and package trace.
+//
 // # Hosts that come back
 //
 // A host can be killed, restarted or upgraded during a request. [Client] goes on when the
@@ -100,6 +111,11 @@
 // host, with the store, the supervisor and the parsers: a client was 19 MB large with
 // them. A route names the one method that it needs. A test checks that host.Host has the
 // methods of all routes.
+//
+// Why does the listener on TCP shake hands, and not http.Server? In TLS 1.3 a client hears that
+// it is refused after it has sent its request. A server that closes the connection at once,
+// with that request unread, resets it, and the client would see no reason. It also bounds how
+// many strangers are listened to at once.
 //
 // Why is a connection not upgraded, as docker's is, where only output is read? A chunked
 // response shows whether it is complete, works with any HTTP client, and costs one system

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/trace"
 )
 
 // Options are the options of a handler.
@@ -21,6 +22,9 @@ type Options struct {
 	Version Version
 	// Logger logs faults, and requests at debug level. Nil discards them.
 	Logger Logger
+	// Trace gets the spans of requests whose clients ask for a trace, with a header
+	// traceparent. Nil means that nobody traces.
+	Trace trace.Sink
 }
 
 // Logger logs messages with pairs of keys and values. hclog.Logger and *slog.Logger
@@ -50,6 +54,7 @@ type handler struct {
 	duplexes sync.WaitGroup
 	// bodyTime is how long a client may take to send a body.
 	bodyTime time.Duration
+	trace    trace.Sink
 }
 
 func newHandler(h any, opts Options) *handler {
@@ -58,7 +63,7 @@ func newHandler(h any, opts Options) *handler {
 
 // newHandlerOf returns a handler that has only some of the routes.
 func newHandlerOf(h any, opts Options, has func(entry) bool) *handler {
-	s := &handler{host: h, version: opts.Version, logger: opts.Logger, mux: http.NewServeMux(), bodyTime: bodyTime}
+	s := &handler{host: h, version: opts.Version, logger: opts.Logger, mux: http.NewServeMux(), bodyTime: bodyTime, trace: opts.Trace}
 	if s.logger == nil {
 		s.logger = silent{}
 	}
@@ -106,6 +111,8 @@ func (s *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.reply(rec, none.status, failureOf(executor.Errorf(executor.Unsupported, "this host has no route %s %s", r.Method, r.URL.Path)))
 		return
 	}
+	r, end := s.traced(r, pattern)
+	defer func() { end(cmp.Or(rec.status, http.StatusOK)) }()
 	s.mux.ServeHTTP(rec, r)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/trace"
 )
 
 // Create implements [executor.Backend].
@@ -20,7 +21,7 @@ func (b *Backend[J, P]) Create(ctx context.Context, w executor.Workload) (execut
 		return executor.Status{}, err
 	}
 	defer unlock()
-	job, err := b.driver.Prepare(ctx, w)
+	job, err := b.prepare(ctx, w)
 	if err == nil && b.init != nil {
 		err = b.init.takes(ctx, w.Ref)
 	}
@@ -34,7 +35,7 @@ func (b *Backend[J, P]) Create(ctx context.Context, w executor.Workload) (execut
 		if err := ctx.Err(); err != nil {
 			return executor.Status{}, executor.Errorf(executor.CodeOf(err), "%s is not started: %w", called(w.Ref), err)
 		}
-		p, st, err := b.driver.Start(ctx, job)
+		p, st, err := b.start(ctx, job)
 		if err == nil {
 			b.watch(p, st)
 			return st, nil
@@ -53,6 +54,20 @@ func (b *Backend[J, P]) Create(ctx context.Context, w executor.Workload) (execut
 			return executor.Status{}, err
 		}
 	}
+}
+
+// prepare has the driver check a request.
+func (b *Backend[J, P]) prepare(ctx context.Context, w executor.Workload) (job J, err error) {
+	ctx, span := trace.Start(ctx, "prepare")
+	defer func() { span.End(err) }()
+	return b.driver.Prepare(ctx, w)
+}
+
+// start has the driver start a process.
+func (b *Backend[J, P]) start(ctx context.Context, job J) (p P, st executor.Status, err error) {
+	ctx, span := trace.Start(ctx, "start")
+	defer func() { span.End(err) }()
+	return b.driver.Start(ctx, job)
 }
 
 // refused returns the result of a Create that Prepare refuses. What made it possible

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/trace"
 	"github.com/hashicorp/go-hclog"
 )
 
@@ -116,6 +117,7 @@ func (c *Conn) Call(ctx context.Context, method string, in, out any) error {
 		}()
 		return executor.Errorf(executor.OutcomeUnknown, "%s: no answer: %w", method, context.Cause(ctx))
 	}
+	trace.Merge(ctx, resp.Spans)
 	if err := resp.err(); err != nil {
 		return err
 	}

@@ -16,7 +16,8 @@
 // # One choke point
 //
 // Every call is the same RPC method with the same flat envelope: call id, timeout,
-// method, trace parent, and a body of JSON. What is true of every call is therefore
+// method, trace parent, and a body of JSON. If the trace parent asks for a trace, the reply
+// brings what was done for the call; see package trace. What is true of every call is therefore
 // written once, here: deadlines and cancellation cross the wire, a panic in a handler
 // becomes an error, errors keep their code, sizes and the number of calls at once are
 // bounded, and a caller never waits longer than its context allows.

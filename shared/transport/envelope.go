@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/trace"
 )
 
 // Request and Response are all that gob ever sees. Fields may be added, since gob
@@ -29,6 +30,9 @@ type Response struct {
 	Code    string
 	Message string
 	Body    []byte
+	// Spans are what was done for a call whose Traceparent asks for a trace; see
+	// [trace.Collector]. Peers of earlier releases neither send nor read them.
+	Spans []byte
 }
 
 // CancelRequest asks to cancel a call. It has no effect on a call that has ended.
@@ -61,7 +65,8 @@ func (r *Response) err() error {
 
 type traceparentKey struct{}
 
-// WithTraceparent returns a context whose calls carry a W3C traceparent header.
+// WithTraceparent returns a context whose calls carry a W3C traceparent header, unless the
+// context has a trace of package trace.
 func WithTraceparent(ctx context.Context, traceparent string) context.Context {
 	if traceparent == "" {
 		return ctx
@@ -69,9 +74,12 @@ func WithTraceparent(ctx context.Context, traceparent string) context.Context {
 	return context.WithValue(ctx, traceparentKey{}, traceparent)
 }
 
-// Traceparent returns what WithTraceparent put into ctx, or what came with the
-// call that ctx belongs to.
+// Traceparent returns the header that continues the trace of ctx: what WithTraceparent put
+// into it, or what came with the call that ctx belongs to, or the present span.
 func Traceparent(ctx context.Context) string {
+	if present := trace.Traceparent(ctx); present != "" {
+		return present
+	}
 	s, _ := ctx.Value(traceparentKey{}).(string)
 	return s
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/trace"
 	"github.com/hashicorp/go-hclog"
 )
 
@@ -29,6 +30,7 @@ type Handler func(ctx context.Context, body []byte) (any, error)
 type inbound struct {
 	ctx    context.Context
 	cancel context.CancelFunc
+	spans  *trace.Collector // nil unless there is a trace
 }
 
 // calls are the calls being served on one direction of one connection.
@@ -51,7 +53,8 @@ func (c *calls) begin(req *Request) {
 	} else {
 		ctx, cancel = context.WithCancel(c.ctx)
 	}
-	req.call = &inbound{ctx: WithTraceparent(ctx, req.Traceparent), cancel: cancel}
+	ctx, spans := trace.Collect(WithTraceparent(ctx, req.Traceparent), req.Traceparent)
+	req.call = &inbound{ctx: ctx, cancel: cancel, spans: spans}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.active[req.ID] = req.call
@@ -97,6 +100,9 @@ func (e *endpoint) Do(req *Request, resp *Response) error {
 	if err != nil {
 		resp.setError(err)
 	}
+	if spans := req.call.spans.Encode(); len(resp.Body)+len(spans) <= MaxMessage-4096 {
+		resp.Spans = spans
+	}
 	return nil
 }
 
@@ -111,7 +117,10 @@ func (e *endpoint) run(req *Request) (out any, err error) {
 	if handler == nil {
 		return nil, executor.Errorf(executor.Unsupported, "unknown method %q", req.Method)
 	}
-	return handler(req.call.ctx, req.Body)
+	ctx, span := trace.Start(req.call.ctx, req.Method)
+	span.Serves()
+	defer func() { span.End(err) }()
+	return handler(ctx, req.Body)
 }
 
 // Cancel cancels a call.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/shared/trace"
 	"github.com/hashicorp/go-hclog"
 )
 
@@ -47,10 +48,11 @@ func tlsFiles(t *config.TLS) api.TLSFiles {
 }
 
 // serve serves a host until ctx ends. It returns a function that waits for its end.
-func (r *remote) serve(ctx context.Context, served any) (wait func() error) {
+func (r *remote) serve(ctx context.Context, served any, spans trace.Sink) (wait func() error) {
 	if r == nil {
 		return func() error { return nil }
 	}
+	r.options.Trace = spans
 	done := make(chan error, 1)
 	go func() {
 		err := api.Serve(ctx, r.listener, served, r.options)

@@ -121,13 +121,15 @@ func serve(ctx context.Context, a *cli.App, cfg config.Config, o serveOptions) e
 		return errors.Join(err, listener.Close(), watch.close(), overTCP.close())
 	}
 	reloader.host = h
+	spans, sendSpans := openTracing(a.Env, logger.Named("traces"))
+	defer sendSpans()
 	apiCtx, stopAPI := context.WithCancel(ctx)
 	defer stopAPI()
 	visible := watch.of(h)
-	watched, remotely := watch.serve(apiCtx, visible), overTCP.serve(apiCtx, visible)
+	watched, remotely := watch.serve(apiCtx, visible), overTCP.serve(apiCtx, visible, spans)
 	served := make(chan error, 1)
 	go func() {
-		served <- api.Serve(apiCtx, listener, visible, api.Options{Version: a.Build, Logger: logger.Named("api")})
+		served <- api.Serve(apiCtx, listener, visible, api.Options{Version: a.Build, Logger: logger.Named("api"), Trace: spans})
 	}()
 	if cfg.API.Group != "" {
 		logger.Info("members of the API's group are as powerful as the host's user", "group", cfg.API.Group, "user", os.Geteuid(), "hooks_forbidden", cfg.ForbidHooks)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/trace"
 	"github.com/davit-run/davit/shared/transport"
 )
 
@@ -49,7 +50,10 @@ func On[Req, Reply any](ctx context.Context, s *Session, method *transport.Metho
 	}
 	leave := s.Enter()
 	began := time.Now()
+	ctx, span := trace.StartCall(ctx, "executor."+method.Name, "davit-executor-"+s.Description.Name)
+	span.Set("davit.backend", s.Backend)
 	reply, err := method.Call(ctx, s, req)
+	span.End(err)
 	s.observe(method.Name, began, err)
 	switch {
 	case errors.Is(err, transport.ErrNoAnswer), errors.Is(err, executor.OutcomeUnknown) && time.Since(began) >= method.Limit && ctx.Err() == nil && !method.Yields:

@@ -70,9 +70,11 @@ func New(version, commit string) *App {
 // Main runs a command and returns the program's exit code.
 func (a *App) Main(ctx context.Context, args []string) int {
 	root := a.Root()
-	if cmd, _, _ := root.Find(args); cmd == root && a.Elsewhere != nil {
+	found, _, _ := root.Find(args)
+	if found == root && a.Elsewhere != nil {
 		a.missing = a.Elsewhere()
 	}
+	ctx, end := a.traced(ctx, found)
 	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
 		a.completeNames(root) // for nothing else
 	}
@@ -81,6 +83,7 @@ func (a *App) Main(ctx context.Context, args []string) int {
 	root.SetErr(a.Stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
+		end(0, nil)
 		return 0
 	}
 	code := ExitFailed
@@ -91,6 +94,7 @@ func (a *App) Main(ctx context.Context, args []string) int {
 		code, err = coded.Code, coded.Err
 	}
 	a.complain(err)
+	end(code, err)
 	return code
 }
 

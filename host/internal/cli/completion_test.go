@@ -24,7 +24,7 @@ func TestCompletion(t *testing.T) {
 		"run --stop-signal W": {"WINCH"},
 	} {
 		var out bytes.Buffer
-		a := &App{Stdout: &out, Stderr: &out, Env: func(string) (string, bool) { return t.TempDir() + "/none.sock", true }}
+		a := &App{Stdout: &out, Stderr: &out, Env: hostAt(t.TempDir() + "/none.sock")}
 		fields := strings.Fields(args)
 		if strings.HasSuffix(args, " ") {
 			fields = append(fields, "")

@@ -29,9 +29,19 @@ func against(t *testing.T, h any, args ...string) (code int, stdout, stderr stri
 		}
 	}()
 	var out, errs bytes.Buffer
-	a := &App{Stdout: &out, Stderr: &errs, Env: func(string) (string, bool) { return socket, true }, Build: api.Version{Version: "1.2"}}
+	a := &App{Stdout: &out, Stderr: &errs, Env: hostAt(socket), Build: api.Version{Version: "1.2"}}
 	code = a.Main(t.Context(), args)
 	return code, out.String(), errs.String()
+}
+
+// hostAt is the Env of an App whose host is at a socket.
+func hostAt(socket string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		if name == "DAVIT_HOST" {
+			return socket, true
+		}
+		return "", false
+	}
 }
 
 // wantLines runs commands, and compares what they print on stdout, its lines separated by

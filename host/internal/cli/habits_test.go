@@ -119,7 +119,7 @@ func TestHabits(t *testing.T) {
 
 func againstNobody(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	var out, errs strings.Builder
-	a := &App{Stdout: &out, Stderr: &errs, Env: func(string) (string, bool) { return t.TempDir() + "/none.sock", true }, Build: api.Version{Version: "1.2"}}
+	a := &App{Stdout: &out, Stderr: &errs, Env: hostAt(t.TempDir() + "/none.sock"), Build: api.Version{Version: "1.2"}}
 	code = a.Main(t.Context(), args)
 	return code, out.String(), errs.String()
 }

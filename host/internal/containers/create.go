@@ -14,6 +14,7 @@ import (
 	"github.com/davit-run/davit/host/internal/volumes"
 	"github.com/davit-run/davit/host/ocispec"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/trace"
 	"github.com/davit-run/davit/shared/transport"
 )
 
@@ -83,6 +84,9 @@ func (m *Manager) createAs(ctx context.Context, id string, opts api.ContainerOpt
 // container that is to be started. If the same request has made one meanwhile, it returns that
 // one. If it fails, nothing is left.
 func (m *Manager) make(ctx context.Context, id string, opts api.ContainerOptions) (record *store.Container, spec json.RawMessage, session *backends.Session, existing bool, err error) {
+	ctx, span := trace.Start(ctx, "make")
+	span.Set("davit.container", id)
+	defer func() { span.End(err) }()
 	if err := m.mountOthers(&opts); err != nil {
 		return nil, nil, nil, false, err
 	}
@@ -135,6 +139,8 @@ func (m *Manager) requested(requestID string) (c *store.Container, err error) {
 // recordIntent records a container that is to be started, its volumes and its addresses. If
 // the same request has made one meanwhile, it returns that one.
 func (m *Manager) recordIntent(ctx context.Context, c *store.Container, spec json.RawMessage, use *volumes.Use) (_ *store.Container, existing bool, err error) {
+	ctx, span := trace.Start(ctx, "intent")
+	defer func() { span.End(err) }()
 	err = m.store.Update(ctx, func(tx *store.Tx) error {
 		if m.isDraining() {
 			return errDraining()

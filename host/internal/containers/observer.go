@@ -1,10 +1,12 @@
 package containers
 
 import (
+	"context"
 	"time"
 
 	"github.com/davit-run/davit/host/api"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/trace"
 )
 
 // Steps of a start, in their order.
@@ -50,12 +52,14 @@ type stepper struct {
 }
 
 // do runs a step, unless err says that one before has failed.
-func (s *stepper) do(err error, step string, run func() error) error {
+func (s *stepper) do(ctx context.Context, err error, step string, run func(context.Context) error) error {
 	if err != nil {
 		return err
 	}
 	began := time.Now()
-	err = run()
+	ctx, span := trace.Start(ctx, step)
+	err = run(ctx)
+	span.End(err)
 	s.observer.Stepped(s.backend, step, time.Since(began))
 	s.recorded = s.recorded || step == StepRecord
 	return err

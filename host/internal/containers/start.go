@@ -11,6 +11,7 @@ import (
 	"github.com/davit-run/davit/host/internal/output"
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/trace"
 	"github.com/davit-run/davit/shared/transport"
 )
 
@@ -52,23 +53,27 @@ func (m *Manager) start(ctx context.Context, session *backends.Session, record *
 	if due, err := m.due(record); !due {
 		return err
 	}
+	ctx, span := trace.Start(ctx, "start")
+	span.Set("davit.container", record.ID)
+	span.Set("davit.backend", record.Backend)
+	defer func() { span.End(err) }()
 	steps := stepper{observer: m.opts.Observer, backend: record.Backend, began: time.Now()}
 	defer func() { steps.end(err) }()
 	var files output.Files
-	err = steps.do(nil, StepFiles, func() (err error) {
+	err = steps.do(ctx, nil, StepFiles, func(context.Context) (err error) {
 		if files, err = m.makeFiles(record); err == nil {
 			err = m.makeShm(record, again)
 		}
 		return err
 	})
-	err = steps.do(err, StepRootfs, func() error { return m.images.Roots().Mount(record.ID) })
-	err = steps.do(err, StepNetwork, func() error {
+	err = steps.do(ctx, err, StepRootfs, func(context.Context) error { return m.images.Roots().Mount(record.ID) })
+	err = steps.do(ctx, err, StepNetwork, func(ctx context.Context) error {
 		if err := m.upNetwork(ctx, record, again); err != nil {
 			return err
 		}
 		return m.makeEtc(record, spec)
 	})
-	err = steps.do(err, StepPorts, func() error {
+	err = steps.do(ctx, err, StepPorts, func(ctx context.Context) error {
 		leases, _ := m.networks.Leases(record) // upNetwork has found them
 		m.syncHosts(leases)
 		if !again {
@@ -98,7 +103,7 @@ func (m *Manager) start(ctx context.Context, session *backends.Session, record *
 	for pause := 50 * time.Millisecond; ; again, pause = true, min(2*pause, 5*time.Second) {
 		began := time.Now()
 		var status executor.Status
-		err := steps.do(nil, StepCreate, func() (err error) {
+		err := steps.do(ctx, nil, StepCreate, func(ctx context.Context) (err error) {
 			status, err = t.create(ctx, session, workload)
 			return err
 		})
@@ -107,7 +112,7 @@ func (m *Manager) start(ctx context.Context, session *backends.Session, record *
 			if err := m.confirm(context.WithoutCancel(ctx), session, record, status, open); err != nil {
 				return m.giveUp(session, record, err)
 			}
-			return steps.do(nil, StepRecord, func() error { return m.recordRunning(context.WithoutCancel(ctx), status) })
+			return steps.do(ctx, nil, StepRecord, func(ctx context.Context) error { return m.recordRunning(context.WithoutCancel(ctx), status) })
 		case errors.Is(context.Cause(ctx), errStopped): // and who stopped it settles what is left
 			return executor.Errorf(executor.Canceled, "container %s: %w", record.ID, errStopped)
 		case ctx.Err() != nil:
