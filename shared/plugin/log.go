@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -39,6 +40,17 @@ func (l *boundedLog) Write(line []byte) (int, error) {
 
 var _ io.Writer = (*boundedLog)(nil)
 
-// stdoutToLog lets what is printed from here on go to the log. Stdout is for the
-// handshake alone, which the host has read.
-func stdoutToLog() error { return syscall.Dup3(syscall.Stderr, syscall.Stdout, 0) }
+// printToLog lets what is printed from here on go to the log, on whose file stderr is.
+// Stdout is for the handshake alone, which the host has read. What go-plugin has made of
+// os.Stdout and os.Stderr are pipes to the first host, which would block once that is
+// gone. Their descriptors become the log's: the variables are read by other goroutines,
+// that of the next connection among them, and so they stay as they are.
+func printToLog() error {
+	errs := []error{syscall.Dup3(syscall.Stderr, syscall.Stdout, 0)}
+	for _, pipe := range []*os.File{os.Stdout, os.Stderr} {
+		if fd := int(pipe.Fd()); fd > syscall.Stderr {
+			errs = append(errs, syscall.Dup3(syscall.Stderr, fd, syscall.O_CLOEXEC))
+		}
+	}
+	return errors.Join(errs...)
+}

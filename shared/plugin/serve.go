@@ -43,10 +43,9 @@ func Serve(e executor.Executor) {
 	}
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
 
-	stdout, stderr := os.Stdout, os.Stderr
 	logger := hclog.New(&hclog.LoggerOptions{
 		Level:      hclog.LevelFromString(os.Getenv(EnvLogLevel)),
-		Output:     &boundedLog{file: stderr},
+		Output:     &boundedLog{file: os.Stderr},
 		JSONFormat: true,
 	})
 	log.SetOutput(logger.StandardWriter(&hclog.StandardLoggerOptions{InferLevels: true}))
@@ -55,15 +54,14 @@ func Serve(e executor.Executor) {
 	server.program = true
 	go server.closeOnSignal(syscall.SIGTERM)
 	go server.exitWhenClosed()
-	var restore sync.Once
+	var once sync.Once
 	goplugin.Serve(&goplugin.ServeConfig{
 		HandshakeConfig: handshake,
 		Logger:          logger,
 		VersionedPlugins: transport.VersionedPlugins(transport.PluginSet(logger, func(conn *transport.Conn) transport.Handlers {
-			restore.Do(func() {
-				os.Stdout, os.Stderr = stdout, stderr
-				if err := stdoutToLog(); err != nil {
-					logger.Warn("stdout does not go to the log", "error", err)
+			once.Do(func() {
+				if err := printToLog(); err != nil {
+					logger.Warn("what is printed does not go to the log", "error", err)
 				}
 			})
 			return server.session(conn)
@@ -131,8 +129,10 @@ func (s *Server) exitWhenClosed() {
 		}
 	}
 	s.mu.Lock()
-	cgroup := s.env.CgroupName()
+	env := s.env
 	s.mu.Unlock()
-	linux.LeaveCgroup(cgroup)
+	if env != nil { // else it was only asked what it is
+		linux.LeaveCgroup(env.CgroupName())
+	}
 	os.Exit(0)
 }
