@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -192,4 +193,30 @@ func TestKill(t *testing.T) {
 	}
 	wait.Until(t, "its child has ended", func() bool { return ProcessOf(child).PID == 0 })
 	p.Kill()
+}
+
+// TestKillOfMany kills processes that start others meanwhile: none is left.
+func TestKillOfMany(t *testing.T) {
+	const forks = "i=0; while [ $i -lt 2000 ]; do sleep 1000 & i=$((i+1)); done; wait"
+	for range 5 {
+		cmd := exec.Command("sh", "-c", "echo; sh -c '"+forks+"' & "+forks)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); _ = cmd.Wait() })
+		if _, err := out.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		ProcessOf(cmd.Process.Pid).Kill()
+		// All of them have the output open.
+		_ = out.(*os.File).SetReadDeadline(time.Now().Add(wait.Patience))
+		if _, err := out.Read(make([]byte, 1)); err != io.EOF {
+			t.Fatalf("some are left: %v", err)
+		}
+	}
 }

@@ -2,7 +2,11 @@ package health
 
 import (
 	"fmt"
+	"os"
+	"strconv"
+	"strings"
 	"syscall"
+	"time"
 
 	"github.com/davit-run/davit/shared/linux"
 )
@@ -37,18 +41,66 @@ func (p Process) open() (*linux.Process, error) {
 // process of their container: if that does not wait for them, zombies of them stay. Kill does
 // nothing for a process that is gone.
 func (p Process) Kill() {
-	handle, err := p.open()
-	if err != nil {
-		return
-	}
-	defer handle.Close()
-	_ = handle.Signal(syscall.SIGSTOP) // it starts no more meanwhile
-	for _, d := range linux.Descendants(p.PID) {
-		child := Process{d.PID, d.Start}
-		if handle, err := child.open(); err == nil {
-			_ = handle.Signal(syscall.SIGKILL)
-			_ = handle.Close()
+	// Each is stopped before its children are listed, so that none is started meanwhile.
+	found := map[Process]bool{}
+	end := time.Now().Add(killTimeout)
+	for more := p.stop(found); more && time.Now().Before(end); {
+		more = false
+		for _, d := range linux.Descendants(p.PID) {
+			more = d.State != 'Z' && Process{d.PID, d.Start}.stop(found) || more
 		}
 	}
-	_ = handle.Signal(syscall.SIGKILL)
+	for p := range found {
+		p.signal(syscall.SIGKILL)
+	}
+}
+
+const (
+	// killTimeout is how long Kill looks for what processes have started. They may do so
+	// faster than it stops them.
+	killTimeout = 5 * time.Second
+	// stopTimeout is how long Kill waits for a process to stop. One in an uninterruptible
+	// system call does so later.
+	stopTimeout = 100 * time.Millisecond
+)
+
+// stop stops the process and adds it to those found. It returns false if it is one of these,
+// or gone.
+func (p Process) stop(found map[Process]bool) bool {
+	if found[p] || !p.signal(syscall.SIGSTOP) {
+		return false
+	}
+	found[p] = true
+	p.awaitStop()
+	return true
+}
+
+// signal returns false if the process is gone.
+func (p Process) signal(sig syscall.Signal) bool {
+	handle, err := p.open()
+	if err != nil {
+		return false
+	}
+	defer handle.Close()
+	return handle.Signal(sig) == nil
+}
+
+// awaitStop waits until the process runs no more, of which a signal that was sent is only the
+// beginning: a fork that is under way is completed, and its child has to be found.
+func (p Process) awaitStop() {
+	for end := time.Now().Add(stopTimeout); p.runs() && time.Now().Before(end); {
+		time.Sleep(time.Millisecond / 4)
+	}
+}
+
+// runs reports whether a thread of the process is neither stopped nor ended.
+func (p Process) runs() bool {
+	threads, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", p.PID))
+	for _, thread := range threads {
+		tid, _ := strconv.Atoi(thread.Name())
+		if s, err := linux.StatOf(tid); err == nil && !strings.ContainsRune("TtZX", rune(s.State)) {
+			return true
+		}
+	}
+	return false
 }
