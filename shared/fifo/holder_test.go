@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,11 +122,12 @@ func TestHolderWaitsForWriters(t *testing.T) {
 	out := drained(t, &h)
 	got := make(chan []byte, 1)
 	go func() { got <- reader(path).all(t) }()
-	for range 3 { // longer than a writer may be quiet
+	const dots = 27 // for longer than a writer may be quiet, and each much sooner than that
+	for range dots {
 		if _, err := w.WriteString("."); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(900 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond)
 	}
 	select {
 	case o := <-out:
@@ -136,7 +138,7 @@ func TestHolderWaitsForWriters(t *testing.T) {
 	if o := <-out; o != executor.Complete {
 		t.Errorf("got %s, want complete", o)
 	}
-	if b := <-got; string(b) != "..." {
+	if b := <-got; string(b) != strings.Repeat(".", dots) {
 		t.Errorf("got %q", b)
 	}
 }
