@@ -74,7 +74,11 @@ func TestPrintedIsLogged(t *testing.T) {
 	conns := make([]transport.Client, hosts)
 	var all sync.WaitGroup
 	for i := range hosts {
-		all.Go(func() {
+		begin := all.Go
+		if i == 0 { // what it sets in motion, the others find done
+			begin = func(f func()) { f() }
+		}
+		begin(func() {
 			conn, err := connect(t.Context(), fields[3])
 			if err != nil {
 				t.Error(err)
