@@ -207,6 +207,8 @@ func TestPublished(t *testing.T) {
 // network makes a network.
 func (p *publisher) network(t *testing.T, name string) {
 	t.Helper()
+	p.changes.Lock()
+	defer p.changes.Unlock()
 	if err := p.make(t.Context(), &store.Network{Name: name, CreatedAt: time.Now()}, false); err != nil {
 		t.Fatal(err)
 	}
