@@ -157,6 +157,12 @@ var chosen = []string{"v1-1.7", "v2-1.6", "v2-2.4"}
 // everyShim runs a test with davit's own shim and with others, at once: it waits most of
 // the time.
 func everyShim(t *testing.T, test func(t *testing.T, f *fixture, runtime string)) {
+	ownShimAnd(t, chosen, test)
+}
+
+// ownShimAnd runs a test with davit's own shim and those of a quick run that are named. The
+// matrix has all of them.
+func ownShimAnd(t *testing.T, named []string, test func(t *testing.T, f *fixture, runtime string)) {
 	with := func(runtime string, blocks ...executor.RuntimeSettings) {
 		t.Run(cmp.Or(runtime, "own"), func(t *testing.T) {
 			t.Parallel()
@@ -165,7 +171,7 @@ func everyShim(t *testing.T, test func(t *testing.T, f *fixture, runtime string)
 	}
 	with("")
 	for _, block := range shims(t) {
-		if realtest.Matrix() || slices.Contains(chosen, block.Name) {
+		if realtest.Matrix() || slices.Contains(named, block.Name) {
 			with(block.Name, block)
 		}
 	}

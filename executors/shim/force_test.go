@@ -11,31 +11,34 @@ import (
 )
 
 // TestForce: SIGKILL and a deletion end and remove a container, whatever has happened to
-// what runs it, and nothing runs on.
+// what runs it, and nothing runs on. A quick run does each harm to davit's own shim and to
+// one of the others.
 func TestForce(t *testing.T) {
 	for name, tt := range map[string]struct {
 		harm    func(t *testing.T, f *fixture, st executor.Status)
 		restart bool
 		lost    bool // nobody can know the exit
+		other   string
 	}{
-		"shim-stopped":                     {stopShim, false, true},
-		"shim-stopped-and-restarted":       {stopShim, true, true},
-		"run-directory-gone":               {removeRunDir, false, false},
-		"run-directory-gone-and-restarted": {removeRunDir, true, false},
+		"shim-stopped":                     {stopShim, false, true, "v2-2.4"},
+		"shim-stopped-and-restarted":       {stopShim, true, true, "v2-1.6"},
+		"run-directory-gone":               {removeRunDir, false, false, "v1-1.7"},
+		"run-directory-gone-and-restarted": {removeRunDir, true, false, "v2-2.4"},
 		"runtime-state-gone": {func(t *testing.T, f *fixture, st executor.Status) {
 			if err := os.RemoveAll(filepath.Join(f.env.RunDir, "runc/davit", filepath.Base(f.b.Bundle(st.Ref.ID)))); err != nil {
 				t.Fatal(err)
 			}
-		}, true, false},
+		}, true, false, "v2-1.6"},
 		"bundle-gone": {func(t *testing.T, f *fixture, st executor.Status) {
 			if err := os.RemoveAll(f.b.Bundle(st.Ref.ID)); err != nil {
 				t.Fatal(err)
 			}
-		}, true, false},
-		"frozen": {func(t *testing.T, _ *fixture, st executor.Status) { realtest.Freeze(t, st.PID) }, false, false},
+		}, true, false, "v1-1.7"},
+		"frozen": {func(t *testing.T, _ *fixture, st executor.Status) { realtest.Freeze(t, st.PID) }, false, false, "v2-2.4"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			everyShim(t, func(t *testing.T, f *fixture, runtime string) {
+			t.Parallel() // it waits most of the time
+			ownShimAnd(t, []string{tt.other}, func(t *testing.T, f *fixture, runtime string) {
 				ref := first("forced")
 				st := f.run(ref, runtime, "sleep 1000 & echo ready; wait")
 				f.streams.WaitOutput(ref, "out", "ready")

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"os"
 	"slices"
@@ -160,10 +161,11 @@ func wantCount(path string, lines int) error {
 	}
 	defer f.Close()
 	scanner := bufio.NewScanner(f)
+	var want []byte
 	n := 0
 	for ; scanner.Scan(); n++ {
-		if want := strconv.Itoa(n + 1); scanner.Text() != want {
-			return fmt.Errorf("line %d is %.20q, want %q", n+1, scanner.Text(), want)
+		if want = strconv.AppendInt(want[:0], int64(n+1), 10); !bytes.Equal(scanner.Bytes(), want) {
+			return fmt.Errorf("line %d is %.20q, want %q", n+1, scanner.Bytes(), want)
 		}
 	}
 	if n != lines {

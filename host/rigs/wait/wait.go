@@ -12,8 +12,12 @@ import (
 // for so long: the number is for a machine that is busy with other things.
 const Patience = 2 * time.Minute
 
-// interval is the pause between two looks.
-const interval = 2 * time.Millisecond
+// The pause between two looks is as long as a look takes, within these bounds: one that runs
+// a program would otherwise keep the machine from what is waited for.
+const (
+	shortest = 2 * time.Millisecond
+	longest  = 100 * time.Millisecond
+)
 
 // Until returns once ok returns true. The test fails if it never does, with a message
 // that ends in what, as in "the container has ended".
@@ -27,10 +31,15 @@ func Until(t testing.TB, what string, ok func() bool) {
 // Holds reports whether ok returned true in time. It is for those who have more to
 // say than [Until] when it did not, and for clean-ups, which must not end the test.
 func Holds(ok func() bool) bool {
-	for deadline := time.Now().Add(Patience); !ok(); time.Sleep(interval) {
-		if time.Now().After(deadline) {
+	for deadline := time.Now().Add(Patience); ; {
+		began := time.Now()
+		if ok() {
+			return true
+		}
+		now := time.Now()
+		if now.After(deadline) {
 			return false
 		}
+		time.Sleep(min(max(shortest, now.Sub(began)), longest))
 	}
-	return true
 }
