@@ -2,10 +2,9 @@ package containerd
 
 import (
 	"encoding/json"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
+	"github.com/davit-run/davit/host/rigs/gobuild"
 	"github.com/davit-run/davit/host/rigs/realtest"
 	"github.com/davit-run/davit/shared/conformance"
 	"github.com/davit-run/davit/shared/executor"
@@ -15,7 +14,7 @@ import (
 // with another generation of its shims, or with all of them (make matrix). Checks
 // that show more of a backend without the kit run directly on the newest version.
 func TestConformance(t *testing.T) {
-	program := build(t)
+	program := gobuild.One(t, "./executors/containerd/cmd/davit-executor-containerd")
 	everyDaemon(t, func(t *testing.T, version string) {
 		d := startDaemon(t, version)
 		config, err := json.Marshal(map[string]string{"address": d.Address})
@@ -43,14 +42,4 @@ func TestConformance(t *testing.T) {
 			})
 		}
 	})
-}
-
-// build builds the executor's program.
-func build(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "davit-executor-containerd")
-	if out, err := exec.Command("go", "build", "-o", path, "./cmd/davit-executor-containerd").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return path
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/davit-run/davit/executors/shim"
+	"github.com/davit-run/davit/host/rigs/gobuild"
 	"github.com/davit-run/davit/host/rigs/realtest"
 	"github.com/davit-run/davit/shared/conformance"
 	"github.com/davit-run/davit/shared/executor"
@@ -17,7 +18,7 @@ func TestConformance(t *testing.T) {
 	e := shim.Executor("test")
 	conformance.Test(t, conformance.Target{
 		Executor: &e,
-		Binary:   build(t),
+		Binary:   gobuild.One(t, "./executors/shim/cmd/davit-executor-shim"),
 		Spec:     conformance.OCI(realtest.Rootfs(t)),
 		Refused: []executor.Settings{
 			{Config: json.RawMessage(`{"namespace":"../x"}`)},

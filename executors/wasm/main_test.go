@@ -3,10 +3,11 @@ package wasm_test
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"github.com/davit-run/davit/host/rigs/gobuild"
 )
 
 // built is the directory of the programs that tests build, once.
@@ -28,22 +29,14 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// goBuild builds a package into a file of built.
-func goBuild(name, pkg string, env ...string) func() (string, error) {
-	return sync.OnceValues(func() (string, error) {
-		path := filepath.Join(built, name)
-		cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, pkg)
-		cmd.Env = append(os.Environ(), env...)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("build %s: %w\n%s", pkg, err, out)
-		}
-		return path, nil
-	})
-}
-
 var (
-	buildExecutor = goBuild("davit-executor-wasm", "./cmd/davit-executor-wasm", "CGO_ENABLED=0")
-	buildWorkload = goBuild("workload.wasm", "./testdata/workload", "GOOS=wasip1", "GOARCH=wasm")
+	buildExecutor = sync.OnceValues(func() (string, error) {
+		return filepath.Join(built, "davit-executor-wasm"), gobuild.Make(built, "./executors/wasm/cmd/davit-executor-wasm")
+	})
+	buildWorkload = sync.OnceValues(func() (string, error) {
+		path := filepath.Join(built, "workload.wasm")
+		return path, gobuild.Wasm(path, "./executors/wasm/testdata/workload")
+	})
 )
 
 // program returns the executor's program.

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/davit-run/davit/host/rigs/gobuild"
 )
 
 // openAPIChecker is the program that compares answers with the OpenAPI document. It is apart, as
@@ -25,6 +27,7 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	if code == 0 && len(exchanges.all) > 0 {
 		check := exec.Command("go", "run", openAPIChecker)
+		check.Env = append(os.Environ(), gobuild.Flags()...)
 		text, err := json.Marshal(map[string]any{"document": OpenAPI(), "exchanges": exchanges.list()})
 		check.Stdin = bytes.NewReader(text)
 		if err == nil {

@@ -4,6 +4,7 @@
 //     is lost;
 //   - e2e tests the binaries as users run them, and has the benchmarks;
 //   - realtest starts real containerds for tests, and looks for what they leave behind;
+//   - gobuild builds davit's programs for tests, each once;
 //   - leftovers runs a command, and looks at the machine for what it has left;
 //   - vm tries davit in a virtual machine that systemd runs, with cgroup v2 and v1;
 //   - disktest makes disks that fill up, that break, and whose power is cut;

@@ -3,11 +3,11 @@ package conformance
 import (
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/davit-run/davit/host/rigs/gobuild"
 	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/conformance/memory"
 	"github.com/davit-run/davit/shared/executor"
@@ -40,20 +40,9 @@ func TestMemory(t *testing.T) {
 	Test(t, target)
 }
 
-// buildMemory builds davit-executor-memory.
-func buildMemory(t *testing.T) string {
-	path := filepath.Join(t.TempDir(), "davit-executor-memory")
-	build := exec.Command("go", "build", "-o", path, "./memory/cmd/davit-executor-memory")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	return path
-}
-
 func TestMemoryBinary(t *testing.T) {
 	target := memoryTarget(nil)
-	target.Binary = buildMemory(t)
+	target.Binary = gobuild.One(t, "./shared/conformance/memory/cmd/davit-executor-memory")
 	Test(t, target)
 	wait.Until(t, "no process of "+target.Binary+" is left", func() bool { return len(processesOf(target.Binary)) == 0 })
 }

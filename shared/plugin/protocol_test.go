@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/davit-run/davit/host/rigs/gobuild"
 )
 
 // TestFrozenHost runs an executor of today's kit by a host that was frozen when
@@ -15,10 +17,8 @@ func TestFrozenHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	build := exec.Command("go", "build", "-o", dir+"/", "../transport/testdata/protocol1", "../conformance/memory/cmd/davit-executor-memory")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	if err := gobuild.Make(dir, "./shared/transport/testdata/protocol1", "./shared/conformance/memory/cmd/davit-executor-memory"); err != nil {
+		t.Fatal(err)
 	}
 	work := filepath.Join(dir, "w")
 	if err := os.Mkdir(work, 0o700); err != nil {

@@ -37,6 +37,19 @@ func init() { //nolint:gochecknoinits // for that reason
 	os.Exit(0)
 }
 
+// environ returns the environment of a process of this program that has a role. Of the
+// executor's own it has what is for the Go runtime of each program, and changes nothing of
+// what that does.
+func environ(role string, more ...string) []string {
+	env := append([]string{envRole + "=" + role}, more...)
+	for _, name := range []string{"GORACE", "GOTRACEBACK"} {
+		if value, is := os.LookupEnv(name); is {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
 // Descriptors of a monitor. Its stderr is the log.
 const (
 	jobFD    = 0

@@ -185,7 +185,7 @@ func (job *Job) startStage(attr *syscall.ProcAttr) (int, error) {
 	defer errRead.Close()
 	defer errWrite.Close()
 	attr.Files = append(attr.Files, input.Fd(), errWrite.Fd())
-	attr.Env = []string{envRole + "=" + roleStage, "GOMAXPROCS=1"}
+	attr.Env = environ(roleStage, "GOMAXPROCS=1")
 	attr.Dir, attr.Sys.Chroot, attr.Sys.Credential = "/", "", nil
 	pid, _, err := syscall.StartProcess(self, []string{"davit-monitor", "starts " + job.Path}, attr)
 	if err != nil {

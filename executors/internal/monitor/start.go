@@ -130,9 +130,9 @@ func launch(ctx context.Context, dir string, job Job) (report, error) {
 // the process has ended, and how it ends. The monitor is our child for as long as we live,
 // and only has to be reaped.
 func spawn(dir string, job Job, files ...*os.File) (_ *linux.Process, ended <-chan string, err error) {
-	env := []string{envRole + "=" + roleMonitor, "GOMAXPROCS=1"} // it has almost nothing to do
+	env := environ(roleMonitor, "GOMAXPROCS=1") // it has almost nothing to do
 	if job.Inline != "" {
-		env = []string{envRole + "=" + roleInline + job.Inline}
+		env = environ(roleInline + job.Inline)
 	}
 	pidfd := -1
 	attr := &syscall.ProcAttr{

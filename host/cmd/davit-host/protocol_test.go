@@ -1,19 +1,22 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/davit-run/davit/host/rigs/gobuild"
 )
 
 // TestFrozenExecutor runs containers by an executor that was frozen when protocol 1
 // was: see testdata/protocol1 of package transport.
 func TestFrozenExecutor(t *testing.T) {
 	s := newSite(t)
-	out, err := command("../../../shared/transport", "go", "build", "-o", filepath.Join(s.dir, "bin/davit-executor-protocol1"), "./testdata/protocol1")
-	if err != nil {
-		t.Fatal(out)
+	built := gobuild.One(t, "./shared/transport/testdata/protocol1")
+	if err := os.Rename(built, filepath.Join(s.dir, "bin/davit-executor-protocol1")); err != nil {
+		t.Fatal(err)
 	}
 	s.write("state_dir = \"state\"\nrun_dir = \"run\"\nexecutor_dirs = [\"bin\"]\nbackend \"old\" {\n  executor = \"protocol1\"\n  config {\n    greeting = \"hello\"\n  }\n}\n")
 	s.want(0, s.config+" is valid: 1 backend\n", "", "validate", "--config", s.config)

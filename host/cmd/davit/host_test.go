@@ -11,16 +11,17 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/davit-run/davit/host/rigs/gobuild"
 	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/linux"
 )
 
-// build builds both programs into a directory.
+// build makes both programs in a directory.
 func build(t testing.TB) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	if out, err := exec.Command("go", "build", "-o", dir+"/", ".", "../davit-host").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if err := gobuild.Make(dir, "./host/cmd/davit", "./host/cmd/davit-host"); err != nil {
+		t.Fatal(err)
 	}
 	return dir
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/host/rigs/gobuild"
 )
 
 // cannotRun has the commands of the documents that the tests below do not run, and why.
@@ -121,7 +122,7 @@ func runAsPrinted(t *testing.T, before string, commands []printed, after string)
 	defer cancel()
 	shell := exec.CommandContext(ctx, "unshare", "--mount", "--net", "--propagation", "private", "bash", "-c", script.String())
 	shell.Dir = "../../.."
-	shell.Env = append(os.Environ(), "BIN="+bin, "ROOTFS="+rootfs)
+	shell.Env = append(append(os.Environ(), gobuild.Flags()...), "BIN="+bin, "ROOTFS="+rootfs)
 	shell.WaitDelay = time.Second
 	out, err := shell.CombinedOutput()
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/davit-run/davit/host/rigs/gobuild"
 )
 
 // insideTable says what a program finds under docker and under each of davit's
@@ -76,12 +78,7 @@ func TestInsideTable(t *testing.T) {
 // is checked as well.
 func TestInside(t *testing.T) {
 	need(t, newest)
-	look := filepath.Join(t.TempDir(), "look")
-	build := exec.Command("go", "build", "-o", look, "./look")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	look := gobuild.One(t, "./host/rigs/e2e/look")
 	here, err := exec.Command(look).Output()
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/davit-run/davit/host"
 	"github.com/davit-run/davit/host/config"
+	"github.com/davit-run/davit/host/rigs/gobuild"
 )
 
 // TestExampleConfigs asks the executors that the example configs name.
@@ -41,15 +42,11 @@ func helloRootfs(t *testing.T) string {
 	if err := os.CopyFS(dir, os.DirFS(rootfs)); err != nil {
 		t.Fatal(err)
 	}
-	for name, env := range map[string][]string{
-		"hello":      {"CGO_ENABLED=0"},
-		"hello.wasm": {"GOOS=wasip1", "GOARCH=wasm"},
-	} {
-		build := exec.Command("go", "build", "-o", filepath.Join(dir, "bin", name), "../../../examples/hello")
-		build.Env = append(os.Environ(), env...)
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
+	if err := errors.Join(
+		gobuild.Make(filepath.Join(dir, "bin"), "./examples/hello"),
+		gobuild.Wasm(filepath.Join(dir, "bin/hello.wasm"), "./examples/hello"),
+	); err != nil {
+		t.Fatal(err)
 	}
 	return dir
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/host/rigs/gobuild"
 )
 
 // counter writes without end, and leaves with 5 when it is asked to.
@@ -91,10 +91,8 @@ func TestKillWhilePaused(t *testing.T) {
 func TestPauseIsRefusedByName(t *testing.T) {
 	s := pauseSite(t)
 	dir := t.TempDir()
-	build := exec.Command("go", "build", "-o", filepath.Join(dir, "workload.wasm"), "../../../executors/wasm/testdata/workload")
-	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if err := gobuild.Wasm(filepath.Join(dir, "workload.wasm"), "./executors/wasm/testdata/workload"); err != nil {
+		t.Fatal(err)
 	}
 	id := s.must("run", "-d", "--backend", "modules", "--rootfs", dir, "/workload.wasm", "await", "/go")
 	for _, command := range []string{"pause", "unpause"} {

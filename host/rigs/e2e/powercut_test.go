@@ -19,6 +19,7 @@ import (
 	"github.com/davit-run/davit/host/internal/store"
 	"github.com/davit-run/davit/host/ocispec"
 	"github.com/davit-run/davit/host/rigs/disktest"
+	"github.com/davit-run/davit/host/rigs/gobuild"
 	"github.com/davit-run/davit/host/rigs/overlay"
 	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
@@ -115,6 +116,7 @@ func newPowered(t *testing.T, bugs ...string) *powered {
 		davit = filepath.Join(dir, "davit")
 		build := exec.Command("go", "build", "-overlay="+changed, "-o", dir+"/", "./host/cmd/davit", "./host/cmd/davit-host")
 		build.Dir = "../../.."
+		build.Env = append(os.Environ(), gobuild.Flags()...)
 		if out, err := build.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}

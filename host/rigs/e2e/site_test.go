@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/davit-run/davit/host/api"
+	"github.com/davit-run/davit/host/rigs/gobuild"
 	"github.com/davit-run/davit/host/rigs/wait"
 	"github.com/davit-run/davit/shared/executor"
 )
@@ -41,19 +42,15 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// prepare builds the binaries, an example in a module of its own among them, and
+// prepare makes the binaries, an example in a module of its own among them, and
 // makes the root file system.
 func prepare() error {
-	for dir, packages := range map[string][]string{
-		"../../..": {"./host/cmd/davit", "./host/cmd/davit-host", "./executors/containerd/cmd/davit-executor-containerd", "./executors/shim/cmd/davit-executor-shim",
-			"./executors/process/cmd/davit-executor-process", "./executors/wasm/cmd/davit-executor-wasm", "./shared/conformance/memory/cmd/davit-executor-memory", "./examples/embed", "./examples/ci-runner"},
-		"../../../examples/executor-hello": {"."},
-	} {
-		build := exec.Command("go", append([]string{"build", "-o", bin + "/"}, packages...)...)
-		build.Dir = dir
-		if out, err := build.CombinedOutput(); err != nil {
-			return fmt.Errorf("%w\n%s", err, out)
-		}
+	if err := errors.Join(
+		gobuild.Make(bin, "./host/cmd/davit", "./host/cmd/davit-host", "./executors/containerd/cmd/davit-executor-containerd", "./executors/shim/cmd/davit-executor-shim",
+			"./executors/process/cmd/davit-executor-process", "./executors/wasm/cmd/davit-executor-wasm", "./shared/conformance/memory/cmd/davit-executor-memory", "./examples/embed", "./examples/ci-runner"),
+		gobuild.Build("../../../examples/executor-hello", bin, "."),
+	); err != nil {
+		return err
 	}
 	busybox, err := exec.LookPath("busybox")
 	if err != nil {

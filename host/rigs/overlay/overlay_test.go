@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/davit-run/davit/host/rigs/gobuild"
 )
 
 const root = "../../.."
@@ -40,7 +42,7 @@ func build(t *testing.T, make func(dir string) (string, error)) {
 	}
 	cmd := exec.Command("go", append([]string{"build", "-overlay=" + name}, slices.Sorted(maps.Keys(folders))...)...)
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), gobuild.Flags()...)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, text)
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/davit-run/davit/host/rigs/gobuild"
 	"github.com/davit-run/davit/host/rigs/overlay"
 	"github.com/davit-run/davit/shared/linux"
 )
@@ -50,15 +51,12 @@ func (p *programs) build(ctx context.Context, targets []target, failpoints bool)
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = p.module
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), gobuild.Flags()...)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, text)
 	}
-	wasm := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(dir, workload+".wasm"), "./host/rigs/storm/cmd/storm-workload")
-	wasm.Dir = p.module
-	wasm.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
-	if text, err := wasm.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build of the workload as a module: %w\n%s", err, text)
+	if err := gobuild.Wasm(filepath.Join(dir, workload+".wasm"), "./host/rigs/storm/cmd/storm-workload"); err != nil {
+		return "", err
 	}
 	p.built[failpoints] = dir
 	return dir, nil
