@@ -24,7 +24,7 @@ DEBIAN := $(BASIC) containerd=containerd curl=curl ip=iproute2 /usr/lib/cni/brid
 # or make storm STORM="--row kills --counts small --seed 1"
 PKG       := ./...
 TESTFLAGS := -race -shuffle=on -parallel=4 -timeout=40m
-COMBINED  := TestEveryRuntimeOnEveryDaemon|TestManyOnANetwork|TestBroken|TestFlippedBits
+COMBINED  := TestEveryRuntimeOnEveryDaemon|TestManyOnANetwork|TestPublishedPorts|TestBroken|TestFlippedBits
 COMBINING := ./host/rigs/e2e ./shared/conformance ./host/internal/store
 MATRIX    := ./executors/containerd ./executors/shim ./executors/process ./host/cmd/davit-host
 BENCH     := .

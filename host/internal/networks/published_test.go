@@ -133,8 +133,8 @@ func secondAddress(t *testing.T) {
 	}
 }
 
-// soon bounds connections that can be made.
-const soon = 5 * time.Second
+// soon bounds connections that can be made, on a machine that is busy with other things.
+const soon = time.Minute
 
 // asks checks who a server takes a client for that comes by an address.
 func asks(t *testing.T, from string, at netip.Addr, port uint16, want string) {
@@ -173,7 +173,7 @@ func TestPublished(t *testing.T) {
 	}
 	asks(t, here, loopback, inside, gateway.String())
 	for _, port := range []uint16{second, inside} {
-		if got, err := ask(lan.path, lanHere, int(port), time.Second); !errors.Is(err, unix.ECONNREFUSED) {
+		if got, err := ask(lan.path, lanHere, int(port), soon); !errors.Is(err, unix.ECONNREFUSED) {
 			t.Errorf("port %d, which is not published there: got %q, %v", port, got, err)
 		}
 	}
@@ -194,7 +194,7 @@ func TestPublished(t *testing.T) {
 	}
 	stop()
 	p.end("web")
-	if got, err := ask(lan.path, lanHere, int(every), time.Second); !errors.Is(err, unix.ECONNREFUSED) {
+	if got, err := ask(lan.path, lanHere, int(every), soon); !errors.Is(err, unix.ECONNREFUSED) {
 		t.Errorf("of one that is removed: got %q, %v", got, err)
 	}
 	if len(p.translations()) > 0 {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/davit-run/davit/host/publish"
 	"golang.org/x/sys/unix"
@@ -44,7 +43,7 @@ func TestUnconnected(t *testing.T) {
 		t.Fatal(err)
 	}
 	alone("disconnected")
-	if _, err := ask(lan.path, lanHere, int(port), time.Second); !errors.Is(err, unix.ECONNREFUSED) {
+	if _, err := ask(lan.path, lanHere, int(port), soon); !errors.Is(err, unix.ECONNREFUSED) {
 		t.Errorf("its port: got %v", err)
 	}
 	if _, err := p.disconnect("web", "default"); err == nil || !strings.Contains(err.Error(), "was disconnected from all") {

@@ -184,7 +184,7 @@ func echo(c *net.TCPConn) { _, _ = io.Copy(c, c) }
 // dial connects to a published port.
 func dial(t *testing.T, p publish.Port) *net.TCPConn {
 	t.Helper()
-	c, err := net.DialTimeout("tcp", p.Outer(), 10*time.Second)
+	c, err := net.DialTimeout("tcp", p.Outer(), time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -130,12 +130,12 @@ func ask(netns, at string) (answer string, err error) {
 		if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {
 			return err
 		}
-		c, err := net.DialTimeout("tcp4", at, 10*time.Second)
+		c, err := net.DialTimeout("tcp4", at, time.Minute)
 		if err != nil {
 			return err
 		}
 		defer c.Close()
-		_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = c.SetDeadline(time.Now().Add(time.Minute))
 		text, err := io.ReadAll(c)
 		answer = string(text)
 		return err

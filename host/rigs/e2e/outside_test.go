@@ -78,7 +78,7 @@ func newOutside(t *testing.T) (within func(func())) {
 
 // client returns who a web server takes this thread's client for.
 func client(at string) string {
-	conn, err := net.DialTimeout("tcp4", at, 10*time.Second)
+	conn, err := net.DialTimeout("tcp4", at, time.Minute)
 	if err != nil {
 		return err.Error()
 	}

@@ -19,7 +19,10 @@
 // daemon that is not its own (TestSkew), kills a daemon at every 9 ms of a Create
 // instead of every 27, and builds and tests what `davit new executor` makes
 // (TestNewExecutor; that it makes the example is checked in each run, and the example
-// has tests of its own).
+// has tests of its own). It also takes what combines other things in the same way: each
+// harm to each shim, each runtime on each daemon as users run it, all checks of the
+// conformance suite on each broken executor, twenty downloads from published ports, two
+// hundred containers on a network, a thousand flipped bits in the host's state.
 //
 // The conformance suite runs in every mode on the executor in memory. Executors with a
 // real backend run it as programs, and directly where that shows more: see package
