@@ -116,7 +116,7 @@ storm-peers: setup ## do the same to ctr and dockerd, and compare
 scale: setup ## run SCALE containers and print what each costs, also at rest and beside ctr, and how fast a new host watches them again
 	DAVIT_SCALE=$(SCALE) go test -count=1 -v -timeout=30m -run='^TestScale' ./host/rigs/e2e
 
-fuzz: ## feed garbage to every parser, FUZZ seconds in all, and keep what breaks one in its testdata
+fuzz: ## feed garbage to every parser, FUZZ seconds after they are compiled, and keep what breaks one in its testdata
 	@.tools/fuzz $(FUZZ) $(PKG)
 
 vulns: $(TOOLS)/govulncheck ## look up known vulnerabilities, where the database can be reached
