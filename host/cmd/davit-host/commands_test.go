@@ -127,7 +127,7 @@ func TestUsage(t *testing.T) {
 		{"run --rootfs /r --bundle /b x", 125, "both --rootfs and --bundle are given; use one"},
 		{"run --memroy 4m x", 125, "unknown flag: --memroy; did you mean --memory?"},
 		{"run -m 4x x", 125, `--memory "4x": memory "4x" is not a size; write a number with b, k, m or g, such as 512m`},
-		{"serve -c /nowhere.hcl", 1, "/nowhere.hcl: cannot be read: no such file or directory\ndavit: /nowhere.hcl is not valid"},
+		{"serve -c /nowhere.hcl", exitConfig, "/nowhere.hcl: cannot be read: no such file or directory\ndavit: /nowhere.hcl is not valid"},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
 			r := s.run(strings.Fields(tt.args)...)

@@ -46,7 +46,8 @@ With --ephemeral, containers end with the host, however it ends: also when it is
 killed.
 
 Without --config and without a config in ` + defaultConfig + `, it has one backend, main, that
-runs containers with runc and needs no daemon.`,
+runs containers with runc and needs no daemon. With a config that cannot be used it
+ends with exit code 78.`,
 		Example: "  davit serve\n  davit serve --config ./davit.hcl\n  davit serve --drain=30s\n  davit serve --ephemeral",
 		Args:    cli.AtMost(0),
 	}
