@@ -131,7 +131,7 @@ func TestUsage(t *testing.T) {
 		{"run -m 4x x", 125, `--memory "4x" is not a size; write a number with b, k, m or g, such as 512m`},
 		{"run -v vol:x y", 125, `--volume "vol:x": mount target "x" is not an absolute path`},
 		{"update --cpus 0 web", 1, "--cpus 0: a limit that a container has can be changed, and not be taken off; give as much as this machine has"},
-		{"serve -c /nowhere.hcl", 1, "/nowhere.hcl: cannot be read: no such file or directory\ndavit: /nowhere.hcl is not valid"},
+		{"serve -c /nowhere.hcl", exitConfig, "/nowhere.hcl: cannot be read: no such file or directory\ndavit: /nowhere.hcl is not valid"},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
 			r := s.run(strings.Fields(tt.args)...)

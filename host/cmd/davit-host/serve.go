@@ -50,7 +50,8 @@ Without --config and without a config in /etc/davit, it has one backend, main, t
 runs containers with runc and needs no daemon. Without root, all is in directories of the
 user (~/.config/davit, ~/.local/share/davit, $XDG_RUNTIME_DIR/davit), and without a config
 there it has the backends main, which runs processes of this machine on its own files,
-and wasm, which runs WebAssembly modules.`,
+and wasm, which runs WebAssembly modules. With a config that cannot be used it ends with
+exit code 78.`,
 		Example: "  davit serve\n  davit serve --config ./davit.hcl\n  davit serve --drain=30s\n  davit serve --ephemeral",
 		Args:    cli.AtMost(0),
 	}

@@ -131,7 +131,7 @@ executor_dirs = ["` + filepath.Join(s.dir, "bin") + `"]
   did you mean "run_dir"?
 davit: ` + s.config + " is not valid\n"
 	s.want(1, "", want, "validate", "-c", s.config)
-	s.want(1, "", want, "serve", "-c", s.config)
+	s.want(exitConfig, "", want, "serve", "-c", s.config)
 }
 
 func TestValidateLive(t *testing.T) {
