@@ -23,7 +23,7 @@ const (
 		"process.args process.env process.cwd process.user process.hostname process.read_only process.terminal process.init " +
 		"process.console_size.height process.console_size.width process.groups process.cap_drop process.shm_bytes " +
 		"process.ulimits.type process.ulimits.hard process.ulimits.soft process.sysctls " + // only those of its own namespaces are possible
-		"image"
+		"image image_store" // of a backend that the rule has
 
 	// judgedParameters are those that (*judge).all looks at.
 	judgedParameters = "request_id backend runtime bundle rootfs rootfs_overlay volumes_from network publish_all " +

@@ -62,6 +62,7 @@ var needs = map[string]need{
 	"Check":          {may: config.MayRead, parameters: "name"},
 	"CheckNetworks":  {may: config.MayRead},
 	"Images":         {may: config.MayRead},
+	"BackendImages":  {may: config.MayRead, parameters: "name"},
 	"InspectImage":   {may: config.MayRead, parameters: "ref"},
 	"ImageHistory":   {may: config.MayRead, parameters: "ref"},
 	"Volumes":        {may: config.MayRead},
@@ -78,6 +79,9 @@ var needs = map[string]need{
 	// One container, without changing it.
 	"Inspect":     {may: config.MayRead, container: "ref", parameters: "ref"},
 	"Logs":        {may: config.MayRead, container: "ref", parameters: "ref attempt from_attempt" + logParameters},
+	"LogText":     {may: config.MayRead, container: "ref", parameters: "ref attempt from_attempt" + logParameters},
+	"LogLines":    {may: config.MayRead, container: "ref", parameters: "ref attempt from_attempt" + logParameters},
+	"Checkpoints": {may: config.MayRead, container: "ref", parameters: "ref"},
 	"Attach":      {may: config.MayRead, container: "ref", parameters: "ref attempt from_attempt" + logParameters},
 	"Stats":       {may: config.MayRead, container: "ref", parameters: "ref"},
 	"Processes":   {may: config.MayRead, container: "ref", parameters: "ref"},
@@ -111,7 +115,11 @@ var needs = map[string]need{
 	"AttachStreams": {may: config.MayRun, container: "ref", parameters: "ref attempt start now keep_input client from_stdout from_stderr"},
 	"Exec":          {may: config.MayRun, container: "ref", parameters: "ref" + execParameters, of: (*decision).exec},
 	"ExecAttached":  {may: config.MayRun, container: "ref", parameters: "ref from_stdout from_stderr" + execParameters, of: (*decision).exec},
-	"KillExec":      {may: config.MayRun, container: "ref", parameters: "ref exec signal"},
+	// The processes are those of the container, and what is written of them is the host's.
+	"CreateCheckpoint": {may: config.MayRun, container: "ref", parameters: "ref name leave_running"},
+	"RemoveCheckpoint": {may: config.MayRun, container: "ref", parameters: "ref name"},
+	"StartCheckpoint":  {may: config.MayRun, container: "ref", parameters: "ref name"},
+	"KillExec":         {may: config.MayRun, container: "ref", parameters: "ref exec signal"},
 	// It makes an image, too.
 	"Commit":            {may: config.MayRun, container: "ref", parameters: "ref name author message changes no_pause", of: (*decision).commit},
 	"ConnectNetwork":    {may: config.MayRun, container: "container", parameters: "name container ip ip6 aliases", of: (*decision).ofNetwork},
