@@ -39,7 +39,7 @@ LEFTOVERS  = go run ./host/rigs/leftovers/cmd/davit-leftovers
 TESTENV    = DAVIT_BIN=$(CURDIR)/$(BIN) GORACE=atexit_sleep_ms=0 DAVIT_REQUIRE_REAL=1
 # One line a package, and all about what failed.
 SUMMARY   := --format=pkgname --format-hide-empty-pkg --hide-summary=skipped
-VM        := v2 v1
+VM        := v2 v1 year
 PREFIX    := /usr/local
 
 SHELL       := /bin/bash
@@ -132,7 +132,7 @@ fresh: ## run `make run` and `make test` in a new Debian with only Go, gcc, make
 	@.tools/apt debootstrap=debootstrap
 	@.tools/fresh run test
 
-vm: setup build ## try davit in a virtual machine with systemd: OOM kills, scopes, the end of the machine
+vm: setup build ## try davit and its package in virtual machines with systemd: OOM kills, upgrades, power cuts
 	@.tools/apt debootstrap=debootstrap qemu-system-x86_64=qemu-system-x86 /usr/sbin/mkfs.ext4=e2fsprogs
 	host/rigs/vm/run $(C2) $(VM)
 

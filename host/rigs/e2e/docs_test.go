@@ -19,16 +19,20 @@ import (
 
 // cannotRun has the commands of the documents that the tests below do not run, and why.
 var cannotRun = map[string]string{
-	"make run":                                "builds and installs what it needs, and is what `make fresh` is about",
-	"make test":                               "would run this test",
-	"make build rootfs":                       "the tests have built both already",
-	"make install":                            "changes the machine; TestInstall installs elsewhere",
-	"make install PREFIX=/usr":                "changes the machine; TestInstall installs elsewhere",
-	"systemctl daemon-reload":                 "needs a machine that systemd has started; `make vm` has one",
-	"systemctl enable --now davit":            "needs a machine that systemd has started; `make vm` has one",
-	"davit new executor mine":                 "the new module needs a published davit; TestNew (host/cmd/davit-host) gives it this one",
-	"cd davit-executor-mine && go test ./...": "as above",
-	"davit conformance --process ./davit-executor-mine":                   "as above; TestConformance (host/cmd/davit-host)",
+	"make run":                                          "builds and installs what it needs, and is what `make fresh` is about",
+	"make test":                                         "would run this test",
+	"make build rootfs":                                 "the tests have built both already",
+	"make install":                                      "changes the machine; TestInstall installs elsewhere",
+	"make install PREFIX=/usr":                          "changes the machine; TestInstall installs elsewhere",
+	"systemctl daemon-reload":                           "needs a machine that systemd has started; `make vm` has one",
+	"systemctl enable --now davit":                      "needs a machine that systemd has started; `make vm` has one",
+	"systemctl enable --now davit.socket":               "needs a machine that systemd has started; `make vm` has one",
+	"systemctl start davit":                             "needs a machine that systemd has started; `make vm` has one",
+	"systemctl stop davit":                              "needs a machine that systemd has started; `make vm` has one",
+	`apt install ./"$(make -s deb)"`:                    "changes the machine; `make vm` has one of its own",
+	"davit new executor mine":                           "the new module needs a published davit; TestNew (host/cmd/davit-host) gives it this one",
+	"cd davit-executor-mine && go test ./...":           "as above",
+	"davit conformance --process ./davit-executor-mine": "as above; TestConformance (host/cmd/davit-host)",
 	"go test ./...    # is it right? each subtest is a duty of executors": "is a minute of tests, which are those of the executors",
 }
 
