@@ -144,7 +144,7 @@ func (m *Manager) makeCheckpoint(ctx context.Context, id string) error {
 	case isLate(err):
 		return err
 	case err != nil:
-		return errors.Join(err, m.dropCheckpoint(id, k))
+		return errors.Join(err, m.dropCheckpoint(id))
 	}
 	return m.keepCheckpoint(id, k)
 }
@@ -197,7 +197,7 @@ func (m *Manager) keepCheckpoint(id string, k store.Checkpoint) error {
 
 // dropCheckpoint records that a checkpoint is not made. If the container has ended meanwhile,
 // by itself, its restart policy has waited for that.
-func (m *Manager) dropCheckpoint(id string, k store.Checkpoint) error {
+func (m *Manager) dropCheckpoint(id string) error {
 	var ended *store.Container
 	err := m.store.Update(context.WithoutCancel(m.ctx), func(tx *store.Tx) error {
 		c, err := tx.Container(id)
