@@ -111,7 +111,7 @@ func TestExecutors(t *testing.T) {
 	}
 	for _, which := range []string{"memory", filepath.Join(s.dir, "bin/davit-executor-memory")} {
 		r := s.run("executors", "describe", "--config", s.config, which)
-		if r.code != 0 || !regexp.MustCompile(`^memory 1, protocol 1, \S+/davit-executor-memory\ncapabilities: check, close(?:, [a-z-]+)*\n\n`+
+		if r.code != 0 || !regexp.MustCompile(`^memory 1, protocol 1, \S+/davit-executor-memory\ncapabilities: check(?:, [a-z-]+)*\n\n`+
 			`config:\n  ATTRIBUTE +TYPE +DEFAULT +DESCRIPTION\n  create_delay +duration +"0s" +how long .*\n(?:  \w+ .*\n)*\n`+
 			`runtime:\n  ATTRIBUTE +TYPE +DEFAULT +DESCRIPTION\n  problem +string +- +why .*\n$`).MatchString(r.stdout) {
 			t.Errorf("got %+v", r)

@@ -101,7 +101,7 @@ func TestValidateRemote(t *testing.T) {
 			t.Errorf("%s\ngot %+v\nwant %s", tt.config, r, tt.wants)
 		}
 		if tt.code != 0 {
-			if r := s.run("serve", "-c", s.config); r.code != 1 {
+			if r := s.run("serve", "-c", s.config); r.code == 0 {
 				t.Errorf("%s\nserve: got %+v", tt.config, r)
 			}
 		}

@@ -3,6 +3,7 @@ package containers
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"sync"
 
@@ -63,5 +64,21 @@ func (d difficulty) Create(ctx context.Context, w executor.Workload) (executor.S
 		}
 		select {}
 	}
+	if w.Ref == w.Ref.Init() {
+		w.Spec = withoutMachine(w.Spec)
+	}
 	return d.capable.Create(ctx, w)
+}
+
+// withoutMachine returns a spec without what the executor in memory would refuse, since its
+// workloads have nothing of a machine.
+func withoutMachine(text json.RawMessage) json.RawMessage {
+	var spec map[string]json.RawMessage
+	if json.Unmarshal(text, &spec) != nil {
+		return text
+	}
+	delete(spec, "hostname")
+	delete(spec, "mounts")
+	text, _ = json.Marshal(spec)
+	return text
 }
