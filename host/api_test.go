@@ -38,6 +38,7 @@ func TestEachUpgradeHasARoute(t *testing.T) {
 		transport.MethodStrayRemove.Name:    "strays",
 		transport.MethodCloseInput.Name:     "exec", // on the connection of an attached client
 		transport.MethodResize.Name:         "exec",
+		transport.MethodCheckpoint.Name:     "checkpoints",
 		transport.MethodImageList.Name:      "images",
 		transport.MethodImage.Name:          "containers",
 		transport.MethodRootPrepare.Name:    "containers",

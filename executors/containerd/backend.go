@@ -19,11 +19,11 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
-// Executor returns the containerd executor.
-func Executor() executor.Executor {
+// Executor returns the containerd executor. version is davit's, shown to users as the executor's.
+func Executor(version string) executor.Executor {
 	return executor.Executor{
 		Name:      "containerd",
-		Version:   "0.1.0",
+		Version:   version,
 		Config:    configSchema(),
 		Runtime:   runtimes.Schema(),
 		Validate:  validate,

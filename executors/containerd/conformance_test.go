@@ -36,7 +36,7 @@ func TestConformance(t *testing.T) {
 					},
 				}
 				if version == realtest.V24 {
-					e := Executor()
+					e := Executor("test")
 					target.Executor = &e
 				}
 				conformance.Test(t, target)

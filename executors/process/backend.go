@@ -11,11 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Executor returns the process executor.
-func Executor() executor.Executor {
+// Executor returns the process executor. version is davit's, shown to users as the executor's.
+func Executor(version string) executor.Executor {
 	return executor.Executor{
 		Name:      "process",
-		Version:   "0.1.0",
+		Version:   version,
 		Config:    configSchema(),
 		Validate:  validate,
 		Prototype: &Backend{Backend: &backend.Backend[process]{}},

@@ -12,7 +12,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	e := process.Executor()
+	e := process.Executor("test")
 	binary := ""
 	if os.Geteuid() != nobody { // who cannot build one
 		binary = gobuild.One(t, "./executors/process/cmd/davit-executor-process")

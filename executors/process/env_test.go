@@ -176,6 +176,6 @@ func (f *fixture) wait(ref executor.Ref) (exit executor.Exit, out executor.Outpu
 
 // specConfig returns what is wrong with a config.
 func specConfig(config string) []executor.Diagnostic {
-	e := process.Executor()
+	e := process.Executor("test")
 	return e.Validate(executor.Settings{Config: json.RawMessage(config)})
 }

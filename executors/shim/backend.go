@@ -17,11 +17,11 @@ import (
 
 // Executor returns the shim executor. Davit's own shim is a process of the same
 // program: its main must call [minishim.Main] first. version is davit's, shown to
-// users as that of its shim.
+// users as that of the executor and of its shim.
 func Executor(version string) executor.Executor {
 	return executor.Executor{
 		Name:      "shim",
-		Version:   "0.1.0",
+		Version:   version,
 		Config:    configSchema(),
 		Runtime:   runtimes.Schema(),
 		Validate:  validate,

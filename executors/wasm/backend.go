@@ -15,11 +15,11 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
-// Executor returns the wasm executor.
-func Executor() executor.Executor {
+// Executor returns the wasm executor. version is davit's, shown to users as the executor's.
+func Executor(version string) executor.Executor {
 	return executor.Executor{
 		Name:      "wasm",
-		Version:   "0.1.0",
+		Version:   version,
 		Config:    configSchema(),
 		Validate:  validate,
 		Prototype: &backend.Backend[*backend.Process]{},

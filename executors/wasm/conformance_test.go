@@ -12,7 +12,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	e := wasm.Executor()
+	e := wasm.Executor("test")
 	cache := t.TempDir() // else each check would compile the module
 	if err := os.Chmod(cache, 0o700); err != nil {
 		t.Fatal(err)

@@ -7,4 +7,7 @@ import (
 	"github.com/davit-run/davit/shared/plugin"
 )
 
-func main() { plugin.Serve(wasm.Executor()) }
+// Set by the linker: -X main.version=….
+var version = "devel"
+
+func main() { plugin.Serve(wasm.Executor(version)) }
