@@ -13,6 +13,7 @@ import (
 func TestInspectDetails(t *testing.T) {
 	cfg := testConfig(t)
 	h := openHost(t, cfg)
+	defer stopHost(t, h)
 	opts := program(t, "await never")
 	opts.Process.Env, opts.Process.Cwd, opts.Process.User, opts.Process.ReadOnly = []string{"A=1"}, "/tmp", "3:4", true
 	opts.Process.MemoryBytes, opts.Process.CPUs, opts.Process.PidsLimit = 64<<20, 1.5, 7
