@@ -131,8 +131,8 @@ func TestImages(t *testing.T) {
 			if err != nil || len(all) != 1 || all[0].Name != testImage || all[0].Digest != f.digest() || all[0].Platform == "" || all[0].ID == "" || all[0].Size == 0 {
 				t.Fatalf("images: got %+v, %v", all, err)
 			}
-			for _, runtime := range runtimesOn(version) {
-				ref := first("app")
+			for i, runtime := range runtimesOn(version) {
+				ref := first(fmt.Sprintf("app-%s-%d", snapshotter, i))
 				root := f.root(ref.ID, f.digest())
 				if text, err := os.ReadFile(filepath.Join(root.Path, "srv/greeting")); root.Problem != "" || string(text) != "hello" {
 					t.Fatalf("%s: got %+v, %q, %v", snapshotter, root, text, err)
