@@ -6,12 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"sync"
 
 	"github.com/containerd/containerd/api/types"
 	"github.com/davit-run/davit/shared/executor"
+	"github.com/davit-run/davit/shared/linux"
 	"golang.org/x/sys/unix"
 )
 
@@ -53,7 +52,7 @@ func mountAt(path string, mounts []*types.Mount) error {
 	if len(options) >= os.Getpagesize() {
 		return executor.Errorf(executor.Unsupported, "the options of the snapshot's mount have %d bytes, which the kernel does not take", len(options))
 	}
-	err := inDir(dir, func() error {
+	err := linux.InDir(dir, func() error {
 		if err := unix.Mount(m.GetSource(), path, kind, flags, options); err != nil || flags&unix.MS_BIND == 0 || flags&unix.MS_RDONLY == 0 {
 			return err
 		}
@@ -104,23 +103,6 @@ func shorten(data []string) (dir string, short []string) {
 		dir = "/"
 	}
 	return dir, short
-}
-
-// inDir calls fn in a working directory of its own.
-func inDir(dir string, fn func() error) (err error) {
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		// The thread ends with the goroutine, since it is not unlocked.
-		runtime.LockOSThread()
-		if err = unix.Unshare(unix.CLONE_FS); err == nil {
-			err = unix.Chdir(dir)
-		}
-		if err == nil {
-			err = fn()
-		}
-	})
-	wg.Wait()
-	return err
 }
 
 // isMounted reports whether something is mounted at a path. Its device does not show that:

@@ -72,11 +72,6 @@ func (m *Manager) createCheckpoint(ctx context.Context, c *store.Container, opts
 	return viewCheckpoint(k), err
 }
 
-// isLate reports whether an error leaves open what becomes of a call.
-func isLate(err error) bool {
-	return slices.Contains([]executor.Code{executor.Unavailable, executor.OutcomeUnknown, executor.DeadlineExceeded, executor.Canceled}, executor.CodeOf(err))
-}
-
 // recordCheckpointing records that a checkpoint is to be made. The caller has the lock.
 func (m *Manager) recordCheckpointing(ctx context.Context, id string, opts api.CheckpointOptions) (k store.Checkpoint, err error) {
 	m.sweepCheckpoints(id)

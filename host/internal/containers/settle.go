@@ -203,11 +203,15 @@ func (m *Manager) pending(ctx context.Context, c *store.Container, wish string, 
 		return err // the next host does it, or there is nothing to do
 	}
 	m.pursue(c)
-	late := []executor.Code{executor.Unavailable, executor.OutcomeUnknown, executor.DeadlineExceeded, executor.Canceled}
-	if ctx.Err() != nil || !slices.Contains(late, code) {
+	if ctx.Err() != nil || !isLate(err) {
 		return err
 	}
 	return api.Pending(code, "container %s: its %s is recorded, and done as soon as backend %s answers: %w", c.ID, wish, c.Backend, err)
+}
+
+// isLate reports whether an error leaves open what becomes of a call.
+func isLate(err error) bool {
+	return slices.Contains([]executor.Code{executor.Unavailable, executor.OutcomeUnknown, executor.DeadlineExceeded, executor.Canceled}, executor.CodeOf(err))
 }
 
 // pursue carries out, in the background, what is recorded of a container. If its backend

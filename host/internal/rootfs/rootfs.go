@@ -19,7 +19,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -205,7 +204,7 @@ func (s *Store) mount(id string, layers []string) error {
 	}
 	s.mounting.RLock()
 	defer s.mounting.RUnlock()
-	err = inDir(s.layers, func() error { return unix.Mount("overlay", s.Path(id), "overlay", 0, options) })
+	err = linux.InDir(s.layers, func() error { return unix.Mount("overlay", s.Path(id), "overlay", 0, options) })
 	switch {
 	case err == nil:
 		return nil
@@ -233,23 +232,6 @@ func (s *Store) options(id string, layers []string) (string, error) {
 	}
 	// The index would refuse layers that were unpacked again.
 	return fmt.Sprintf("index=off,lowerdir=%s,upperdir=%s,workdir=%s", strings.Join(lower, ":"), filepath.Join(own, "upper"), filepath.Join(own, "work")), nil
-}
-
-// inDir calls fn in a working directory of its own.
-func inDir(dir string, fn func() error) (err error) {
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		// The thread ends with the goroutine, since it is not unlocked.
-		runtime.LockOSThread()
-		if err = unix.Unshare(unix.CLONE_FS); err == nil {
-			err = unix.Chdir(dir)
-		}
-		if err == nil {
-			err = fn()
-		}
-	})
-	wg.Wait()
-	return err
 }
 
 // Remove unmounts and removes the root file system of a container, if it has one.

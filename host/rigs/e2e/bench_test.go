@@ -243,3 +243,16 @@ func median(d []time.Duration) time.Duration {
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// reportPairs reports how long contenders took, and each second one also as a ratio to the one
+// before it, which is called base.
+func reportPairs(b *testing.B, all []contender, took [][]time.Duration, base string) {
+	b.Helper()
+	b.ReportMetric(0, "ns/op")
+	for i, c := range all {
+		b.ReportMetric(ms(median(took[i])), c.name+"-ms")
+		if i%2 == 1 {
+			b.ReportMetric(ms(median(took[i]))/ms(median(took[i-1])), c.name+"/"+base)
+		}
+	}
+}

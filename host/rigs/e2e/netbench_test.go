@@ -67,13 +67,7 @@ func BenchmarkNetwork(b *testing.B) {
 					took[j] = append(took[j], time.Since(start))
 				}
 			}
-			b.ReportMetric(0, "ns/op")
-			for j, c := range all {
-				b.ReportMetric(ms(median(took[j])), c.name+"-ms")
-				if j%2 == 1 {
-					b.ReportMetric(ms(median(took[j]))/ms(median(took[j-1])), c.name+"/none")
-				}
-			}
+			reportPairs(b, all, took, "none")
 		})
 	}
 }

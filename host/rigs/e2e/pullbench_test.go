@@ -227,13 +227,7 @@ func BenchmarkRunImage(b *testing.B) {
 			took[i] = append(took[i], time.Since(begin))
 		}
 	}
-	b.ReportMetric(0, "ns/op")
-	for i, c := range all {
-		b.ReportMetric(ms(median(took[i])), c.name+"-ms")
-		if i%2 == 1 {
-			b.ReportMetric(ms(median(took[i]))/ms(median(took[i-1])), c.name+"/rootfs")
-		}
-	}
+	reportPairs(b, all, took, "rootfs")
 }
 
 // BenchmarkImageList measures the list of 500 images, by a client of the API and by `davit
